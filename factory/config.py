@@ -1,0 +1,301 @@
+"""The typed configuration: every key, its bounds, its unit, and the reason for its default.
+
+Design: Hydra composes YAML from `conf/`, this schema checks it before anything starts. Frozen models,
+unknown keys refused with the nearest known name. Three groups of keys never change a row and are left out
+of fingerprints and of the run id: `cluster`, `store` and `engine` (with `prices`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from factory.errors import ConfigError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Columns(Section):
+    """Which column of the corpus holds what; null where the corpus has none."""
+
+    text: str = "text"
+    source: str | None = "source"
+    license: str | None = "license"
+    url: str | None = "url"
+
+
+class CorpusConfig(Section):
+    kind: Literal["files", "docstrings"] = Field(description="`files`: the paths below; `docstrings`: built in")
+    paths: tuple[str, ...] = Field(default=(), description="files, folders, globs, s3:// addresses")
+    format: Literal["auto", "parquet", "jsonl", "text"] = Field(
+        default="auto", description="auto goes by the file name: .parquet, .jsonl[.gz|.zst], .txt, .md"
+    )
+    columns: Columns = Columns()
+    default_source: str = Field(default="", description="source for rows without one; empty: the file's name")
+    default_license: str = Field(default="unknown", description="SPDX expression for rows without one")
+    range_mib: int = Field(
+        default=64, ge=1, le=1024, description="MiB of source one task reads; plain JSONL and row groups split here"
+    )
+
+    @model_validator(mode="after")
+    def _paths_where_needed(self) -> CorpusConfig:
+        if self.kind == "files" and not self.paths:
+            raise ValueError("corpus.kind=files needs corpus.paths, for example corpus.paths=[/data/shards]")
+        return self
+
+
+class SelectConfig(Section):
+    """No filters yet: normalise, chunk, keep."""
+
+    min_characters: int = Field(default=200, ge=1, description="shorter documents hold too little to ask about")
+    max_characters: int | None = Field(
+        default=None, ge=1, description="longer documents are rejected; null: chunked however long"
+    )
+    chunk_tokens: int = Field(
+        default=1500, ge=64, le=100_000, description="tokens a chunk at most, counted by the model's tokenizer"
+    )
+    unit_rows: int = Field(default=256, ge=1, le=10_000, description="chunks a unit: 1-3 minutes of engine time")
+
+
+class DomainConfig(Section):
+    name: str = "general"
+    path: str | None = Field(default=None, description="folder of your own pack; null: factory/domains/<name>")
+
+
+class ModelConfig(Section):
+    """One language model. Licence and output terms are required: card and manifest state them."""
+
+    id: str = Field(min_length=1, description="Hugging Face id, local folder, or `smollm2` for the prepared default")
+    revision: str | None = Field(default=None, description="commit of a Hugging Face model; null: what is cached")
+    license: str = Field(min_length=1, description="SPDX id or name of the model's licence")
+    output_terms: str = Field(min_length=1, description="what the licence says about using outputs for training")
+    max_model_len: int = Field(default=4096, ge=128, description="tokens of prompt and completion together")
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "bfloat16"
+    tokenizer: str | None = Field(
+        default=None, description="named tokenizer for token counts; null: the model's own; `words`: whitespace"
+    )
+
+
+class EngineConfig(Section):
+    """How models are run. Never changes a prompt, an id or a fingerprint."""
+
+    kind: Literal["vllm", "openai", "scripted"]
+    replicas: int = Field(default=1, ge=1, le=10_000, description="engine actors a model")
+    units_in_flight: int = Field(default=8, ge=1, le=1024, description="units open at once, per replica")
+    max_num_seqs: int = Field(default=64, ge=1, le=8192, description="vLLM: sequences batched at once")
+    tensor_parallel: int = Field(default=1, ge=1, le=64)
+    pipeline_parallel: int = Field(default=1, ge=1, le=64)
+    gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
+    kv_cache_gib: int = Field(default=2, ge=1, description="vLLM on CPU: GiB of key-value cache")
+    cpu_threads: int = Field(default=0, ge=0, description="vLLM on CPU: threads; 0: every core of the machine")
+    enable_prefix_caching: bool = True
+    extra: dict[str, Any] = Field(default_factory=dict, description="passed to vLLM's AsyncEngineArgs as it is")
+    base_url: str | None = Field(default=None, description="openai: for example http://127.0.0.1:8000/v1")
+    api_key_env: str = Field(default="OPENAI_API_KEY", description="openai: environment variable with the key")
+    max_concurrency: int = Field(default=64, ge=1, le=4096, description="openai: requests open at once at most")
+    max_retries: int = Field(default=6, ge=0, le=20, description="openai: tries again on 429, 5xx and time-outs")
+    timeout_s: float = Field(default=600, gt=0, description="seconds one request may take")
+    scripted_latency_s: float = Field(default=0, ge=0, description="scripted: seconds before a batch answers")
+
+    @model_validator(mode="after")
+    def _openai_needs_url(self) -> EngineConfig:
+        if self.kind == "openai" and not self.base_url:
+            raise ValueError("engine.kind=openai needs engine.base_url, for example http://127.0.0.1:8000/v1")
+        return self
+
+
+class StoreConfig(Section):
+    root: str = Field(min_length=1, description="folder or s3://bucket/prefix; everything a run keeps lies below")
+    endpoint_url: str | None = Field(default=None, description="S3 endpoint; null: AWS, or AWS_ENDPOINT_URL")
+    region: str = "us-east-1"
+
+
+class ClusterConfig(Section):
+    address: str | None = Field(default=None, description="Ray address; null: start Ray on this machine")
+    cpus: int | None = Field(default=None, ge=1, description="cores Ray may use here; null: all")
+    object_store_mib: int = Field(default=512, ge=80, description="Ray's shared memory on this machine")
+    attempt_deadline_s: int = Field(default=3600, ge=10, description="an attempt may not commit after this")
+
+
+class SamplingConfig(Section):
+    temperature: float = Field(default=0.7, ge=0, le=2)
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    top_k: int = Field(default=0, ge=0, description="0: off")
+    repetition_penalty: float = Field(default=1.0, ge=0.5, le=2)
+    max_tokens: int = Field(default=1024, ge=1)
+
+
+class ExtractConfig(Section):
+    max_topics: int = Field(default=5, ge=1, le=10, description="paper: 1-5 topics")
+    min_concepts: int = Field(default=5, ge=1, le=50, description="key concepts a topic; paper: 5-20")
+    max_concepts: int = Field(default=20, ge=1, le=50)
+    sampling: SamplingConfig = SamplingConfig()
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ExtractConfig:
+        if self.min_concepts > self.max_concepts:
+            raise ValueError("extract.min_concepts is above extract.max_concepts")
+        return self
+
+
+class QuestionConfig(Section):
+    levels: tuple[Literal[1, 2], ...] = Field(default=(1, 2), min_length=1)
+    level_1_questions: int = Field(default=5, ge=1, le=20, description="questions a document at most; paper: 5")
+    level_2_questions: int = Field(default=5, ge=1, le=20, description="questions a document at most; paper: 5")
+    concepts_per_question: int = Field(default=3, ge=1, le=10, description="paper: 2-3, drawn in code")
+    min_characters: int = Field(default=15, ge=1, description="a shorter question is a reject")
+    max_characters: int = Field(default=2000, ge=20, description="a longer question is a reject")
+    sampling: SamplingConfig = SamplingConfig()
+
+
+class BenchmarkConfig(Section):
+    """One benchmark to stay clear of: a file (or glob) and the fields that hold its questions."""
+
+    name: str
+    path: str
+    format: Literal["auto", "jsonl", "csv", "parquet"] = "auto"
+    fields: tuple[str, ...] = Field(min_length=1, description="columns whose text must not leak")
+
+
+class CurateConfig(Section):
+    shingle_words: int = Field(default=3, ge=1, le=10, description="word n-gram size; short questions need small ones")
+    permutations: int = Field(default=128, ge=16, le=1024, description="MinHash functions")
+    threshold: float = Field(default=0.7, gt=0, le=1, description="exact Jaccard at which two questions are one")
+    ngram_sizes: tuple[int, ...] = Field(default=(8, 13), min_length=1, description="words of an overlap that counts")
+    benchmarks: tuple[BenchmarkConfig, ...] = ()
+    unit_rows: int = Field(default=256, ge=1, le=10_000, description="questions a unit of the answer step")
+
+
+class AnswerConfig(Section):
+    model: ModelConfig | None = Field(default=None, description="another model for answers; null: the run's model")
+    samples: int = Field(default=1, ge=1, le=64, description="k: completions a question at most")
+    samples_per_round: int = Field(default=4, ge=1, le=64, description="n: completions one request asks for")
+    sampling: SamplingConfig = SamplingConfig()
+
+
+class GateConfig(Section):
+    """Every threshold null means: the gate is off, and the report says so."""
+
+    min_samples: int | None = Field(default=1, ge=0)
+    min_yield: Share | None = Field(default=0.01, description="samples published a question produced")
+    max_duplicate_start: Share | None = Field(
+        default=0.5, description="share of questions that begin with the commonest five words"
+    )
+    max_copied_share: Share | None = Field(default=0.5, description="share of answers mostly copied from the source")
+    copied_answer: Share = Field(default=0.8, description="an answer counts as copied from this 8-gram share on")
+
+
+class PublishConfig(Section):
+    name: str = Field(default="dataset", pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    version: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    license: str | None = Field(default=None, description="licence you give the dataset; null: the combined one")
+    shard_mib: int = Field(default=128, ge=1, le=4096, description="target size of a shard")
+    validation: Share = Field(default=0.02, description="share of documents whose rows go to validation")
+    test: Share = Field(default=0.02, description="share of documents whose rows go to test")
+
+    @model_validator(mode="after")
+    def _room_for_train(self) -> PublishConfig:
+        if self.validation + self.test >= 1:
+            raise ValueError("publish.validation and publish.test together leave nothing for train")
+        return self
+
+
+class PricesConfig(Section):
+    """For the cost columns of the report; never part of a fingerprint."""
+
+    currency: str = "USD"
+    engine_hour: float = Field(default=0, ge=0, description="price of one engine replica for an hour")
+    million_prompt_tokens: float = Field(default=0, ge=0)
+    million_generated_tokens: float = Field(default=0, ge=0)
+
+
+class FactoryConfig(Section):
+    corpus: CorpusConfig
+    select: SelectConfig = SelectConfig()
+    domain: DomainConfig = DomainConfig()
+    model: ModelConfig
+    engine: EngineConfig
+    store: StoreConfig
+    cluster: ClusterConfig = ClusterConfig()
+    extract: ExtractConfig = ExtractConfig()
+    question: QuestionConfig = QuestionConfig()
+    curate: CurateConfig = CurateConfig()
+    answer: AnswerConfig = AnswerConfig()
+    gate: GateConfig = GateConfig()
+    publish: PublishConfig = PublishConfig()
+    prices: PricesConfig = PricesConfig()
+    seed: int = Field(default=17, ge=0, lt=2**31)
+    limit: int | None = Field(default=None, ge=1, description="documents to sample, end to end; null: all")
+
+    @model_validator(mode="after")
+    def _prompts_fit(self) -> FactoryConfig:
+        for name, section in (("extract", self.extract), ("question", self.question)):
+            need = self.select.chunk_tokens + section.sampling.max_tokens + PROMPT_TOKENS_RESERVED
+            if need > self.model.max_model_len:
+                raise ValueError(
+                    f"select.chunk_tokens + {name}.sampling.max_tokens + {PROMPT_TOKENS_RESERVED} for the prompt "
+                    f"itself is {need}, above model.max_model_len={self.model.max_model_len}"
+                )
+        return self
+
+    def recipe(self) -> dict[str, Any]:
+        """The keys that can change a row: what the run id is the hash of."""
+        return self.model_dump(mode="json", exclude={"cluster", "store", "engine", "prices"})
+
+
+PROMPT_TOKENS_RESERVED = 700
+"""Tokens kept free for instructions and concept lists; the longest general prompt measures about 500."""
+
+
+def load_config(values: Mapping[str, Any]) -> FactoryConfig:
+    """Checks composed values. Raises ConfigError naming every bad key by its path, with a suggestion."""
+    try:
+        return FactoryConfig.model_validate(_tuples(dict(values)))
+    except ValidationError as error:
+        problems = [_explain(item, values) for item in error.errors()]
+        raise ConfigError(
+            "the configuration is not usable:\n" + "\n".join(f"  - {problem}" for problem in problems),
+            remedy="see `factory config --help` for every key, its bounds and its default",
+        ) from None
+
+
+def _tuples(value: Any) -> Any:
+    """YAML knows lists only; the frozen schema wants tuples."""
+    if isinstance(value, Mapping):
+        return {str(key): _tuples(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(_tuples(item) for item in value)
+    return value
+
+
+def _explain(item: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    path = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        known = _known_keys(tuple(str(part) for part in item["loc"][:-1]))
+        near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
+        hint = f"; did you mean `{near[0]}`?" if near else f"; known here: {', '.join(sorted(known))}"
+        return f"{path}: unknown key{hint}"
+    message = item["msg"].removeprefix("Value error, ")
+    given = item.get("input")
+    shown = "" if isinstance(given, dict | tuple) or item["type"] == "missing" else f" (given: {given!r})"
+    return f"{path}: {message}{shown}" if path else message
+
+
+def _known_keys(path: tuple[str, ...]) -> list[str]:
+    model: Any = FactoryConfig
+    for part in path:
+        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        if field is None:
+            return []
+        candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        model = next((kind for kind in candidates if hasattr(kind, "model_fields")), None)
+        if model is None:
+            return []
+    return list(model.model_fields)

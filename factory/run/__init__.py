@@ -1,0 +1,1 @@
+"""Planning, execution on Ray Data, the ledger and progress."""

@@ -1,0 +1,93 @@
+"""What a step is: data the runner needs, and pure functions it calls.
+
+Design: a row-wise step says how one input row becomes requests and how completions become rows; it does no
+I/O and knows neither the store nor the engine. The runner reads units, fetches source texts, calls the
+engine, checks conservation and commits. An input that yields no accepted row becomes a reject, so nothing
+can vanish: inputs = used + rejected + quarantined, outputs = accepted + rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import pyarrow as pa
+
+from factory.engine.api import Completion, Message, Sampling
+
+Row = dict[str, Any]
+Texts = Mapping[str, str]
+"""chunk_id -> text of the committed source passage."""
+
+Side = Literal["input", "output", "quarantine"]
+
+
+@dataclass(frozen=True)
+class Reject:
+    """Something turned away: which item, on which side of the step, why, and the measured evidence."""
+
+    item_id: str
+    reason: str
+    side: Side = "input"
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What came of one input row."""
+
+    accepted: list[Row] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+
+class LlmStep(Protocol):
+    """A row-wise step that asks a language model. Frozen dataclass; pickled to every worker."""
+
+    @property
+    def name(self) -> str:
+        """Stem of the step's folder, for example "extract" or "question_1"."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """STEP_VERSION, raised by hand when code changes what rows come out."""
+        ...
+
+    @property
+    def schema(self) -> pa.Schema: ...
+
+    @property
+    def sampling(self) -> Sampling: ...
+
+    @property
+    def response_schema(self) -> dict[str, Any] | None:
+        """JSON schema of a completion, or None for free text."""
+        ...
+
+    @property
+    def max_rounds(self) -> int:
+        """How often one input may be sent; 1 unless the step samples until it has decided."""
+        ...
+
+    def identity(self) -> dict[str, Any]:
+        """Everything beyond name, version, model and sampling that can change a row: own config, prompt
+        hashes, response schema."""
+        ...
+
+    def item_id(self, row: Row) -> str: ...
+
+    def prompt(self, row: Row, texts: Texts, folder: str) -> tuple[Message, ...] | Reject:
+        """Messages for one input row, or a reject where the row cannot be asked about. `folder` is the
+        step's folder name (with fingerprint), from which seeds and ids derive."""
+        ...
+
+    def undecided(self, row: Row, rounds: Sequence[Completion]) -> bool:
+        """Whether the row needs another round, given the completions so far (at least one)."""
+        ...
+
+    def parse(self, row: Row, texts: Texts, rounds: Sequence[Completion], folder: str) -> Parsed:
+        """Accepted rows (matching `schema`) and rejects. Must not raise on any model output. `rounds` has
+        one completion a round, each with `samples` texts; a completion with `error` never reaches here."""
+        ...

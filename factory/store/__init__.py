@@ -1,0 +1,1 @@
+"""Object storage: a small interface, a local folder, S3, commits and Parquet bytes."""

@@ -1,0 +1,74 @@
+"""What the factory asks of storage: whole objects, two conditional puts, listings.
+
+Design: keys are '/'-separated and relative to a root; an object is written whole or not at all; nothing
+depends on rename or on directories. Correctness rests on `put_if_absent` alone: the first writer of a key
+wins and every later one is told so. Data objects are written under attempt-unique names with plain `put`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """One stored object: key relative to the root, size in bytes, entity tag, seconds since the epoch by
+    the store's own clock."""
+
+    key: str
+    size: int
+    etag: str
+    modified: float
+
+
+class Store(Protocol):
+    """A root under which objects live. Implementations pickle cheaply (no open connection travels)."""
+
+    @property
+    def uri(self) -> str:
+        """Where the root is, for people and for lineage; never holds credentials."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Whole object. Raises KeyError when absent, StoreError otherwise."""
+        ...
+
+    def get_range(self, key: str, start: int, stop: int) -> bytes:
+        """Bytes [start, stop) of an object. Raises KeyError when absent."""
+        ...
+
+    def get_tagged(self, key: str) -> tuple[bytes, str]:
+        """Whole object and the entity tag to pass to `put_if_match`. Raises KeyError when absent."""
+        ...
+
+    def head(self, key: str) -> ObjectInfo | None: ...
+
+    def put(self, key: str, data: bytes) -> None:
+        """Writes or replaces an object, atomically and durably."""
+        ...
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """True when this call created the object, False when one was there already.
+
+        A lost answer is settled by reading the object back: identical bytes mean this call (or one that
+        wrote the very same thing) won. Callers therefore put something attempt-unique into `data`.
+        """
+        ...
+
+    def put_if_match(self, key: str, data: bytes, etag: str) -> bool:
+        """Replaces the object only while it still carries `etag`; False when it does not."""
+        ...
+
+    def put_file(self, key: str, path: str) -> None:
+        """Uploads a local file of any size (multipart where the store has it)."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every object whose key starts with `prefix`, in no promised order."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Removes an object; no error when it is already gone."""
+        ...

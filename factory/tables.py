@@ -1,0 +1,137 @@
+"""Columns that rooms share: one Arrow schema a table, and the source reference every row carries.
+
+Design: a row carries its `sources` (which document, which characters, where its committed copy lies, under
+which licence) from extraction to publication, so lineage needs no joins, and the text of a source is one
+point lookup away (`file` and `row`). Costs about 200 bytes a row before compression, far less after it.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+SOURCE = pa.struct(
+    [
+        ("doc_id", pa.string()),
+        ("chunk_id", pa.string()),
+        ("span_start", pa.int64()),  # characters into the normalised document text
+        ("span_end", pa.int64()),
+        ("file", pa.string()),  # key of the committed Parquet file below the root
+        ("row", pa.int64()),  # row in that file
+        ("source", pa.string()),
+        ("license", pa.string()),
+        ("url", pa.string()),
+        ("shard", pa.string()),  # the user's own file, and the row in it
+        ("shard_row", pa.int64()),
+    ]
+)
+SOURCES = pa.list_(SOURCE)
+
+DOCUMENT = pa.schema(
+    [
+        ("chunk_id", pa.string()),
+        ("doc_id", pa.string()),
+        ("text", pa.string()),
+        ("span_start", pa.int64()),
+        ("span_end", pa.int64()),
+        ("chunk", pa.int32()),  # 0-based position among the document's chunks
+        ("chunks", pa.int32()),
+        ("source", pa.string()),
+        ("license", pa.string()),
+        ("url", pa.string()),
+        ("shard", pa.string()),
+        ("shard_row", pa.int64()),
+    ]
+)
+
+TOPICS = pa.list_(pa.struct([("topic", pa.string()), ("key_concepts", pa.list_(pa.string()))]))
+
+CONCEPTS = pa.schema(
+    [
+        ("chunk_id", pa.string()),
+        ("doc_id", pa.string()),
+        ("edu_level", pa.string()),
+        ("subject", pa.string()),
+        ("topics", TOPICS),
+        ("request_id", pa.string()),
+        ("sources", SOURCES),
+    ]
+)
+
+QUESTION = pa.schema(
+    [
+        ("question_id", pa.string()),
+        ("level", pa.int8()),  # 1 from a document, 2 with sampled concepts, 3 across documents
+        ("text", pa.string()),
+        ("origin", pa.string()),  # "extracted" or "created"
+        ("edu_level", pa.string()),
+        ("subject", pa.string()),
+        ("concepts", pa.list_(pa.string())),
+        ("doc_ids", pa.list_(pa.string())),
+        ("prompt_id", pa.string()),  # hash of the prompt template
+        ("request_id", pa.string()),
+        ("sources", SOURCES),
+    ]
+)
+
+VOTES = pa.list_(pa.struct([("final_answer", pa.string()), ("count", pa.int32())]))
+
+ANSWER = pa.schema(
+    [
+        *QUESTION,
+        ("answer_id", pa.string()),
+        ("answer", pa.string()),
+        ("final_answer", pa.string()),
+        ("votes", VOTES),
+        ("samples", pa.int32()),  # completions that voted
+        ("agreement", pa.float64()),  # share of votes for the winner
+        ("verified", pa.string()),  # yes | no | unchecked
+        ("copied_share", pa.float64()),  # share of the answer's word 8-grams that stand in its sources
+        ("answer_prompt_id", pa.string()),
+        ("answer_request_ids", pa.list_(pa.string())),
+    ]
+)
+
+REJECT = pa.schema(
+    [
+        ("item_id", pa.string()),
+        ("side", pa.string()),  # "input", "output" or "quarantine"
+        ("reason", pa.string()),
+        ("evidence", pa.string()),  # canonical JSON
+        ("text", pa.string()),  # what was turned away, where it is text
+    ]
+)
+
+REQUEST = pa.schema(
+    [
+        ("request_id", pa.string()),
+        ("item_id", pa.string()),
+        ("round", pa.int32()),
+        ("prompt_sha256", pa.string()),
+        ("prompt_tokens", pa.int64()),
+        ("cached_tokens", pa.int64()),
+        ("generated_tokens", pa.list_(pa.int64())),
+        ("finish_reasons", pa.list_(pa.string())),
+        ("texts", pa.list_(pa.string())),
+        ("latency", pa.float64()),  # seconds
+        ("error", pa.string()),
+    ]
+)
+
+
+def source_of(document: dict[str, object], file: str, row: int) -> dict[str, object]:
+    """The source reference of a row of the document table that lies at `row` of the object `file`."""
+    return {
+        "doc_id": document["doc_id"],
+        "chunk_id": document["chunk_id"],
+        "span_start": document["span_start"],
+        "span_end": document["span_end"],
+        "file": file,
+        "row": row,
+        "source": document["source"],
+        "license": document["license"],
+        "url": document["url"],
+        "shard": document["shard"],
+        "shard_row": document["shard_row"],
+    }
