@@ -10,29 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
 from factory.engine.api import Completion, Message, Sampling
+from factory.run.reject import Reject
+from factory.run.units import Unit, UnitResult
+from factory.store.base import Store
 
 Row = dict[str, Any]
 Texts = Mapping[str, str]
 """chunk_id -> text of the committed source passage."""
-
-Side = Literal["input", "output", "quarantine"]
-
-
-@dataclass(frozen=True)
-class Reject:
-    """Something turned away: which item, on which side of the step, why, and the measured evidence."""
-
-    item_id: str
-    reason: str
-    side: Side = "input"
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-    text: str | None = None
-
 
 @dataclass(frozen=True)
 class Parsed:
@@ -91,3 +80,22 @@ class LlmStep(Protocol):
         """Accepted rows (matching `schema`) and rejects. Must not raise on any model output. `rounds` has
         one completion a round, each with `samples` texts; a completion with `error` never reaches here."""
         ...
+
+
+class WorkStep(Protocol):
+    """A step without a language model: one function from a unit to its result, run in a Ray task.
+
+    Frozen dataclass; pickled to every worker. `work` reads what it needs from the store (inputs through
+    `unit.file` and `unit.picks`, or, for global steps, through keys in `unit.parameters`), and writes
+    nothing: the runner writes and commits.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> int: ...
+
+    def identity(self) -> dict[str, Any]: ...
+
+    def work(self, store: Store, unit: Unit) -> UnitResult: ...
