@@ -60,6 +60,10 @@ class LlmStep(Protocol):
         """How often one input may be sent; 1 unless the step samples until it has decided."""
         ...
 
+    def samples_for_round(self, number: int) -> int:
+        """Completions to ask for in round `number` (0-based); sampling.samples unless the last is smaller."""
+        ...
+
     def identity(self) -> dict[str, Any]:
         """Everything beyond name, version, model and sampling that can change a row: own config, prompt
         hashes, response schema."""

@@ -1,6 +1,6 @@
 """Units: the atoms of scheduling, commit, retry and resume.
 
-Design: a unit is named by the hash of its own input (parent files by SHA-256, and which of their rows), so
+Design: a unit is named by the hash of its own input (the parent file's content hash, and which of its rows), so
 that a grown corpus, a larger `limit` or another run over the same shards finds what was paid for. Global
 steps take one or more units whose `parameters` name what they cover; their step folder's fingerprint holds
 the sorted set of unit ids they read.
@@ -20,12 +20,20 @@ from factory.run.reject import Reject
 
 @dataclass(frozen=True)
 class FileRef:
-    """A committed Parquet file: key below the root, SHA-256 of its bytes, number of rows, hash of its row ids."""
+    """A committed Parquet file.
 
+    `name` is where its rows are said to come from, "<step folder>/<unit>/<part>": it is the same in every
+    attempt, so lineage survives a crash unchanged; `key` is where this attempt's bytes lie. `sha256` is of
+    the bytes, `content_sha256` of the rows alone (the bytes also name run and unit), `ids_digest` of the
+    set of row ids.
+    """
+
+    name: str
     key: str
     sha256: str
+    content_sha256: str
     rows: int
-    ids_sha256: str = ""
+    ids_digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,12 +57,19 @@ class Unit:
         return self.file.rows if self.file is not None else None
 
 
-def unit_over(file: FileRef, picks: tuple[int, ...] | None = None) -> Unit:
-    """The unit that covers `picks` of a committed file."""
+def unit_over(file: FileRef, picks: tuple[int, ...] | None = None, **parameters: Any) -> Unit:
+    """The unit that covers `picks` of a committed file; None, or every row, means the whole file.
+
+    The first half of its id names the file's content, so a listing of commits shows which of them cover
+    (other) rows of the same file.
+    """
     if picks is not None and picks == tuple(range(file.rows)):
         picks = None
-    name = fingerprint([file.sha256, None if picks is None else list(picks)])
-    return Unit(name[:ID_HEX_DIGITS], file, picks)
+    chosen = fingerprint(None if picks is None else list(picks))
+    return Unit(file.content_sha256[:HALF] + chosen[:HALF], file, picks, parameters)
+
+
+HALF = ID_HEX_DIGITS // 2
 
 
 @dataclass(frozen=True)
@@ -63,8 +78,9 @@ class UnitResult:
 
     `tables` become the unit's data files, one each, in order. `inputs` counts rows read; `used` those that
     gave at least one accepted row (or, for steps that merge rows, went into one). `id_column` names the
-    column whose values are the accepted rows' ids. `ledger` holds numbers to be summed over units;
-    `facts` whatever else the commit should say (JSON, small).
+    column whose values are the accepted rows' ids. Steps whose tables are not
+    the accepted rows themselves (picks, decisions) say `accepted` and its digest outright. `ledger` holds
+    numbers to be summed over units; `facts` whatever else the commit should say (JSON, small).
     """
 
     inputs: int
@@ -72,6 +88,8 @@ class UnitResult:
     tables: tuple[pa.Table, ...]
     id_column: str
     rejects: tuple[Reject, ...] = ()
-    input_ids_sha256: str = ""
+    input_ids_digest: str = ""
+    accepted: int | None = None
+    accepted_ids_digest: str = ""
     ledger: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
