@@ -48,6 +48,11 @@ class LlmStep(Protocol):
     def schema(self) -> pa.Schema: ...
 
     @property
+    def id_column(self) -> str:
+        """Column of `schema` that holds the accepted rows' ids."""
+        ...
+
+    @property
     def sampling(self) -> Sampling: ...
 
     @property

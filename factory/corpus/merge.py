@@ -1,0 +1,207 @@
+"""The `merge` step: one copy of every document, all its origins, and the sample that `limit` asks for.
+
+Design: a global step over what `select` committed. It reads ids and origins, never text. The first
+occurrence of a document (in the plan's order of files, then by row) is kept; chunks of later ones become
+rejects that name it, and every origin (url, licence, shard, row) of a document met more than once goes to
+the origins table, so that no licence is lost. With `limit`, the documents with the smallest ids are taken:
+ids are hashes, so that is a uniform sample, and the sample of a larger limit contains it.
+
+Output: table 0 "picks", one row a committed select file that still has rows (name, rows to read, their
+chunk-id digest); table 1 "origins". Cost: 16 bytes a chunk for ids plus one file's columns at a time; the
+rejects are as many as the chunks dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from factory.identity import add_digests, ids_digest
+from factory.run.outputs import Output, read_outputs
+from factory.run.reject import Reject
+from factory.run.units import Unit, UnitResult
+from factory.store.base import Store
+from factory.store.parquet import read_parquet
+
+STEP_VERSION = 1
+
+PICKS = pa.schema([("file", pa.string()), ("picks", pa.list_(pa.int32())), ("ids_digest", pa.string())])
+
+ORIGIN = pa.struct(
+    [
+        ("source", pa.string()),
+        ("license", pa.string()),
+        ("url", pa.string()),
+        ("shard", pa.string()),
+        ("shard_row", pa.int64()),
+    ]
+)
+ORIGINS = pa.schema([("doc_id", pa.string()), ("origins", pa.list_(ORIGIN))])
+
+Ids = npt.NDArray[np.bytes_]
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Occurrences:
+    """Every occurrence of a document, in reading order: its id, and where its chunks start and end.
+
+    `file`, `start`, `stop` (rows) and `first_chunk` (that chunk's position in the document; above 0 where
+    the document began in the file before) are parallel to `doc_id`; shape (n,) each.
+    """
+
+    doc_id: Ids
+    file: Numbers
+    start: Numbers
+    stop: Numbers
+    first_chunk: Numbers
+
+
+@dataclass(frozen=True)
+class MergeStep:
+    limit: int | None
+
+    name = "merge"
+    version = STEP_VERSION
+
+    def identity(self) -> dict[str, Any]:
+        return {"limit": self.limit}
+
+    def work(self, store: Store, unit: Unit) -> UnitResult:
+        outputs = read_outputs(store, unit.parameters["outputs"])
+        occurrences = find_occurrences(
+            [read_parquet(store, output.file.key, ["doc_id", "chunk"]) for output in outputs]
+        )
+        kept, repeated = choose(occurrences, self.limit)
+        return _result(store, outputs, occurrences, kept, repeated)
+
+
+def find_occurrences(tables: Sequence[pa.Table]) -> Occurrences:
+    """Splits each file's rows at chunk 0 of a document, or where a document goes on from the file before."""
+    ids: list[Ids] = []
+    files: list[Numbers] = []
+    starts: list[Numbers] = []
+    stops: list[Numbers] = []
+    chunk_numbers: list[Numbers] = []
+    for position, table in enumerate(tables):
+        doc_ids = np.array(table.column("doc_id").to_pylist(), dtype="S32")
+        chunks = table.column("chunk").to_numpy()
+        if not len(doc_ids):
+            continue
+        begins = np.flatnonzero((chunks == 0) | np.r_[True, doc_ids[1:] != doc_ids[:-1]])
+        ids.append(doc_ids[begins])
+        files.append(np.full(len(begins), position, dtype=np.int64))
+        starts.append(begins.astype(np.int64))
+        stops.append(np.r_[begins[1:], len(doc_ids)].astype(np.int64))
+        chunk_numbers.append(chunks[begins].astype(np.int64))
+    if not ids:
+        empty = np.zeros(0, dtype=np.int64)
+        return Occurrences(np.zeros(0, dtype="S32"), empty, empty, empty, empty)
+    return Occurrences(
+        np.concatenate(ids),
+        np.concatenate(files),
+        np.concatenate(starts),
+        np.concatenate(stops),
+        np.concatenate(chunk_numbers),
+    )
+
+
+def choose(occurrences: Occurrences, limit: int | None) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Masks over occurrences: which are kept, and which belong to a document that occurs more than once.
+
+    A document whose chunks run over two files has an occurrence in each; the continuation (first chunk
+    above 0) counts as part of the first.
+    """
+    size = len(occurrences.doc_id)
+    if not size:
+        return np.zeros(0, dtype=bool), np.zeros(0, dtype=bool)
+    continues = np.zeros(size, dtype=bool)
+    continues[1:] = (
+        (occurrences.doc_id[1:] == occurrences.doc_id[:-1])
+        & (occurrences.file[1:] == occurrences.file[:-1] + 1)
+        & (occurrences.first_chunk[1:] > 0)
+    )
+    heads = np.flatnonzero(~continues)
+    unique, first, inverse, counts = np.unique(
+        occurrences.doc_id[heads], return_index=True, return_inverse=True, return_counts=True
+    )
+    keep_head = np.zeros(len(heads), dtype=bool)
+    keep_head[first] = True
+    if limit is not None and limit < len(unique):
+        keep_head &= occurrences.doc_id[heads] < np.sort(unique)[limit]
+    head_of = np.cumsum(~continues) - 1
+    return keep_head[head_of], (counts[inverse] > 1)[head_of]
+
+
+def _result(
+    store: Store,
+    outputs: Sequence[Output],
+    occurrences: Occurrences,
+    kept: npt.NDArray[np.bool_],
+    repeated: npt.NDArray[np.bool_],
+) -> UnitResult:
+    picks: list[dict[str, Any]] = []
+    rejects: list[Reject] = []
+    origins: dict[str, list[dict[str, Any]]] = {}
+    read_digests: list[str] = []
+    inputs = used = 0
+    first_of: dict[str, tuple[str, int]] = {}
+    kept_ids = set(occurrences.doc_id[kept].tolist()) if repeated.any() or not kept.all() else set()
+    for position, output in enumerate(outputs):
+        of_file = np.flatnonzero(occurrences.file == position)
+        touched = bool(repeated[of_file].any())
+        columns = ["chunk_id", "doc_id", *(ORIGINS_COLUMNS if touched else ())]
+        table = read_parquet(store, output.file.key, columns)
+        chunk_ids = table.column("chunk_id").to_pylist()
+        inputs += len(chunk_ids)
+        read_digests.append(ids_digest(chunk_ids))
+        rows: list[int] = []
+        for index in of_file:
+            start, stop = int(occurrences.start[index]), int(occurrences.stop[index])
+            doc_id = occurrences.doc_id[index].decode()
+            if repeated[index]:
+                origin = table.select(ORIGINS_COLUMNS).slice(start, 1).to_pylist()[0]
+                known = origins.setdefault(doc_id, [])
+                if origin not in known:
+                    known.append(origin)
+            if kept[index]:
+                rows.extend(range(start, stop))
+                first_of.setdefault(doc_id, (output.file.name, start))
+                continue
+            rejects.extend(
+                _drop(chunk_ids[row], doc_id, occurrences.doc_id[index] in kept_ids, first_of) for row in range(start, stop)
+            )
+        if rows:
+            used += len(rows)
+            whole = len(rows) == len(chunk_ids)
+            digest = ids_digest(chunk_ids[row] for row in rows)
+            picks.append({"file": output.file.name, "picks": None if whole else rows, "ids_digest": digest})
+    kept_origins = [
+        {"doc_id": doc_id, "origins": found} for doc_id, found in sorted(origins.items()) if doc_id in first_of
+    ]
+    return UnitResult(
+        inputs=inputs,
+        used=used,
+        tables=(pa.Table.from_pylist(picks, schema=PICKS), pa.Table.from_pylist(kept_origins, schema=ORIGINS)),
+        id_column="",
+        rejects=tuple(rejects),
+        input_ids_digest=add_digests(read_digests),
+        accepted=used,
+        accepted_ids_digest=add_digests(row["ids_digest"] for row in picks),
+        facts={"documents": int(len(np.unique(occurrences.doc_id[kept]))) if len(kept) else 0},
+    )
+
+
+ORIGINS_COLUMNS = ["source", "license", "url", "shard", "shard_row"]
+
+
+def _drop(chunk_id: str, doc_id: str, document_is_kept: bool, first_of: dict[str, tuple[str, int]]) -> Reject:
+    if document_is_kept:
+        file, row = first_of.get(doc_id, ("", -1))
+        return Reject(chunk_id, "duplicate_document", evidence={"doc_id": doc_id, "kept_file": file, "kept_row": row})
+    return Reject(chunk_id, "outside_limit", evidence={"doc_id": doc_id})

@@ -1,0 +1,198 @@
+"""One attempt at a unit: receipt, files under attempt-unique names, then the commit.
+
+Design: the order is fixed: receipt, data, rejects, requests, commit. Killed between any two, the unit is
+simply not committed and its files are garbage that no reader sees. An attempt past its deadline may not
+commit (garbage collection counts on that). Cost: 3 to 5 puts a unit, one of them conditional.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from factory.identity import canonical_json, ids_digest, sha256_hex
+from factory.run.reject import Reject
+from factory.run.units import FileRef, Unit, UnitResult
+from factory.store.base import Store
+from factory.store.commits import Commit, Counts, put_commit
+from factory.store.parquet import to_parquet
+from factory.tables import REJECT, SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """A step as one run executes it: its folder name, the run's id, and the attempt deadline in seconds."""
+
+    folder: str
+    run: str
+    deadline_s: float = 3600
+
+
+@dataclass(frozen=True)
+class Attempt:
+    unit: Unit
+    attempt: str
+    started: float
+
+    def expired(self, deadline_s: float) -> bool:
+        return time.time() - self.started > deadline_s
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the driver learns of a finished unit; a few hundred bytes."""
+
+    unit: str
+    attempt: str
+    commit: Commit | None
+    spent: Mapping[str, float] = field(default_factory=dict)
+
+
+def begin(store: Store, run: StepRun, unit: Unit, planned: Mapping[str, float]) -> Attempt:
+    """Leaves the start receipt; `planned` (requests, prompt characters) bounds what a lost attempt cost."""
+    attempt = Attempt(unit, uuid.uuid4().hex[:12], time.time())
+    body = {"unit": unit.unit_id, "attempt": attempt.attempt, "run": run.run, "planned": dict(planned)}
+    store.put(receipt_key(run.folder, unit.unit_id, attempt.attempt), canonical_json(body))
+    return attempt
+
+
+def receipt_key(folder: str, unit: str, attempt: str) -> str:
+    return f"steps/{folder}/attempts/{unit}.{attempt}.json"
+
+
+def finish(
+    store: Store,
+    run: StepRun,
+    attempt: Attempt,
+    result: UnitResult,
+    requests: pa.Table | None = None,
+    engine: Mapping[str, Any] | None = None,
+) -> Receipt:
+    """Writes the result's files and commits them. `commit` is None in the receipt of an expired attempt.
+
+    Raises ConservationError when the result does not add up, StoreError when the store gives up.
+    """
+    unit = attempt.unit
+    ledger = {**result.ledger, "seconds": time.time() - attempt.started}
+    if attempt.expired(run.deadline_s):
+        return Receipt(unit.unit_id, attempt.attempt, None, ledger)
+    counts, reasons = account(result)
+    counts.check(f"{run.folder} unit {unit.unit_id}")
+    metadata = {
+        "run": run.run,
+        "step": run.folder,
+        "unit": unit.unit_id,
+        "synthetic": "true",
+        "schema_version": str(SCHEMA_VERSION),
+    }
+    files = tuple(
+        _write_table(store, run.folder, attempt, part, table, result.id_column, metadata)
+        for part, table in enumerate(result.tables)
+    )
+    others: dict[str, Mapping[str, Any]] = {}
+    if result.rejects:
+        others["rejects"] = _write_other(store, run.folder, attempt, "rejects", rejects_table(result.rejects), metadata)
+    if requests is not None and requests.num_rows:
+        others["requests"] = _write_other(store, run.folder, attempt, "requests", requests, metadata)
+    commit = Commit(
+        unit=unit.unit_id,
+        attempt=attempt.attempt,
+        step=run.folder,
+        run=run.run,
+        parent=unit.file.name if unit.file else "",
+        picks=unit.picks,
+        files=files,
+        other_files=others,
+        counts=counts,
+        reasons=reasons,
+        input_ids_digest=result.input_ids_digest,
+        accepted_ids_digest=result.accepted_ids_digest
+        if result.accepted is not None
+        else ids_digest(_ids(result.tables, result.id_column)),
+        ledger=ledger,
+        engine=engine,
+        facts=dict(result.facts),
+    )
+    held = put_commit(store, commit)
+    return Receipt(unit.unit_id, attempt.attempt, held, ledger)
+
+
+def account(result: UnitResult) -> tuple[Counts, dict[str, dict[str, int]]]:
+    """Counts and reasons of a result; rejects are counted by side."""
+    sides = Counter(reject.side for reject in result.rejects)
+    accepted = sum(table.num_rows for table in result.tables) if result.accepted is None else result.accepted
+    counts = Counts(
+        inputs=result.inputs,
+        used=result.used,
+        rejected=sides["input"],
+        quarantined=sides["quarantine"],
+        accepted=accepted,
+        output_rejected=sides["output"],
+    )
+    reasons: dict[str, dict[str, int]] = {}
+    for (side, reason), number in sorted(Counter((reject.side, reject.reason) for reject in result.rejects).items()):
+        reasons.setdefault(side, {})[reason] = number
+    return counts, reasons
+
+
+def rejects_table(rejects: Sequence[Reject]) -> pa.Table:
+    columns = {
+        "item_id": [reject.item_id for reject in rejects],
+        "side": [reject.side for reject in rejects],
+        "reason": [reject.reason for reject in rejects],
+        "evidence": [canonical_json(dict(reject.evidence)).decode() for reject in rejects],
+        "text": [reject.text for reject in rejects],
+    }
+    return pa.table(columns, schema=REJECT)
+
+
+def content_sha256(table: pa.Table) -> str:
+    """Hash of a table's rows, whatever its chunking or metadata: two runs that made the same rows agree."""
+    batch = table.replace_schema_metadata(None).combine_chunks()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        # take() rebuilds every buffer, so offsets and padding left by slicing cannot leak into the hash
+        writer.write_table(batch.take(pa.array(range(batch.num_rows), pa.int64())))
+    return sha256_hex(sink.getvalue())
+
+
+def _ids(tables: Sequence[pa.Table], column: str) -> list[str]:
+    return [item for table in tables for item in table.column(column).to_pylist()]
+
+
+def _write_table(
+    store: Store,
+    folder: str,
+    attempt: Attempt,
+    part: int,
+    table: pa.Table,
+    id_column: str,
+    metadata: Mapping[str, str],
+) -> FileRef:
+    unit = attempt.unit.unit_id
+    key = f"steps/{folder}/data/{unit}.{attempt.attempt}.{part}.parquet"
+    data = to_parquet(table, dict(metadata))
+    store.put(key, data)
+    ids = table.column(id_column).to_pylist() if id_column in table.column_names else []
+    return FileRef(
+        f"{folder}/{unit}/{part}", key, sha256_hex(data), content_sha256(table), table.num_rows, ids_digest(ids)
+    )
+
+
+def _write_other(
+    store: Store, folder: str, attempt: Attempt, kind: str, table: pa.Table, metadata: Mapping[str, str]
+) -> dict[str, Any]:
+    key = f"steps/{folder}/{kind}/{attempt.unit.unit_id}.{attempt.attempt}.parquet"
+    data = to_parquet(table, dict(metadata))
+    store.put(key, data)
+    return {"key": key, "rows": table.num_rows, "bytes": len(data), "sha256": sha256_hex(data)}
+
+
+def unit_json(unit: Unit) -> bytes:
+    return canonical_json(asdict(unit))

@@ -1,0 +1,198 @@
+"""A unit of an LLM step, in three moves: prepare (read, render), ask (engine), settle (parse, account).
+
+Design: preparing and settling are CPU tasks that run side by side with the engine; between them a unit
+travels as one pickled payload, which Ray Data can neither split nor merge. Rows that cannot be asked about
+are rejects before the engine sees them; a request that failed alone becomes a reject or is quarantined; a
+row never takes its unit down. Cost around the engine: rendering, parsing and Parquet, well under 1 ms a
+request (docs/benchmarks.md, `pipeline`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from factory.engine.api import Batch, Completion, Request
+from factory.identity import ids_digest, make_id
+from factory.run.outputs import fetch_texts
+from factory.run.reject import Reject
+from factory.run.step import LlmStep, Parsed, Row
+from factory.run.units import Unit, UnitResult
+from factory.store.base import Store
+from factory.store.parquet import read_parquet
+from factory.tables import DOCUMENT, REQUEST, source_of
+
+REJECTED_ALONE = {"prompt_too_long", "schema_refused", "content_filter"}
+"""Errors of a single request that say something about the row: rejects. Any other error says something about
+the machinery, and its row is quarantined."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A unit's rows with their rendered prompts; `requests` and `asked` run in parallel."""
+
+    rows: tuple[Row, ...]
+    texts: Mapping[str, str]
+    asked: tuple[int, ...]
+    requests: tuple[Request, ...]
+    refused: tuple[tuple[int, Reject], ...]
+
+
+Answers = Mapping[int, Sequence[Completion]]
+"""Index of a row -> its completions, one a round."""
+
+
+def load_rows(store: Store, unit: Unit) -> list[Row]:
+    """Input rows of a unit, each with `sources`. Documents get theirs here, from where they lie."""
+    if unit.file is None:
+        raise ValueError(f"unit {unit.unit_id} of a row-wise step has no parent file")
+    table = read_parquet(store, unit.file.key)
+    picks = range(table.num_rows) if unit.picks is None else unit.picks
+    if unit.picks is not None:
+        table = table.take(pa.array(unit.picks, pa.int64()))
+    rows: list[Row] = table.to_pylist()
+    if table.schema.names == DOCUMENT.names:
+        for position, row in zip(picks, rows, strict=True):
+            row["sources"] = [source_of(row, unit.file.name, position)]
+    return rows
+
+
+def prepare(store: Store, step: LlmStep, folder: str, unit: Unit) -> Prepared:
+    rows = load_rows(store, unit)
+    if rows and "text" in rows[0] and "chunk_id" in rows[0]:
+        texts = {row["chunk_id"]: row["text"] for row in rows}
+    else:
+        texts = fetch_texts(store, [source for row in rows for source in row["sources"]])
+    asked: list[int] = []
+    requests: list[Request] = []
+    refused: list[tuple[int, Reject]] = []
+    for index, row in enumerate(rows):
+        prompt = step.prompt(row, texts, folder)
+        if isinstance(prompt, Reject):
+            refused.append((index, prompt))
+            continue
+        asked.append(index)
+        requests.append(Request(request_id(folder, step.item_id(row), 0), prompt))
+    return Prepared(tuple(rows), texts, tuple(asked), tuple(requests), tuple(refused))
+
+
+def request_id(folder: str, item_id: str, round_number: int) -> str:
+    return make_id("request", folder, item_id, round_number)
+
+
+async def ask(
+    step: LlmStep, folder: str, prepared: Prepared, generate: Callable[[Batch], Awaitable[list[Completion]]]
+) -> dict[int, list[Completion]]:
+    """Runs rounds until no row is undecided: the first asks about every row, later ones only the undecided."""
+    answers: dict[int, list[Completion]] = {index: [] for index in prepared.asked}
+    open_rows = list(zip(prepared.asked, prepared.requests, strict=True))
+    for number in range(step.max_rounds):
+        if not open_rows:
+            break
+        sampling = replace(step.sampling, samples=step.samples_for_round(number))
+        batch = Batch(tuple(request for _, request in open_rows), sampling, step.response_schema)
+        for (index, _), completion in zip(open_rows, await generate(batch), strict=True):
+            answers[index].append(completion)
+        open_rows = [
+            (index, replace(request, request_id=request_id(folder, step.item_id(prepared.rows[index]), number + 1)))
+            for index, request in open_rows
+            if answers[index][-1].error is None and step.undecided(prepared.rows[index], answers[index])
+        ]
+    return answers
+
+
+def settle(step: LlmStep, folder: str, prepared: Prepared, answers: Answers) -> tuple[UnitResult, pa.Table]:
+    """Accepted rows, rejects and the requests table of a unit; every input row is accounted for."""
+    accepted: list[Row] = []
+    rejects: list[Reject] = [replace(reject, side="input") for _, reject in prepared.refused]
+    used = 0
+    for index in prepared.asked:
+        row = prepared.rows[index]
+        parsed = _parsed(step, folder, row, prepared.texts, answers[index])
+        accepted.extend(parsed.accepted)
+        rejects.extend(parsed.rejects)
+        used += bool(parsed.accepted)
+        if not parsed.accepted and not any(reject.side != "output" for reject in parsed.rejects):
+            rejects.append(_nothing_left(step.item_id(row), parsed))
+    table = pa.Table.from_pylist(accepted, schema=step.schema)
+    result = UnitResult(
+        inputs=len(prepared.rows),
+        used=used,
+        tables=(table,) if accepted else (),
+        id_column=step.id_column,
+        rejects=tuple(rejects),
+        input_ids_digest=ids_digest(step.item_id(row) for row in prepared.rows),
+        ledger=ledger_of(step, answers),
+    )
+    return result, requests_table(step, prepared, answers)
+
+
+def _parsed(step: LlmStep, folder: str, row: Row, texts: Mapping[str, str], rounds: Sequence[Completion]) -> Parsed:
+    good = [completion for completion in rounds if completion.error is None]
+    if good:
+        return step.parse(row, texts, good, folder)
+    failed = rounds[-1]
+    reason = failed.error or "no_completion"
+    return Parsed(
+        rejects=[
+            Reject(
+                step.item_id(row),
+                reason,
+                side="input" if reason in REJECTED_ALONE else "quarantine",
+                evidence={"detail": failed.error_detail, "request_id": failed.request_id},
+            )
+        ]
+    )
+
+
+def _nothing_left(item_id: str, parsed: Parsed) -> Reject:
+    """Every output of the row was rejected, or there were none: the row itself yields nothing."""
+    reasons = sorted({reject.reason for reject in parsed.rejects})
+    return Reject(item_id, "nothing_accepted" if reasons else "empty_output", evidence={"outputs_rejected": reasons})
+
+
+def ledger_of(step: LlmStep, answers: Answers) -> dict[str, float]:
+    """Requests and tokens of a unit, and what deciding early saved (samples, and tokens at this unit's mean)."""
+    completions = [completion for rounds in answers.values() for completion in rounds]
+    generated = sum(sum(completion.generated_tokens) for completion in completions)
+    samples = sum(len(completion.texts) for completion in completions)
+    saved = sum(
+        step.samples_for_round(number)
+        for rounds in answers.values()
+        if rounds and rounds[-1].error is None
+        for number in range(len(rounds), step.max_rounds)
+    )
+    return {
+        "requests": len(completions),
+        "prompt_tokens": sum(completion.prompt_tokens for completion in completions),
+        "cached_tokens": sum(completion.cached_tokens for completion in completions),
+        "generated_tokens": generated,
+        "samples": samples,
+        "samples_saved": saved,
+        "tokens_saved": round(saved * generated / samples) if samples else 0,
+    }
+
+
+def requests_table(step: LlmStep, prepared: Prepared, answers: Answers) -> pa.Table:
+    prompts = dict(zip(prepared.asked, prepared.requests, strict=True))
+    rows: list[dict[str, Any]] = [
+        {
+            "request_id": completion.request_id,
+            "item_id": step.item_id(prepared.rows[index]),
+            "round": number,
+            "prompt_sha256": prompts[index].prompt_sha256(),
+            "prompt_tokens": completion.prompt_tokens,
+            "cached_tokens": completion.cached_tokens,
+            "generated_tokens": list(completion.generated_tokens),
+            "finish_reasons": list(completion.finish_reasons),
+            "texts": list(completion.texts),
+            "latency": completion.latency,
+            "error": completion.error,
+        }
+        for index, rounds in answers.items()
+        for number, completion in enumerate(rounds)
+    ]
+    return pa.Table.from_pylist(rows, schema=REQUEST)

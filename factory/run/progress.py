@@ -1,0 +1,165 @@
+"""Progress for people: bars on a terminal, one plain line every few seconds elsewhere.
+
+Design: the runner reports three events (step begins, unit done, step ends); everything shown (rows, yield,
+tokens/s, time left) is computed here from receipts. Writes to stderr, so that stdout ends with the JSON line.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TextIO
+
+from factory.run.attempt import Receipt
+from factory.store.commits import Counts
+
+PLAIN_INTERVAL_S = 10.0
+"""Seconds between plain lines: a log of an hour's run stays under 400 lines."""
+
+
+class Progress(Protocol):
+    def begin(self, step: str, units: int, reused: int) -> None: ...
+
+    def unit(self, receipt: Receipt) -> None: ...
+
+    def end(self, done: Mapping[str, Any]) -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class Meter:
+    """Sums of one step while it runs."""
+
+    step: str = ""
+    units: int = 0
+    finished: int = 0
+    reused: int = 0
+    started: float = 0.0
+    counts: Counts = field(default_factory=Counts)
+    tokens: float = 0.0
+
+    def add(self, receipt: Receipt) -> None:
+        if receipt.commit is None:
+            return
+        self.finished += 1
+        self.counts += receipt.commit.counts
+        self.tokens += receipt.commit.ledger.get("generated_tokens", 0)
+
+    @property
+    def seconds(self) -> float:
+        return max(time.monotonic() - self.started, 1e-9)
+
+    @property
+    def seconds_left(self) -> float | None:
+        if not self.finished:
+            return None
+        return self.seconds / self.finished * (self.units - self.reused - self.finished)
+
+    def line(self) -> str:
+        made = self.counts.produced
+        parts = [f"{self.step:<10}", f"units {self.reused + self.finished}/{self.units}", f"rows in {self.counts.inputs:,}"]
+        parts.append(f"accepted {self.counts.accepted:,}" + (f" ({self.counts.accepted / made:.0%})" if made else ""))
+        if self.tokens:
+            parts.append(f"{self.tokens / self.seconds:,.0f} generated tokens/s")
+        left = self.seconds_left
+        if left is not None and self.reused + self.finished < self.units:
+            parts.append(f"about {_duration(left)} left")
+        return "  ".join(parts)
+
+
+class PlainProgress:
+    """One line when a step begins, every `PLAIN_INTERVAL_S` while it runs, and when it ends."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._meter = Meter()
+        self._last = 0.0
+
+    def begin(self, step: str, units: int, reused: int) -> None:
+        self._meter = Meter(step, units, 0, reused, time.monotonic())
+        self._last = time.monotonic()
+
+    def unit(self, receipt: Receipt) -> None:
+        self._meter.add(receipt)
+        if time.monotonic() - self._last >= PLAIN_INTERVAL_S:
+            self._last = time.monotonic()
+            self.say(self._meter.line())
+
+    def end(self, done: Mapping[str, Any]) -> None:
+        self.say(done_line(done))
+
+    def say(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+    def close(self) -> None:
+        pass
+
+
+class BarProgress:
+    """A live bar for the running step above the lines of the finished ones."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._console = Console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.fields[line]}"), BarColumn(bar_width=24), TimeElapsedColumn(), console=self._console
+        )
+        self._bars.start()
+        self._task: Any = None
+        self._meter = Meter()
+
+    def begin(self, step: str, units: int, reused: int) -> None:
+        self._meter = Meter(step, units, 0, reused, time.monotonic())
+        self._task = self._bars.add_task(step, total=units, completed=reused, line=self._meter.line())
+
+    def unit(self, receipt: Receipt) -> None:
+        self._meter.add(receipt)
+        self._bars.update(self._task, completed=self._meter.reused + self._meter.finished, line=self._meter.line())
+
+    def end(self, done: Mapping[str, Any]) -> None:
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+            self._task = None
+        self.say(done_line(done))
+
+    def say(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False)
+
+    def close(self) -> None:
+        self._bars.stop()
+
+
+def done_line(done: Mapping[str, Any]) -> str:
+    """One line about a finished step."""
+    counts, ledger = done["counts"], done["ledger"]
+    parts = [f"{done['step']:<10}", f"units {done['units']}"]
+    if done["units_reused"]:
+        parts.append(f"({done['units_reused']} reused)")
+    parts.append(f"rows {counts['inputs']:,} -> {counts['accepted']:,}")
+    turned_away = counts["rejected"] + counts["output_rejected"] + counts["quarantined"]
+    if turned_away:
+        parts.append(f"turned away {turned_away:,}")
+    if ledger.get("requests"):
+        parts.append(f"requests {ledger['requests']:,.0f}")
+        parts.append(f"tokens {ledger['prompt_tokens']:,.0f} in, {ledger['generated_tokens']:,.0f} out")
+    parts.append(_duration(done["wall_seconds"]))
+    return "  ".join(parts)
+
+
+def progress_for(stream: TextIO) -> Progress:
+    """Bars where `stream` is a terminal, plain lines otherwise."""
+    return BarProgress() if stream.isatty() else PlainProgress(stream)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,65 @@
+"""The run record: `runs/<run>.json`, what a run is and how far it got.
+
+Design: the run id is the hash of the configuration without cluster, store, engine and prices, together
+with the models' revisions: the same command finds its run on any machine. The record is convenience, not
+truth: progress is what the steps' commits say. It never holds a credential.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from factory.config import FactoryConfig
+from factory.identity import canonical_json, fingerprint
+from factory.store.base import Store
+
+Record = dict[str, Any]
+
+
+def run_id_of(config: FactoryConfig, models: Mapping[str, Any]) -> str:
+    """16 hexadecimal digits."""
+    return fingerprint({"recipe": config.recipe(), "models": dict(models)})[:16]
+
+
+def record_key(run: str) -> str:
+    return f"runs/{run}.json"
+
+
+def read_record(store: Store, run: str) -> Record | None:
+    return _read(store, record_key(run))
+
+
+def write_record(store: Store, record: Record) -> None:
+    store.put(record_key(record["run"]), orjson.dumps(record, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+
+
+def done_key(run: str, step: str) -> str:
+    return f"runs/{run}/{step}.done.json"
+
+
+def read_done(store: Store, run: str, step: str) -> Record | None:
+    return _read(store, done_key(run, step))
+
+
+def write_done(store: Store, run: str, done: Record) -> None:
+    store.put(done_key(run, done["step"]), canonical_json(done))
+
+
+def plan_key(run: str, step: str) -> str:
+    return f"runs/{run}/{step}.plan.json"
+
+
+def now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _read(store: Store, key: str) -> Record | None:
+    try:
+        record: Record = orjson.loads(store.get(key))
+    except KeyError:
+        return None
+    return record
