@@ -1,0 +1,357 @@
+"""Which model is meant: from what the config names to files with hashes that fingerprints can hold.
+
+Design: a model is named as `smollm2` (the prepared default), as a local folder, or by its Hugging Face id.
+`resolve` finds the files and hashes them in three classes (weights, tokenizer, chat template), because a
+changed chat template changes every prompt although no weight moved. Hashes are kept in a sidecar under the
+cache, keyed by path, size and times of each file: the model folder may be read-only, and a finished run
+that starts again reads no weights. Nothing here imports torch, transformers or vLLM.
+
+Cost: a millisecond once hashed; the first time a folder is seen about 1 s a GB. Files in the Hugging Face
+cache that were stored by content (every large one) are named by their SHA-256 and are not read at all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from factory.config import ModelConfig
+from factory.engine import smollm2
+from factory.errors import ConfigError, EngineError
+from factory.identity import fingerprint, sha256_hex
+
+EngineKind = Literal["vllm", "openai", "scripted"]
+DEFAULT_MODEL = "smollm2"
+SCRIPTED_VERSION = 1
+"""Raise when the scripted engine answers the same prompt differently: it is that engine's weights."""
+
+WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".py")  # .py: models that bring their own code
+WEIGHT_NAMES = ("config.json", "generation_config.json", "params.json")
+TOKENIZER_NAMES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+)
+TOKENIZER_SUFFIXES = (".model", ".tiktoken")
+TEMPLATE_NAMES = ("chat_template.jinja", "chat_template.json")
+
+_SHA256_NAME = re.compile(r"[0-9a-f]{64}")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """A model that is there. `path` is its folder on the machine that resolved it, "" where none is needed.
+
+    `revision` names the content: a commit for Hugging Face models, else a hash over the files.
+    """
+
+    id: str
+    path: str
+    revision: str
+    weights_sha256: str
+    tokenizer_sha256: str
+    chat_template_sha256: str
+    license: str
+    output_terms: str
+    config: ModelConfig | None = field(default=None, repr=False, compare=False)
+
+    def identity(self) -> dict[str, str]:
+        """What a fingerprint holds: content only, so a moved folder is still the same model."""
+        return {
+            "revision": self.revision,
+            "weights": self.weights_sha256,
+            "tokenizer": self.tokenizer_sha256,
+            "chat_template": self.chat_template_sha256,
+        }
+
+
+def resolve(config: ModelConfig, kind: EngineKind = "vllm") -> ResolvedModel:
+    """Finds the model an engine of `kind` will run.
+
+    Raises ConfigError when it cannot be found, is not usable for chat, or is not the revision asked for.
+    """
+    if kind == "scripted":
+        return _named(config, f"scripted-{SCRIPTED_VERSION}")
+    if kind == "openai":
+        return _named(config, config.revision or "served")
+    if config.id == DEFAULT_MODEL:
+        return _from_prepared(config)
+    if (folder := _as_folder(config.id)) is not None:
+        return _from_folder(config, folder)
+    return _from_hub(config)
+
+
+def path_here(model: ResolvedModel) -> Path:
+    """The model's folder on this machine: an engine may run on another one than the driver that resolved it.
+
+    Raises EngineError when this machine cannot get the files.
+    """
+    if model.path and Path(model.path).is_dir():
+        return Path(model.path)
+    if model.config is not None and _as_folder(model.id) is None:
+        try:
+            # The commit, not the branch: the branch may have moved since the driver looked.
+            here = resolve(model.config.model_copy(update={"revision": model.revision}))
+        except ConfigError as error:
+            raise EngineError(error.what, cause=error.cause, remedy=error.remedy) from error
+        if here.identity() == model.identity():
+            return Path(here.path)
+        raise EngineError(
+            f"{socket.gethostname()} holds revision {here.revision} of {model.id}, the run wants {model.revision}",
+            cause="machines of the cluster have different copies of the model",
+            remedy="pin model.revision, or empty the older copy",
+        )
+    raise EngineError(
+        f"the model folder {model.path} does not exist on {socket.gethostname()}",
+        cause="it lies on a disk that only some machines of the cluster see",
+        remedy="put it on storage all machines share, at the same path",
+    )
+
+
+def _named(config: ModelConfig, revision: str) -> ResolvedModel:
+    """A model without files: all that can be known of it is its name."""
+    name = fingerprint([config.id, revision])
+    return ResolvedModel(config.id, "", revision, name, name, name, config.license, config.output_terms, config)
+
+
+def _as_folder(model_id: str) -> Path | None:
+    """The folder that `model_id` means, or None when it reads as a Hugging Face id."""
+    path = Path(model_id).expanduser()
+    if path.is_dir():
+        return path.resolve()
+    looks_local = model_id.startswith(("/", "./", "../", "~")) or model_id.count("/") > 1
+    return path if looks_local else None
+
+
+def _from_prepared(config: ModelConfig) -> ResolvedModel:
+    try:
+        folder = smollm2.prepare()
+    except EngineError as error:
+        raise ConfigError(error.what, cause=error.cause, remedy=error.remedy) from error
+    manifest = smollm2.read_manifest(folder)
+    hashes = {file.name: file.sha256 for file in manifest.files}
+    return _pinned(config, _described(config, folder, hashes, manifest.revision))
+
+
+def _from_folder(config: ModelConfig, folder: Path) -> ResolvedModel:
+    if not folder.is_dir():
+        raise ConfigError(
+            f"the model folder {folder} does not exist (model.id)",
+            cause="a mistyped path, or a disk that is not mounted here",
+            remedy="give a folder with config.json and weights, a Hugging Face id, or `smollm2`",
+        )
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and _class_of(path.name) is not None)
+    return _pinned(config, _described(config, folder, file_hashes(folder, names), None))
+
+
+def _pinned(config: ModelConfig, model: ResolvedModel) -> ResolvedModel:
+    """The model, if it is the revision that the config asks for (or asks for none)."""
+    if config.revision and not model.revision.startswith(config.revision):
+        raise ConfigError(
+            f"the model in {model.path} has revision {model.revision}, the config asks for {config.revision} "
+            "(model.revision)",
+            cause="its files were changed or replaced since the revision was written down",
+            remedy="put the old files back, or set model.revision=null to take what is there",
+        )
+    return model
+
+
+def _from_hub(config: ModelConfig) -> ResolvedModel:
+    if _HUB_ID.fullmatch(config.id) is None:
+        raise ConfigError(
+            f"{config.id!r} is neither a folder nor a Hugging Face id (model.id)",
+            remedy="a Hugging Face id reads like `HuggingFaceTB/SmolLM2-135M-Instruct`",
+        )
+    folder = _snapshot(config.id, config.revision)
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and _class_of(path.name) is not None)
+    stored = {name: blob for name in names if _SHA256_NAME.fullmatch(blob := (folder / name).resolve().name)}
+    others = file_hashes(folder, [name for name in names if name not in stored])
+    return _described(config, folder, {**stored, **others}, folder.name)
+
+
+def _snapshot(model_id: str, revision: str | None) -> Path:
+    """Folder of a Hugging Face model: from the local cache when it is whole there, else downloaded."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    wanted = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "*.tiktoken", "*.py"]
+    try:
+        cached = Path(snapshot_download(model_id, revision=revision, local_files_only=True))
+        if _is_whole(cached):
+            return cached
+    except (LocalEntryNotFoundError, HFValidationError):
+        pass
+    try:
+        folder = Path(snapshot_download(model_id, revision=revision, allow_patterns=wanted))
+        if not any(folder.glob("*.safetensors")):  # older models have pickled weights only
+            folder = Path(snapshot_download(model_id, revision=revision, allow_patterns=[*wanted, "*.bin"]))
+        return folder
+    except GatedRepoError as error:
+        raise ConfigError(
+            f"the model {model_id} is gated",
+            cause="its licence must be accepted on its page first",
+            remedy="accept it there and set HF_TOKEN in the environment",
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ConfigError(
+            f"there is no folder {model_id!r} here and no such model on the hub (model.id)",
+            cause="a mistyped id, or a private model without HF_TOKEN in the environment",
+            remedy="check model.id; `smollm2` names the model that comes with the factory",
+        ) from error
+    except RevisionNotFoundError as error:
+        raise ConfigError(
+            f"the model {model_id} has no revision {revision!r} (model.revision)",
+            remedy="give a commit hash, branch or tag of that model",
+        ) from error
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ConfigError(
+            f"the model {model_id} is neither a folder here nor in the local Hugging Face cache, and the hub "
+            f"cannot be reached: {reason[:200]}",
+            cause="this machine is offline, or the id is mistyped",
+            remedy="download it where there is a network and set HF_HOME to that cache, give model.id the path of "
+            "a folder, or take `smollm2`, the model that comes with the factory",
+        ) from error
+    except HFValidationError as error:
+        raise ConfigError(f"{model_id!r} is no valid Hugging Face id (model.id): {error}") from error
+
+
+def _is_whole(folder: Path) -> bool:
+    """A cached snapshot can be partial: config alone, or some shards of the index."""
+    if not (folder / "config.json").exists():
+        return False
+    for index in folder.glob("*.index.json"):
+        shards = set(orjson.loads(index.read_bytes()).get("weight_map", {}).values())
+        if all((folder / shard).exists() for shard in shards):
+            return True
+    return any(
+        path.suffix in (".safetensors", ".bin") and "-of-" not in path.name for path in folder.iterdir()
+    ) and any((folder / name).exists() for name in ("tokenizer.json", "tokenizer_config.json", "tokenizer.model"))
+
+
+def _class_of(name: str) -> str | None:
+    if name in TEMPLATE_NAMES:
+        return "chat_template"
+    if name in TOKENIZER_NAMES or name.endswith(TOKENIZER_SUFFIXES):
+        return "tokenizer"
+    if name in WEIGHT_NAMES or name.endswith((*WEIGHT_SUFFIXES, ".index.json")):
+        return "weights"
+    return None  # readme, licence text, notes of the preparation: cannot change a token
+
+
+def _described(config: ModelConfig, folder: Path, hashes: Mapping[str, str], revision: str | None) -> ResolvedModel:
+    """Checks that the folder can be used for chat and names it by its hashes."""
+    weights = {name for name in hashes if name.endswith(WEIGHT_SUFFIXES) and not name.endswith(".py")}
+    if "config.json" not in hashes or not weights:
+        missing = "config.json" if "config.json" not in hashes else f"weights ({', '.join(WEIGHT_SUFFIXES[:-1])})"
+        raise ConfigError(
+            f"the model {config.id} has no {missing} in {folder}",
+            cause="the folder is not a model in Hugging Face format, or its download was cut short",
+            remedy="download it again, or point model.id at the folder that holds config.json",
+        )
+    template = chat_template_of(folder)
+    if template is None:
+        raise ConfigError(
+            f"the model {config.id} has no chat template",
+            cause="it is a base model; prompts here are chats",
+            remedy="take its instruct variant, or put a chat_template.jinja into its folder",
+        )
+    return ResolvedModel(
+        id=config.id,
+        path=str(folder),
+        revision=revision or _digest(hashes, ("weights", "tokenizer", "chat_template")),
+        weights_sha256=_digest(hashes, ("weights",)),
+        tokenizer_sha256=_digest(hashes, ("tokenizer",)),
+        chat_template_sha256=sha256_hex(template.encode()),
+        license=config.license,
+        output_terms=config.output_terms,
+        config=config,
+    )
+
+
+def _digest(hashes: Mapping[str, str], classes: Iterable[str]) -> str:
+    wanted = set(classes)
+    listing = "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes) if _class_of(name) in wanted)
+    return sha256_hex(listing.encode())
+
+
+def chat_template_of(folder: Path) -> str | None:
+    """The chat template a tokenizer in `folder` would use, or None. Its own file wins over tokenizer_config."""
+    if (own := folder / "chat_template.jinja").exists():
+        return own.read_text(encoding="utf-8")
+    for name in ("chat_template.json", "tokenizer_config.json"):
+        if not (path := folder / name).exists():
+            continue
+        found: Any = orjson.loads(path.read_bytes()).get("chat_template")
+        if isinstance(found, list):  # several named templates: the one called default is applied
+            found = next((item["template"] for item in found if item.get("name") == "default"), None)
+        if isinstance(found, str):
+            return found
+    return None
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    """What tells that a file is the one that was hashed; ctime catches an edit that put the mtime back."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+def file_hashes(folder: Path, names: list[str]) -> dict[str, str]:
+    """SHA-256 of files in `folder`, from the sidecar under the cache where their stamps still hold."""
+    import hashlib
+
+    sidecar = smollm2.cache_root() / "hashes" / f"{sha256_hex(str(folder).encode())[:32]}.json"
+    try:
+        known: dict[str, Any] = orjson.loads(sidecar.read_bytes())
+    except (OSError, ValueError):
+        known = {}
+    hashes: dict[str, str] = {}
+    entries: dict[str, Any] = {}
+    for name in names:
+        status = (folder / name).stat()
+        stamp = asdict(_Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+        entry = known.get(name)
+        if not isinstance(entry, dict) or entry.get("stamp") != stamp:
+            with (folder / name).open("rb") as stream:
+                entry = {"stamp": stamp, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+        entries[name] = entry
+        hashes[name] = entry["sha256"]
+    if entries != known:
+        _keep(sidecar, entries)
+    return hashes
+
+
+def _keep(sidecar: Path, entries: dict[str, Any]) -> None:
+    """Writes the sidecar in one rename; a cache that cannot be written only costs hashing again."""
+    try:
+        sidecar.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=sidecar.parent)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(orjson.dumps(entries))
+        Path(temporary).replace(sidecar)
+    except OSError:
+        return
