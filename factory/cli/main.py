@@ -1,0 +1,50 @@
+"""`factory`: plan, watch, verify, replay, show and report. Runs are started with `python -m jobs.run`.
+
+Design: a subcommand is a module with `add_parser` and `run`; only the chosen one is imported beyond its
+parser, so `factory --help` answers at once. Errors of ours print their message without a stack; the exit
+code says which family (factory/errors.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from factory import __version__
+from factory.cli import config, plan, replay, report, show, status, verify
+from factory.errors import FactoryError
+
+SUBCOMMANDS = (plan, status, verify, replay, show, report, config)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="factory",
+        description="Corpus-derived synthetic data whose every row can prove where it came from.",
+        epilog="Start a run with: python -m jobs.run preset=demo store.root=DIR",
+    )
+    parser.add_argument("--version", action="version", version=f"factory {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in SUBCOMMANDS:
+        module.add_parser(subparsers)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code of the subcommand; 2 to 7 for the families of FactoryError, 130 when interrupted."""
+    parsed = build_parser().parse_args(arguments)
+    try:
+        code: int = parsed.run(parsed)
+        return code
+    except FactoryError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

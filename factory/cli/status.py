@@ -1,0 +1,113 @@
+"""`factory status ROOT`: how far each run is, while it works or afterwards, read from the store alone.
+
+Design: finished steps answer from their `done` record; the running one is counted from its plan and one
+listing of commits, so a watcher costs the run nothing and needs no connection to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from typing import Any
+
+import orjson
+
+from factory.run.record import Record, plan_key, read_done
+from factory.store.base import Store
+from factory.store.commits import committed_units
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "status",
+        help="how far the runs under a root are",
+        description="Reads the store only; works while a run is going, after it, and from any machine.",
+    )
+    parser.add_argument("root", metavar="ROOT", help="folder or s3://bucket/prefix given to the run as store.root")
+    parser.add_argument("--run", dest="run_id", help="only this run id")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+    parser.add_argument("--follow", action="store_true", help="print again every 5 seconds until every run has ended")
+    parser.add_argument("--endpoint-url", help="S3 endpoint, where it is not AWS")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from factory.store.open import open_root
+
+    store = open_root(args.root, endpoint_url=args.endpoint_url)
+    while True:
+        runs = [run_status(store, record) for record in all_records(store) if args.run_id in (None, record["run"])]
+        if args.json:
+            print(json.dumps({"root": store.uri, "runs": runs}))
+        else:
+            print("\n\n".join(_table(status) for status in runs) or f"no runs under {store.uri}")
+        if not args.follow or all(status["state"] != "running" for status in runs):
+            return 0
+        time.sleep(FOLLOW_INTERVAL_S)
+
+
+FOLLOW_INTERVAL_S = 5.0
+
+
+def all_records(store: Store) -> list[Record]:
+    """Every run record under a root, oldest first."""
+    keys = [info.key for info in store.list("runs/") if info.key.count("/") == 1 and info.key.endswith(".json")]
+    return sorted((orjson.loads(store.get(key)) for key in keys), key=lambda record: str(record["started"]))
+
+
+def run_status(store: Store, record: Record) -> dict[str, Any]:
+    """State of a run and of each of its steps: units done and planned, rows in and accepted, tokens."""
+    steps = [_step_status(store, record["run"], name, folder) for name, folder in record["steps"].items()]
+    return {
+        "run": record["run"],
+        "state": record["state"],
+        "started": record["started"],
+        "finished": record.get("finished"),
+        "error": record.get("error"),
+        "dataset": record.get("dataset"),
+        "steps": steps,
+    }
+
+
+def _step_status(store: Store, run: str, name: str, folder: str) -> dict[str, Any]:
+    done = read_done(store, run, name)
+    if done and done["folder"] == folder:
+        return {
+            "step": name,
+            "state": "done",
+            "units": done["units"],
+            "units_done": done["units"],
+            "rows_in": done["counts"]["inputs"],
+            "accepted": done["counts"]["accepted"],
+            "generated_tokens": done["ledger"].get("generated_tokens", 0),
+            "seconds": round(done["wall_seconds"], 1),
+        }
+    try:
+        planned = set(orjson.loads(store.get(plan_key(run, name)))["units"])
+    except KeyError:
+        planned = set()
+    committed = planned & committed_units(store, folder)
+    return {"step": name, "state": "working", "units": len(planned), "units_done": len(committed)}
+
+
+def _table(status: dict[str, Any]) -> str:
+    head = f"run {status['run']}  {status['state']}  started {status['started']}"
+    if status["finished"]:
+        head += f"  ended {status['finished']}"
+    lines = [head, f"  {'step':<12}{'state':<9}{'units':>11}{'rows in':>12}{'accepted':>12}{'tokens out':>13}{'seconds':>10}"]
+    for step in status["steps"]:
+        units = f"{step['units_done']}/{step['units']}"
+        lines.append(
+            f"  {step['step']:<12}{step['state']:<9}{units:>11}{_number(step.get('rows_in')):>12}"
+            f"{_number(step.get('accepted')):>12}{_number(step.get('generated_tokens')):>13}{step.get('seconds', ''):>10}"
+        )
+    if status["error"]:
+        lines.append(f"  stopped by: {status['error']}")
+    if status["dataset"]:
+        lines.append(f"  dataset: {status['dataset']}")
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}"
