@@ -1,0 +1,58 @@
+# One command for everything; each prepares what it needs. `make` alone lists them.
+
+OUT ?= ./demo-output
+NAME ?=
+PYTEST_ARGS ?=
+PYTHON := .venv/bin/python
+
+# Nothing here reports to anybody, and no model hub is asked about telemetry.
+export RAY_USAGE_STATS_ENABLED := 0
+export HF_HUB_DISABLE_TELEMETRY := 1
+export VLLM_NO_USAGE_STATS := 1
+export DO_NOT_TRACK := 1
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup model browser lint format pytest test demo bench faults lock clean
+.NOTPARALLEL:
+
+help: ## this list
+	@echo "make TARGET, where TARGET is one of:"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## the Python environment in .venv (FACTORY_DEVICE=cpu|gpu overrides what is detected)
+	@infra/environment/setup.sh
+
+model: setup ## the small default model, downloaded and converted once into the user's cache
+	@echo "model: $$($(PYTHON) -m factory.engine.smollm2)"
+
+browser:
+	@infra/environment/browser.sh
+
+lint: setup ## ruff, formatting and types
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+
+format: setup ## rewrites the sources as ruff wants them
+	@$(PYTHON) -m ruff check --fix-only .
+	@$(PYTHON) -m ruff format .
+
+test: setup model browser lint ## everything that must hold: lint, then all tests but the slow ones (PYTEST_ARGS=…)
+	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+demo: setup model ## a small dataset, corpus to publication, in OUT (default ./demo-output)
+	@$(PYTHON) -m jobs.run preset=demo store.root='$(OUT)'
+
+bench: setup model ## measurements: NAME=engine|pipeline|resume, or all of them
+	@$(PYTHON) -m tests.bench $(NAME)
+
+faults: setup model ## kill-and-resume tests, the slow ones included
+	@$(PYTHON) -m pytest tests/faults -m "slow or not slow" $(PYTEST_ARGS)
+
+lock: ## compiles the pinned requirement files again (UPGRADE=1 takes the newest versions)
+	@UPGRADE=$(UPGRADE) infra/environment/lock.sh
+
+clean: ## removes .venv, caches and outputs; the model's cache stays
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis outputs multirun demo-output *.egg-info build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
