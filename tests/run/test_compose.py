@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from factory.config import FactoryConfig
+from factory.errors import ConfigError
+from factory.run.compose import compose, known_keys
+from factory.run.record import run_id_of
+
+MODELS: dict[str, object] = {"generator": {"revision": "r1"}}
+
+
+@pytest.mark.parametrize("preset", ["demo", "paper", "production"])
+def test_every_preset_is_usable(preset: str) -> None:
+    assert isinstance(compose([f"preset={preset}"]), FactoryConfig)
+
+
+def test_the_paper_preset_has_the_papers_numbers() -> None:
+    config = compose(["preset=paper"])
+    assert (config.extract.max_topics, config.extract.min_concepts, config.extract.max_concepts) == (5, 5, 20)
+    assert (config.question.level_1_questions, config.question.level_2_questions) == (5, 5)
+    assert (config.question.concepts_per_question, config.answer.samples) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("select.unit_row=3", "did you mean `select.unit_rows`"),
+        ("+select.unit_rowz=3", "did you mean `unit_rows`"),
+        ("preset=dmeo", "choose one of: demo, paper, production"),
+        ("select.unit_rows=0", "select.unit_rows: Input should be greater than or equal to 1"),
+        ("select.unit_rows=many", "select.unit_rows: Input should be a valid integer"),
+        ("select.chunk_tokens=100000", "above model.max_model_len"),
+        ("model=custom", "model.id, model.license, model.output_terms"),
+        ("corpus=files", "corpus.kind=files needs corpus.paths"),
+        ("engine=openai", "engine.base_url"),
+        ("publish.validation=0.9", ""),
+    ],
+)
+def test_a_mistake_is_named_by_its_key_with_a_suggestion(override: str, said: str) -> None:
+    if not said:
+        with pytest.raises(ConfigError, match="leave nothing for train"):
+            compose([override, "publish.test=0.2"])
+        return
+    with pytest.raises(ConfigError) as caught:
+        compose([override])
+    assert said in str(caught.value)
+
+
+def test_every_key_of_the_schema_can_be_overridden_without_a_plus() -> None:
+    config = compose(["curate.threshold=0.8", "prices.engine_hour=2.5", "gate.min_yield=null", "limit=7"])
+    assert (config.curate.threshold, config.prices.engine_hour, config.gate.min_yield) == (0.8, 2.5, None)
+    assert config.limit == 7
+    assert "curate.threshold" in known_keys()
+
+
+def test_run_id_depends_on_what_changes_rows_and_on_nothing_else() -> None:
+    plain = run_id_of(compose([]), MODELS)
+    same = ["store.root=/elsewhere", "cluster.cpus=1", "engine.units_in_flight=3", "prices.engine_hour=9"]
+    assert run_id_of(compose(same), MODELS) == plain
+    for change in ("seed=18", "limit=5", "select.chunk_tokens=300", "answer.samples=2", "curate.threshold=0.9"):
+        assert run_id_of(compose([change]), MODELS) != plain
+    assert run_id_of(compose([]), {"generator": {"revision": "r2"}}) != plain
