@@ -1,0 +1,144 @@
+"""`factory plan preset=demo …`: what a run would do, what is done already, and about what it would ask for.
+
+Design: stages whose inputs are committed are planned exactly, with the same code a run uses; from the first
+stage that still has work on, requests and tokens are estimated from the corpus and the configuration, and
+marked so. Nothing is written and no engine is started.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from factory.config import FactoryConfig
+from factory.run.chain import Chain, Stage, build_chain
+from factory.run.record import Record, read_done
+from factory.store.base import Store
+
+CHARACTERS_PER_TOKEN = 3.5
+"""English prose and LaTeX under SmolLM2's and Llama's tokenizers: 3.3 to 4.2; lower means more tokens."""
+
+PROMPT_OVERHEAD_TOKENS = 250
+"""Instructions and chat template of the general pack."""
+
+QUESTION_YIELD = 0.6
+"""Share of the questions asked for that survive checks and deduplication; replaced by what a run measures."""
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "plan",
+        help="what a run would do: units, folders, what is done, an estimate of requests and tokens",
+        description="Takes the same overrides as `python -m jobs.run`.",
+    )
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from factory.run.compose import compose
+    from factory.store.open import open_store
+
+    config = compose(args.overrides)
+    store = open_store(config.store)
+    chain = build_chain(config)
+    rows = plan_run(config, chain, store)
+    if args.json:
+        print(json.dumps({"run": chain.run, "root": store.uri, "steps": [asdict(row) for row in rows]}))
+    else:
+        print(_table(chain, store, rows))
+    return 0
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """One line of the plan. Numbers are exact where `exact`, else estimates; None where unknowable."""
+
+    step: str
+    folder: str
+    exact: bool
+    units: int | None
+    units_done: int | None
+    requests: int
+    prompt_tokens: int
+    generated_tokens_at_most: int
+
+
+def plan_run(config: FactoryConfig, chain: Chain, store: Store) -> list[StagePlan]:
+    """Plans every stage; writes nothing."""
+    dones: dict[str, Record] = {}
+    rows: list[StagePlan] = []
+    documents = _documents(config, chain)
+    for stage in chain.stages:
+        planned = _exact(stage, store, dones) if len(dones) == len(rows) else None
+        asks = _requests(config, stage, documents)
+        if planned is None:
+            rows.append(_estimated(config, stage, asks))
+            continue
+        folder, units, pending = planned
+        done = read_done(store, chain.run, stage.name)
+        if done and done["folder"] == folder and not pending:
+            dones[stage.name] = done
+            asks = 0
+            if stage.name == "merge":
+                documents = done["facts"].get("documents", documents)
+        rows.append(_row(config, stage, folder, True, units, units - pending, asks))
+    return rows
+
+
+def _exact(stage: Stage, store: Store, dones: Mapping[str, Record]) -> tuple[str, int, int] | None:
+    planned = stage.plan(store, dones)
+    return planned.folder, len(planned.plan.units), len(planned.plan.pending)
+
+
+def _estimated(config: FactoryConfig, stage: Stage, requests: int) -> StagePlan:
+    return _row(config, stage, "", False, None, None, requests)
+
+
+def _row(
+    config: FactoryConfig, stage: Stage, folder: str, exact: bool, units: int | None, done: int | None, requests: int
+) -> StagePlan:
+    generated = requests * stage.llm_step.sampling.max_tokens if stage.model_role else 0
+    per_prompt = PROMPT_OVERHEAD_TOKENS + (0 if stage.name == "answer" else config.select.chunk_tokens)
+    prompt = requests * per_prompt if stage.model_role else 0
+    return StagePlan(stage.name, folder, exact, units, done, requests, prompt, generated)
+
+
+def _documents(config: FactoryConfig, chain: Chain) -> int:
+    """Passages to ask about, from the bytes of the corpus: chunks of about chunk_tokens tokens each."""
+    per_chunk = config.select.chunk_tokens * CHARACTERS_PER_TOKEN
+    passages = max(1, round(chain.source_bytes / per_chunk)) if chain.source_bytes else 0
+    return min(passages, config.limit) if config.limit is not None else passages
+
+
+def _requests(config: FactoryConfig, stage: Stage, documents: int) -> int:
+    if stage.model_role is None:
+        return 0
+    if stage.name != "answer":
+        return documents
+    asked = {1: config.question.level_1_questions, 2: config.question.level_2_questions}
+    questions = documents * sum(asked[level] for level in config.question.levels) * QUESTION_YIELD
+    return round(questions * config.answer.samples / min(config.answer.samples, config.answer.samples_per_round))
+
+
+def _table(chain: Chain, store: Store, rows: list[StagePlan]) -> str:
+    lines = [
+        f"run {chain.run} under {store.uri}",
+        f"corpus: {len(chain.source_units)} source ranges, {chain.source_bytes / 2**20:,.1f} MiB",
+        f"  {'step':<12}{'units done/all':>16}{'requests':>12}{'prompt tokens':>16}{'generated at most':>20}  folder",
+    ]
+    for row in rows:
+        units = f"{row.units_done}/{row.units}" if row.units is not None else "later"
+        about = "" if not row.requests else "~"
+        lines.append(
+            f"  {row.step:<12}{units:>16}{about + format(row.requests, ','):>12}{about + format(row.prompt_tokens, ','):>16}"
+            f"{about + format(row.generated_tokens_at_most, ','):>20}  {row.folder or '(named when its inputs are there)'}"
+        )
+    total = sum(row.requests for row in rows)
+    lines.append(f"estimate: about {total:,} requests, {sum(row.prompt_tokens for row in rows):,} prompt tokens")
+    lines.append("units of later steps are known once the steps before them have committed")
+    return "\n".join(lines)

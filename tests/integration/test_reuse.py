@@ -1,0 +1,63 @@
+"""What one run paid for, another reuses: read from the ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.corpora import row_of, write_corpus, write_shard
+from tests.runs import dataset_rows, done_of, requests_spent, run_factory
+
+DOCUMENTS = 48
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"), DOCUMENTS)
+
+
+@pytest.fixture(scope="module")
+def full(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str]:
+    """Requests and dataset of a full run in a root of its own."""
+    root = tmp_path_factory.mktemp("full")
+    result = run_factory(corpus, str(root)).result
+    return requests_spent(root, result["run"]), result["dataset"]
+
+
+def test_a_full_run_after_a_limited_one_pays_only_for_the_rest(
+    corpus: Path, full: tuple[int, str], tmp_path: Path
+) -> None:
+    whole_price, whole_dataset = full
+    sample = run_factory(corpus, str(tmp_path), ["limit=15"]).result
+    paid_first = requests_spent(tmp_path, sample["run"])
+    rest = run_factory(corpus, str(tmp_path)).result
+    paid_second = requests_spent(tmp_path, rest["run"])
+    assert 0 < paid_first < whole_price
+    assert paid_first + paid_second == whole_price
+    alone, after = dataset_rows(whole_dataset), dataset_rows(rest["dataset"])
+    for split in alone:
+        assert alone[split].column("sample_id").to_pylist() == after[split].column("sample_id").to_pylist()
+        assert alone[split].column("answer").to_pylist() == after[split].column("answer").to_pylist()
+
+
+def test_a_corpus_grown_by_one_shard_pays_only_for_the_new_documents(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", 24)
+    root = tmp_path / "root"
+    run_factory(corpus, str(root))
+    write_shard(corpus / "shard-900", [row_of(number) for number in range(500, 508)], 1)
+    grown = run_factory(corpus, str(root)).result
+    alone = run_factory(corpus, str(tmp_path / "alone")).result
+    assert done_of(root, grown["run"], "extract")["spent_now"]["requests"] == 8
+    assert done_of(root, grown["run"], "question_1")["spent_now"]["requests"] == 8
+    assert grown["samples"] == alone["samples"]
+
+
+def test_a_changed_answer_prompt_setting_pays_for_answers_only(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", 16)
+    root = tmp_path / "root"
+    run_factory(corpus, str(root))
+    warmer = run_factory(corpus, str(root), ["answer.sampling.temperature=0.9"]).result
+    assert done_of(root, warmer["run"], "extract")["spent_now"].get("requests", 0) == 0
+    assert done_of(root, warmer["run"], "question_1")["spent_now"].get("requests", 0) == 0
+    assert done_of(root, warmer["run"], "answer")["spent_now"]["requests"] > 0

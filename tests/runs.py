@@ -1,0 +1,91 @@
+"""Real runs for tests: the command a user types, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+SMALL = (
+    "preset=demo",
+    "engine=scripted",
+    "limit=null",
+    "corpus=files",
+    "select.unit_rows=8",
+    "curate.unit_rows=16",
+    "gate.min_samples=1",
+    "cluster.object_store_mib=100",
+)
+"""Overrides for a scripted run over a small corpus, in units small enough that there are many."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The closing JSON object of stdout."""
+        last: dict[str, Any] = json.loads(self.stdout.strip().splitlines()[-1])
+        return last
+
+
+def command(corpus: Path, root: str, extra: Sequence[str] = ()) -> list[str]:
+    return [sys.executable, "-m", "jobs.run", *SMALL, f"corpus.paths=[{corpus}]", f"store.root={root}", *extra]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "PYTHONUNBUFFERED": "1"}
+
+
+def run_factory(corpus: Path, root: str, extra: Sequence[str] = (), check: bool = True) -> Finished:
+    done = subprocess.run(
+        command(corpus, root, extra), cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=500
+    )
+    assert not check or done.returncode == 0, done.stderr[-4000:]
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def factory_cli(*arguments: str) -> Finished:
+    done = subprocess.run(
+        [sys.executable, "-m", "factory.cli.main", *arguments],
+        cwd=REPOSITORY,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def dataset_rows(dataset: str) -> dict[str, pa.Table]:
+    """Split -> rows in the order of the shards, for a dataset in a local folder."""
+    shards: dict[str, list[pa.Table]] = {}
+    for path in sorted(Path(dataset, "data").glob("*.parquet")):
+        shards.setdefault(path.name.split("-")[0], []).append(pq.read_table(path).replace_schema_metadata(None))
+    return {split: pa.concat_tables(tables) for split, tables in shards.items()}
+
+
+def done_of(root: Path, run: str, step: str) -> dict[str, Any]:
+    done: dict[str, Any] = json.loads((root / "runs" / run / f"{step}.done.json").read_text())
+    return done
+
+
+LLM_STEPS = ("extract", "question_1", "question_2", "answer")
+
+
+def requests_spent(root: Path, run: str) -> int:
+    """Requests the last execution of a run itself made, from the ledger."""
+    return sum(int(done_of(root, run, step)["spent_now"].get("requests", 0)) for step in LLM_STEPS)
