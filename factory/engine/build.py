@@ -1,0 +1,37 @@
+"""One engine from the configuration: the only place that knows all three kinds."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from factory.config import EngineConfig
+from factory.engine.api import Engine
+from factory.engine.models import ResolvedModel
+
+
+class WatchedEngine(Engine, Protocol):
+    """An engine whose life can be told from outside."""
+
+    def progress(self) -> int:
+        """A number that grows while the engine works: tokens, answers. Standing still under load means hung."""
+        ...
+
+
+def build_engine(
+    config: EngineConfig, model: ResolvedModel, max_model_len: int, dtype: str, seed: int
+) -> WatchedEngine:
+    """An engine of `config.kind`, not yet started. `max_model_len` in tokens, prompt and completion together.
+
+    Raises ConfigError when `engine.extra` has keys that kind does not know.
+    """
+    if config.kind == "scripted":
+        from factory.engine.scripted import from_extra
+
+        return from_extra(model.id, config.extra, config.scripted_latency_s, max_model_len)
+    if config.kind == "openai":
+        from factory.engine.openai import OpenAiEngine
+
+        return OpenAiEngine(config, model)
+    from factory.engine.vllm import VllmEngine
+
+    return VllmEngine(config, model, max_model_len=max_model_len, dtype=dtype, seed=seed)

@@ -1,0 +1,345 @@
+"""The scripted engine: no model, instant, the same answer to the same request on every machine.
+
+Design: what a completion says depends on the run's seed, the request (its id, messages and schema) and the
+number of the sample, and on nothing else: not on batching, timing or which process answers. With a schema
+it writes a valid instance in words of the prompt's source text; without, a few sentences and a line
+`Final answer: …` on which most samples agree. Small deterministic shares of what real models also do
+(refusals, duplicates, broken JSON, cut outputs, wrong echoes, copying, dissent) keep every path of the
+pipeline in use. It is the engine of dry runs, tests and of every benchmark of what surrounds the model.
+
+Cost: 30-80 microseconds a completion, so one process answers more than 10,000 requests a second.
+
+`engine.extra` takes: `shares` (see `Shares`), and for fault drills `die_on` and `hang_on`: a prompt that
+contains the given text kills the engine, or never gets an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import random
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import orjson
+
+from factory.engine.api import FINISH_LENGTH, FINISH_STOP, Batch, Completion, EngineInfo, Request, Sampling
+from factory.engine.models import SCRIPTED_VERSION
+from factory.engine.schema_instances import (
+    Draw,
+    Make,
+    UnsupportedSchemaError,
+    compile_schema,
+    has_suitable_key,
+    terms_of,
+)
+from factory.errors import ConfigError, EngineError
+
+CHARACTERS_PER_TOKEN = 4
+"""Of English under the usual byte-pair tokenizers; the scripted engine counts tokens by it."""
+
+_YIELD_EVERY = 64
+"""Completions between two turns of the event loop: about 5 ms, so a large batch does not starve others."""
+
+_OPENING = re.compile(r"<([a-z][a-z0-9_-]{1,30})>")
+_RULE = re.compile(r"\n(?:-{3,}|={3,}|\"{3}|`{3}\w*|#{1,3} [^\n]*)\n")
+_BULLETS = re.compile(r"concepts[^\n:]*:[ \t]*\n((?:[ \t]*(?:[-*•]|\d+[.)])[ \t]+[^\n]+\n?)+)", re.IGNORECASE)
+_BULLET = re.compile(r"^[ \t]*(?:[-*•]|\d+[.)])[ \t]+", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Shares of completions (0 to 1) that misbehave on purpose. The defaults are rates seen of small models."""
+
+    refusal: float = 0.02
+    duplicate: float = 0.02
+    malformed: float = 0.02
+    length: float = 0.02
+    wrong_echo: float = 0.02
+    copied: float = 0.02
+    dissent: float = 0.2
+    """Of samples whose final answer is not the request's usual one: enough for voting to need second rounds."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise ConfigError(f"engine.extra.shares.{item.name} must be between 0 and 1 (given: {value!r})")
+
+
+WELL_BEHAVED = Shares(0, 0, 0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What a prompt offers to write about."""
+
+    source: str
+    concepts: tuple[str, ...]
+
+
+class ScriptedEngine:
+    """See the module. `max_model_len` in tokens; None: prompts of any length are answered."""
+
+    def __init__(
+        self,
+        model: str = "scripted",
+        *,
+        shares: Shares | None = None,
+        latency_s: float = 0.0,
+        max_model_len: int | None = None,
+        die_on: str | None = None,
+        hang_on: str | None = None,
+    ) -> None:
+        self._info = EngineInfo(
+            kind="scripted",
+            model=model,
+            revision=f"scripted-{SCRIPTED_VERSION}",
+            versions={"scripted": str(SCRIPTED_VERSION)},
+            seed_per_request=True,
+        )
+        self._shares = shares or Shares()
+        self._latency_s = latency_s
+        self._max_model_len = max_model_len
+        self._die_on, self._hang_on = die_on, hang_on
+        self._makes: dict[bytes, Make] = {}
+        self._answered = 0
+        self._dead: asyncio.Event | None = None
+
+    async def start(self) -> EngineInfo:
+        self._dead = asyncio.Event()
+        return self._info
+
+    async def stop(self) -> None:
+        if self._dead is not None:
+            self._dead.set()
+
+    def progress(self) -> int:
+        """Completions so far; a watchdog sees a hanging engine by its standing still."""
+        return self._answered
+
+    async def generate(self, batch: Batch) -> list[Completion]:
+        if self._dead is None:
+            await self.start()
+        assert self._dead is not None
+        started = time.monotonic()
+        await self._act_out_faults(batch, self._dead)
+        if self._latency_s:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._dead.wait(), self._latency_s)
+        schema_key = orjson.dumps(batch.schema, option=orjson.OPT_SORT_KEYS) if batch.schema is not None else b""
+        make, refusal = self._compiled(batch.schema, schema_key)
+        completions: list[Completion] = []
+        for number, request in enumerate(batch.requests):
+            if number % _YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+                if self._dead.is_set():
+                    raise _dead_error()
+            completion = self._complete(request, batch, make, refusal, schema_key, started)
+            completions.append(completion)
+            self._answered += 1
+        return completions
+
+    async def _act_out_faults(self, batch: Batch, dead: asyncio.Event) -> None:
+        if dead.is_set():
+            raise _dead_error()
+        if self._die_on is not None and _mentions(batch, self._die_on):
+            dead.set()
+            raise _dead_error()
+        if self._hang_on is not None and _mentions(batch, self._hang_on):
+            await dead.wait()
+            raise _dead_error()
+
+    def _compiled(self, schema: dict[str, Any] | None, key: bytes) -> tuple[Make | None, str]:
+        """The schema's writer, and why there is none."""
+        if schema is None:
+            return None, ""
+        if key not in self._makes:
+            try:
+                self._makes[key] = compile_schema(schema)
+            except (UnsupportedSchemaError, KeyError) as error:
+                return None, f"{error}"
+        return self._makes[key], ""
+
+    def _complete(
+        self, request: Request, batch: Batch, make: Make | None, refusal: str, schema_key: bytes, started: float
+    ) -> Completion:
+        sampling, schema = batch.sampling, batch.schema
+        prompt_tokens = sum(len(message.content) for message in request.messages) // CHARACTERS_PER_TOKEN + 4
+        if self._max_model_len is not None and prompt_tokens + sampling.max_tokens > self._max_model_len:
+            return _failed(
+                request,
+                "prompt_too_long",
+                f"{prompt_tokens} prompt tokens + {sampling.max_tokens} to generate exceed {self._max_model_len}",
+                prompt_tokens,
+            )
+        if schema is not None and make is None:
+            return _failed(request, "schema_refused", refusal, prompt_tokens)
+        hasher = hashlib.blake2b(b"%d\x00%s\x00" % (sampling.seed, request.request_id.encode()), digest_size=8)
+        hasher.update(schema_key)
+        for message in request.messages:
+            hasher.update(f"\x00{message.role}\x00{message.content}".encode())
+        base = int.from_bytes(hasher.digest())
+        material = _material(request)
+        common = random.Random(base)
+        terms = terms_of(material.source, common.random)
+        usual = _final_answer(common.random, terms)
+        texts: list[str] = []
+        reasons: list[str] = []
+        tokens: list[int] = []
+        for sample in range(sampling.samples):
+            draw = Draw(
+                random.Random(base + sample + 1).random,
+                terms,
+                concepts=material.concepts,
+                duplicate_share=self._shares.duplicate,
+                wrong_echo_share=self._shares.wrong_echo,
+            )
+            if make is not None and schema is not None:
+                text = self._form(draw, make, schema, material, sampling)
+            else:
+                text = self._prose(draw, usual, material, sampling)
+            text, reason = self._ending(draw, text, sampling, schema is not None)
+            texts.append(text)
+            reasons.append(reason)
+            tokens.append(sampling.max_tokens if reason == FINISH_LENGTH else _tokens(text))
+        return Completion(
+            request_id=request.request_id,
+            texts=tuple(texts),
+            finish_reasons=tuple(reasons),
+            prompt_tokens=prompt_tokens,
+            generated_tokens=tuple(tokens),
+            latency=time.monotonic() - started,
+        )
+
+    def _form(self, draw: Draw, make: Make, schema: Mapping[str, Any], material: _Material, sampling: Sampling) -> str:
+        draw.refused = draw.random() < self._shares.refusal and has_suitable_key(schema)
+        draw.snippet = _snippet(draw, material.source, 12)
+        text = orjson.dumps(make(draw)).decode()
+        if _tokens(text) > sampling.max_tokens:
+            draw.tight = True
+            draw.written.clear()
+            text = orjson.dumps(make(draw)).decode()
+        return text
+
+    def _prose(self, draw: Draw, usual: str, material: _Material, sampling: Sampling) -> str:
+        if draw.random() < self._shares.copied:
+            body = _snippet(draw, material.source, 60)
+        else:
+            body = " ".join([draw.sentence() for _ in range(2 + draw.below(4))])
+        final = usual
+        while draw.random() < self._shares.dissent:
+            final = _final_answer(draw.random, draw.terms)
+            if final != usual:
+                break
+        ending = f"\n\nFinal answer: {final}"
+        room = sampling.max_tokens * CHARACTERS_PER_TOKEN - len(ending)
+        return body[: max(room, 0)] + ending
+
+    def _ending(self, draw: Draw, text: str, sampling: Sampling, is_json: bool) -> tuple[str, str]:
+        """The text as it comes out, with its finish reason."""
+        room = sampling.max_tokens * CHARACTERS_PER_TOKEN
+        if sampling.ignore_eos:  # a fixed length was asked for: filled up or cut, and always full
+            return (text * (room // max(len(text), 1) + 1))[:room], FINISH_LENGTH
+        if len(text) > room:
+            return text[:room], FINISH_LENGTH
+        chance = draw.random()
+        if chance < self._shares.length:
+            return text[: len(text) // 2], FINISH_LENGTH
+        if is_json and chance < self._shares.length + self._shares.malformed:
+            return text[: max(1, len(text) * 2 // 3)], FINISH_STOP
+        for stop in sampling.stop:
+            text = text.split(stop, 1)[0]
+        return text, FINISH_STOP
+
+
+def _mentions(batch: Batch, marker: str) -> bool:
+    return any(marker in message.content for request in batch.requests for message in request.messages)
+
+
+def _dead_error() -> EngineError:
+    return EngineError(
+        "the scripted engine is dead",
+        cause="a prompt contained engine.extra.die_on, or the engine was stopped",
+        remedy="take the marker out of the corpus, or engine.extra.die_on out of the config",
+    )
+
+
+def _failed(request: Request, error: str, detail: str, prompt_tokens: int) -> Completion:
+    return Completion(request.request_id, (), (), prompt_tokens, (), error=error, error_detail=detail)
+
+
+def _tokens(text: str) -> int:
+    return max(1, -(-len(text) // CHARACTERS_PER_TOKEN))
+
+
+def _material(request: Request) -> _Material:
+    """The longest marked-off part of the last message is what it is about: a tag's, else between two rules."""
+    content = request.messages[-1].content
+    blocks = _blocks(content)
+    concepts = next((text for name, text in blocks if "concept" in name), "")
+    if not concepts and "oncepts" in content and (listed := _BULLETS.search(content)):
+        concepts = listed.group(1)
+    sources = [text for name, text in blocks if "concept" not in name]
+    source = max(sources or _RULE.split(content), key=len)
+    return _Material(source, _listed(concepts))
+
+
+def _blocks(content: str) -> list[tuple[str, str]]:
+    """Name and text of every outermost `<name>…</name>`. A lazy regular expression took 79 microseconds."""
+    blocks: list[tuple[str, str]] = []
+    position = 0
+    while (opening := _OPENING.search(content, position)) is not None:
+        position = opening.end()
+        end = content.find(f"</{opening[1]}>", position)
+        if end >= 0:
+            blocks.append((opening[1], content[position:end].strip()))
+            position = end
+    return blocks
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    lines = [_BULLET.sub("", line).strip() for line in text.splitlines()]
+    if len(lines) == 1:
+        lines = [part.strip() for part in re.split(r"[;,]", lines[0])]
+    return tuple(line for line in lines if line)
+
+
+def _snippet(draw: Draw, source: str, words: int) -> str:
+    """Consecutive words of the source, as they stand there."""
+    start = source.find(" ", draw.below(max(1, len(source) - words * 8))) + 1
+    return " ".join(source[start : start + words * 12].split()[:words])
+
+
+def _final_answer(random_float: Any, terms: list[str]) -> str:
+    if random_float() < 0.5:
+        return str(int(random_float() * 1000))
+    return terms[int(random_float() * len(terms))]
+
+
+def from_extra(model: str, extra: Mapping[str, Any], latency_s: float, max_model_len: int | None) -> ScriptedEngine:
+    """The engine that `engine.extra` describes. Raises ConfigError on a key it does not know."""
+    known = {"shares", "die_on", "hang_on"}
+    if unknown := set(extra) - known:
+        raise ConfigError(
+            f"engine.extra: the scripted engine does not know {', '.join(sorted(unknown))}",
+            remedy=f"known: {', '.join(sorted(known))}",
+        )
+    given = dict(extra.get("shares", {}))
+    if unknown := set(given) - {item.name for item in fields(Shares)}:
+        raise ConfigError(
+            f"engine.extra.shares: unknown {', '.join(sorted(unknown))}",
+            remedy=f"known: {', '.join(item.name for item in fields(Shares))}",
+        )
+    return ScriptedEngine(
+        model,
+        shares=Shares(**given),
+        latency_s=latency_s,
+        max_model_len=max_model_len,
+        die_on=extra.get("die_on"),
+        hang_on=extra.get("hang_on"),
+    )
