@@ -66,7 +66,7 @@ class _PackFile(Section):
     def _patterns_compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         for pattern in patterns:
             try:
-                re.compile(pattern)
+                re.compile(f"(?:{pattern})")  # as part of one alternation, where flags such as (?i) may not stand
             except re.error as error:
                 raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
         return patterns
