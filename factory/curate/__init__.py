@@ -1,0 +1,1 @@
+"""Deduplication within and across levels, and decontamination against benchmark sets."""

@@ -1,0 +1,163 @@
+"""The sketch of every question: its hash, its band keys, and whether it overlaps a benchmark.
+
+Design: first of curation's three passes, and row-wise: a question's sketch depends on its text and the
+benchmark files alone, so a grown run sketches only what is new. Only the next pass (match.py) is global,
+and it reads these rows, never all texts. The benchmark index is built on the driver (`prepare`), kept in
+the store under the hash of its contents, and loaded once per worker process.
+
+Cost, one core: 35 microseconds a question of 50 words with seven benchmarks; 24 + 8 x bands bytes a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from factory.config import BenchmarkConfig, CurateConfig
+from factory.curate.benchmarks import read_benchmarks
+from factory.curate.minhash import LshParameters, sketch_keys
+from factory.curate.overlap import (
+    Overlap,
+    OverlapIndex,
+    build_index,
+    index_digest,
+    index_from_bytes,
+    index_identity,
+    index_to_bytes,
+)
+from factory.curate.words import NORMALISER_VERSION, tokenise
+from factory.errors import ConfigError
+from factory.identity import canonical_json, ids_digest
+from factory.run.units import Unit, UnitResult
+from factory.store.base import Store
+from factory.store.parquet import read_parquet
+
+STEP_VERSION = 1
+
+SKETCH = pa.schema(
+    [
+        ("question_id", pa.string()),
+        ("row", pa.int64()),  # in the question file, whatever rows of it the unit picked
+        ("level", pa.int8()),
+        ("words", pa.int32()),
+        ("exact_hash", pa.binary(16)),  # of the normal form
+        ("band_keys", pa.list_(pa.uint64())),
+        ("contaminated_by", pa.string()),  # benchmark; null where clean
+        ("benchmark_item", pa.string()),
+        ("overlap", pa.string()),  # canonical JSON: rule, n-gram, matched words, span
+    ]
+)
+
+
+@dataclass(frozen=True)
+class SketchStep:
+    """Work step over question files. `index` is the identity of the benchmark index, `sources` where its
+    files lie on the machine that starts the run (not part of the identity)."""
+
+    parameters: LshParameters
+    index: dict[str, Any]
+    sources: tuple[BenchmarkConfig, ...] = ()
+
+    name = "sketch"
+    version = STEP_VERSION
+
+    def identity(self) -> dict[str, Any]:
+        lsh = self.parameters.identity()
+        # The threshold acts here only through the bands; a new one with the same bands keeps the sketches.
+        del lsh["threshold"]
+        return {"lsh": lsh, "normaliser": NORMALISER_VERSION, "benchmarks": self.index}
+
+    @property
+    def index_key(self) -> str | None:
+        """Where the index lies in the store; None without benchmarks."""
+        return f"curate/benchmarks-{index_digest(self.index)}.arrow" if self.index["files"] else None
+
+    def prepare(self, store: Store) -> None:
+        """Puts the benchmark index into the store; to be called on the driver before units are worked.
+
+        Raises ConfigError when the files changed since the step was made.
+        """
+        if self.index_key is None or store.head(self.index_key) is not None:
+            return
+        benchmarks = read_benchmarks(self.sources)
+        sizes = self.index["ngram_sizes"]
+        if index_identity(benchmarks, sizes) != self.index:
+            raise ConfigError(
+                "the benchmark files changed while the run was being planned",
+                remedy="start the run again; it will be planned with the files as they are now",
+            )
+        index = build_index(benchmarks, sizes)
+        store.put(self.index_key, index_to_bytes(index))
+        _INDEXES[self.index_key] = index
+
+    def work(self, store: Store, unit: Unit) -> UnitResult:
+        if unit.file is None:
+            raise ValueError("a sketch unit covers a question file")
+        table = read_parquet(store, unit.file.key, ["question_id", "level", "text"])
+        rows = np.arange(table.num_rows) if unit.picks is None else np.array(unit.picks, np.int64)
+        if unit.picks is not None:
+            table = table.take(rows)
+        sketches = sketch_table(table, rows, self.parameters, self._load_index(store))
+        ids = table.column("question_id").to_pylist()
+        contaminated = sketches.num_rows - sketches.column("contaminated_by").null_count
+        return UnitResult(
+            inputs=len(ids),
+            used=len(ids),
+            tables=(sketches,),
+            id_column="question_id",
+            input_ids_digest=ids_digest(ids),
+            ledger={"contaminated": contaminated},
+        )
+
+    def _load_index(self, store: Store) -> OverlapIndex | None:
+        if self.index_key is None:
+            return None
+        if self.index_key not in _INDEXES:
+            try:
+                data = store.get(self.index_key)
+            except KeyError:
+                raise ConfigError(
+                    f"the benchmark index {self.index_key} is not in {store.uri}",
+                    cause="it was deleted while the run was going on",
+                    remedy="start the run again; the index is built anew from the benchmark files",
+                ) from None
+            _INDEXES.clear()
+            _INDEXES[self.index_key] = index_from_bytes(data)
+        return _INDEXES[self.index_key]
+
+
+_INDEXES: dict[str, OverlapIndex] = {}
+"""Indexes by key, of this process; the key names the contents, so an entry never goes stale."""
+
+
+def sketch_step(config: CurateConfig) -> SketchStep:
+    """The step that `config` describes. Reads the benchmark files; raises ConfigError where they are missing,
+    unreadable or lack a field."""
+    parameters = LshParameters(config.shingle_words, config.permutations, config.threshold)
+    identity = index_identity(read_benchmarks(config.benchmarks), config.ngram_sizes)
+    return SketchStep(parameters, identity, config.benchmarks)
+
+
+def sketch_table(table: pa.Table, rows: Any, parameters: LshParameters, index: OverlapIndex | None) -> pa.Table:
+    """SKETCH rows of a question table's rows; `rows` int64[N] are their places in the question file."""
+    texts: list[str] = table.column("text").to_pylist()
+    array = tokenise(texts)
+    overlaps: dict[int, Overlap] = index.overlaps(texts, array) if index is not None else {}
+    keys = sketch_keys(array, parameters)
+    offsets = np.arange(0, keys.size + 1, parameters.bands, dtype=np.int32)
+    found = [overlaps.get(position) for position in range(len(texts))] if overlaps else [None] * len(texts)
+    columns = [
+        table.column("question_id").combine_chunks(),
+        pa.array(rows, pa.int64()),
+        table.column("level").combine_chunks(),
+        pa.array(array.counts, pa.int32()),
+        pa.array(array.text_hashes, pa.binary(16)),
+        pa.ListArray.from_arrays(pa.array(offsets), pa.array(keys.reshape(-1))),
+        pa.array([overlap and overlap.benchmark for overlap in found], pa.string()),
+        pa.array([overlap and overlap.item for overlap in found], pa.string()),
+        pa.array([overlap and canonical_json(overlap.evidence()).decode() for overlap in found], pa.string()),
+    ]
+    return pa.table(columns, schema=SKETCH)
