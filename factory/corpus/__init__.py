@@ -1,0 +1,1 @@
+"""Source files, formats, readers, document ids, built-in corpora."""

@@ -1,0 +1,1 @@
+"""The step that reads source files: filters, normalisation, chunks."""
