@@ -11,7 +11,6 @@ Cost: 17,000 items of seven common benchmarks in 0.15 s.
 from __future__ import annotations
 
 import csv
-import glob
 import gzip
 import hashlib
 import io
@@ -98,10 +97,14 @@ def _paths(config: BenchmarkConfig) -> list[Path]:
             remedy="copy the file here and point curate.benchmarks[].path to it",
         )
     pattern = Path(config.path).expanduser()
-    if pattern.is_dir():
+    if pattern.is_file():
+        paths = [pattern]
+    elif pattern.is_dir():
         paths = [path for path in pattern.rglob("*") if path.is_file() and _format(config, path) is not None]
     else:
-        paths = [path for path in map(Path, glob.glob(str(pattern), recursive=True)) if path.is_file()]
+        # Path.glob wants a relative pattern, and the user's may be absolute.
+        root = Path(pattern.anchor)
+        paths = [path for path in root.glob(str(pattern.relative_to(root))) if path.is_file()]
     if not paths:
         raise ConfigError(
             f"benchmark {config.name}: no file at {config.path}",

@@ -94,8 +94,9 @@ def find_duplicates(sketches: Sketches, threshold: float, shingles: Shingles) ->
 
 def keep_order(sketches: Sketches) -> I64:
     """Eligible rows, the ones to be kept first first: lower level, smaller id, earlier row."""
-    rows = np.flatnonzero(sketches.eligible)
-    return rows[np.lexsort((rows, sketches.ids[rows], sketches.levels[rows]))]
+    rows: I64 = np.flatnonzero(sketches.eligible)
+    order: I64 = rows[np.lexsort((rows, sketches.ids[rows], sketches.levels[rows]))]
+    return order
 
 
 def _exact_groups(exact: U64, order: I64) -> tuple[I64, I64, I64]:

@@ -28,18 +28,16 @@ from factory.curate.benchmarks import Benchmarks
 from factory.curate.words import (
     I64,
     NORMALISER_VERSION,
-    OPERATOR,
     U64,
     TokenArray,
-    kind_of,
     ngram_hashes,
+    plain_words,
     tokenise,
-    tokens,
 )
 from factory.identity import fingerprint
 
 MIN_CONTAINED_WORDS = 3
-"""Shorter items ("What is 4?" is three words) say too little to be recognised inside a longer question."""
+"""Shorter items ("Planets orbit") say too little to be recognised inside a longer question."""
 
 LONGEST_SPAN = 60
 """Words of a matched span kept as evidence; longer ones are cut, their length is kept."""
@@ -133,14 +131,14 @@ class OverlapIndex:
         return result
 
     def _whole_item(self, text: str, item: int, start: int, size: int) -> Overlap:
-        matched = " ".join(_words(text)[start : start + size])
+        matched = " ".join(plain_words(text)[start : start + size])
         benchmark, name = self.names[item]
         return Overlap(benchmark, name, size, matched, size, matched, contained=True)
 
     def _shared(self, text: str, starts: I64, items: npt.NDArray[np.int32]) -> Overlap:
         """Evidence for the item with the most shared n-grams (the first of several)."""
         size = self.grams[0].size
-        words = _words(text)
+        words = plain_words(text)
         counted = Counter(items.tolist())
         most = max(counted.values())
         item = min(item for item, count in counted.items() if count == most)
@@ -198,10 +196,6 @@ def _grams(words: TokenArray, size: int) -> Grams:
     hashes, owners = ngram_hashes(words, size)
     unique, first = np.unique(hashes, return_index=True)
     return Grams(size, unique, owners[first].astype(np.int32))
-
-
-def _words(text: str) -> list[str]:
-    return [token for token in tokens(text) if kind_of(token) != OPERATOR]
 
 
 def index_to_bytes(index: OverlapIndex) -> bytes:

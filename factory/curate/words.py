@@ -46,11 +46,12 @@ _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _MARKER = re.compile(r"\s*(?:q(?:uestion)?\s*\d*\s*[.:)]|\d{1,3}[.)])\s+(?=\S)")
 """Numbering in front of a question ("3. ", "Q2: "), which says nothing about it."""
 
-_NUMBER_WORDS = frozenset(
-    "zero two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion "
-    "half quarter double triple twice thrice first second third fourth fifth sixth seventh eighth ninth tenth".split()
-)
+_NUMBER_WORD_LIST = """
+zero two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion half quarter double
+triple twice thrice first second third fourth fifth sixth seventh eighth ninth tenth
+"""
+_NUMBER_WORDS = frozenset(_NUMBER_WORD_LIST.split())
 """Words that are numbers; "one" is left out because it is mostly a pronoun."""
 
 _UNSPACED = (
@@ -61,17 +62,18 @@ _UNSPACED = (
 
 def tokens(text: str) -> list[str]:
     """Tokens of a text in order; empty where it has neither words nor numbers nor operators."""
-    if text.isascii():
-        lowered = text.lower()
-        pattern = _ASCII_TOKEN
-    else:
-        lowered = unicodedata.normalize("NFKC", text.translate(_before_nfkc())).casefold().translate(_ALIKE)
-        pattern = _unicode_token()
+    lowered = fold(text)
+    pattern = _ASCII_TOKEN if lowered.isascii() else _unicode_token()
     if marker := _MARKER.match(lowered):
         lowered = lowered[marker.end() :]
     if "," in lowered:
         lowered = _THOUSANDS.sub("", lowered)
     return pattern.findall(lowered)
+
+
+def plain_words(text: str) -> list[str]:
+    """Words and numbers of a text in order, without operators."""
+    return [token for token in tokens(text) if token[0].isalnum() or kind_of(token) != OPERATOR]
 
 
 def normal_text(text: str) -> str:
@@ -84,7 +86,15 @@ def text_hash(normal: str) -> bytes:
     return xxhash.xxh3_128_digest(normal.encode("utf-8", "surrogatepass"))
 
 
-_ALIKE = str.maketrans({"−": "-", "‐": "-", "‑": "-", "–": "-", "×": "*", "÷": "/", "⁄": "/", "∗": "*", "’": "'", "ʼ": "'"})  # fmt: skip
+_ALIKE = str.maketrans("−‐‑–×÷⁄∗’ʼ", "----*//*''")
+"""Signs that mean what an ASCII one means."""
+
+
+def fold(text: str) -> str:
+    """A text in NFKC and lower case (case folded), where 10² does not become 102."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", text.translate(_before_nfkc())).casefold().translate(_ALIKE)
 
 
 @lru_cache(maxsize=1)

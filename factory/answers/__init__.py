@@ -1,0 +1,1 @@
+"""Answers: final answers, agreement between samples, what was copied from the source."""

@@ -1,0 +1,96 @@
+"""Votes of several answers to one question: who leads, and whether more samples could change that.
+
+Design: self-consistency (Wang et al. 2023, arXiv 2203.11171): the final answer that most samples give wins;
+of equal ones, the one given first. Sampling stops as soon as the samples still allowed cannot change the
+winner. An empty, looping or cut-off sample does not vote.
+
+Cost: 60 microseconds a sample of 2,500 characters, nearly all of it reading the final answer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from factory.answers.final_answer import vote_key
+from factory.answers.repetition import repetition
+from factory.engine.api import FINISH_LENGTH, Completion
+
+TRUNCATED, REPETITION, EMPTY = "truncated", "degenerate_repetition", "empty_answer"
+
+
+@dataclass(frozen=True)
+class Vote:
+    """All samples that gave one answer: `text` and `final` are those of the first of them."""
+
+    text: str
+    final: str | None
+    count: int
+
+
+@dataclass
+class Ballot:
+    """Votes in the order in which the answers first came, and why the other samples did not count."""
+
+    votes: dict[str, Vote] = field(default_factory=dict)
+    spoilt: Counter[str] = field(default_factory=Counter)
+    evidence: dict[str, dict[str, Any]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int:
+        return self.voted + sum(self.spoilt.values())
+
+    @property
+    def voted(self) -> int:
+        return sum(vote.count for vote in self.votes.values())
+
+    @property
+    def winner(self) -> Vote | None:
+        # max() keeps the first of equals, and votes stand in the order they came.
+        return max(self.votes.values(), key=lambda vote: vote.count, default=None)
+
+    def decided(self, remaining: int) -> bool:
+        """Whether no outcome of `remaining` more samples changes the winner."""
+        if remaining <= 0:
+            return True
+        winner = self.winner
+        if winner is None or remaining > winner.count:  # an answer nobody gave yet could still win
+            return False
+        before = True
+        for vote in self.votes.values():
+            if vote is winner:
+                before = False
+            elif vote.count + remaining + (1 if before else 0) > winner.count:  # earlier answers win ties
+                return False
+        return True
+
+
+def count_votes(completions: Iterable[Completion]) -> Ballot:
+    """Reads every sample of a question's rounds, in order."""
+    ballot = Ballot()
+    for completion in completions:
+        for text, reason in zip(completion.texts, completion.finish_reasons, strict=True):
+            _cast(ballot, text.strip(), reason)
+    return ballot
+
+
+def _cast(ballot: Ballot, text: str, finish_reason: str) -> None:
+    if not text:
+        _spoil(ballot, EMPTY, text, {})
+    elif finish_reason == FINISH_LENGTH:
+        _spoil(ballot, TRUNCATED, text, {"characters": len(text), "ends": text[-80:]})
+    elif (found := repetition(text)) is not None:
+        _spoil(ballot, REPETITION, text, found)
+    else:
+        key, final = vote_key(text)
+        known = ballot.votes.get(key)
+        ballot.votes[key] = Vote(text, final, 1) if known is None else Vote(known.text, known.final, known.count + 1)
+
+
+def _spoil(ballot: Ballot, reason: str, text: str, evidence: dict[str, Any]) -> None:
+    ballot.spoilt[reason] += 1
+    ballot.evidence.setdefault(reason, evidence)
+    ballot.texts.setdefault(reason, text)
