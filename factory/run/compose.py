@@ -140,7 +140,9 @@ def describe_keys(model: type[BaseModel] = FactoryConfig, prefix: str = "") -> l
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             rows.extend(describe_keys(field.annotation, f"{prefix}{name}."))
             continue
-        bounds = [f"{type(item).__name__.lower()} {_bound(item)}" for item in field.metadata if _bound(item) is not None]
+        bounds = [
+            f"{type(item).__name__.lower()} {_bound(item)}" for item in field.metadata if _bound(item) is not None
+        ]
         kind = getattr(field.annotation, "__name__", None) or str(field.annotation).replace("typing.", "")
         if hasattr(field.annotation, "__args__"):
             kind = str(field.annotation).replace("typing.", "").replace("factory.config.", "")

@@ -133,7 +133,9 @@ def run_llm(
 _STAGE: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow", "zero_copy_batch": True}
 
 
-def _until_committed(pipeline: Callable[[Sequence[Unit]], Any], units: Sequence[Unit], run: StepRun) -> Iterator[Receipt]:
+def _until_committed(
+    pipeline: Callable[[Sequence[Unit]], Any], units: Sequence[Unit], run: StepRun
+) -> Iterator[Receipt]:
     pending = list(units)
     for _ in range(PASSES):
         if not pending:

@@ -44,9 +44,7 @@ def write_outputs(store: Store, run: str, step: str, outputs: Iterable[Output]) 
 
 def read_outputs(store: Store, key: str) -> list[Output]:
     """Raises KeyError when the step has not finished in that run."""
-    return [
-        Output(value["unit"], value["parent"], FileRef(**value["file"])) for value in orjson.loads(store.get(key))
-    ]
+    return [Output(value["unit"], value["parent"], FileRef(**value["file"])) for value in orjson.loads(store.get(key))]
 
 
 def resolve(store: Store, name: str) -> FileRef:
@@ -71,9 +69,7 @@ def fetch_passages(
     wanted: dict[str, set[int]] = {}
     for source in sources:
         wanted.setdefault(source["file"], set()).add(source["row"])
-    tables = [
-        read_rows(store, resolve(store, name).key, sorted(rows), list(columns)) for name, rows in wanted.items()
-    ]
+    tables = [read_rows(store, resolve(store, name).key, sorted(rows), list(columns)) for name, rows in wanted.items()]
     return pa.concat_tables(tables) if tables else pa.table({name: pa.array([], pa.string()) for name in columns})
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 from factory.identity import fingerprint, make_id
 from factory.run.step import LlmStep, WorkStep
@@ -74,10 +74,14 @@ def _tiles(
     return tiles
 
 
+def plan_units(units: Sequence[Unit], done: set[str]) -> Plan:
+    """A plan of units that are what they are: source ranges, shards."""
+    return Plan(tuple(units), frozenset(done & {unit.unit_id for unit in units}))
+
+
 def plan_global(folder: str, parameters: Mapping[str, Any], done: set[str]) -> Plan:
-    """One unit that covers everything the folder's fingerprint names."""
-    unit = Unit(make_id("unit", folder, fingerprint(dict(parameters))), parameters=dict(parameters))
-    return Plan((unit,), frozenset({unit.unit_id} & done))
+    """One unit that covers everything the folder's fingerprint names; `parameters` only say where it lies."""
+    return plan_units([Unit(make_id("unit", folder), parameters=dict(parameters))], done)
 
 
 def row_wise_folder(step: LlmStep | WorkStep, model: Mapping[str, Any] | None) -> str:
@@ -93,9 +97,9 @@ def global_folder(step: LlmStep | WorkStep, unit_ids: Sequence[str], extra: Any 
 def step_identity(step: LlmStep | WorkStep, model: Mapping[str, Any] | None) -> dict[str, Any]:
     """Everything that can change a row the step makes; its hash names the step's folder."""
     identity: dict[str, Any] = {"name": step.name, "version": step.version, "own": step.identity()}
-    if model is not None and hasattr(step, "sampling"):
-        sampling = step.sampling
-        identity |= {"model": dict(model), "sampling": sampling, "response_schema": step.response_schema}
+    if model is not None:
+        asks = cast("LlmStep", step)
+        identity |= {"model": dict(model), "sampling": asdict(asks.sampling), "response_schema": asks.response_schema}
     return identity
 
 

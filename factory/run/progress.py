@@ -62,7 +62,11 @@ class Meter:
 
     def line(self) -> str:
         made = self.counts.produced
-        parts = [f"{self.step:<10}", f"units {self.reused + self.finished}/{self.units}", f"rows in {self.counts.inputs:,}"]
+        parts = [
+            f"{self.step:<10}",
+            f"units {self.reused + self.finished}/{self.units}",
+            f"rows in {self.counts.inputs:,}",
+        ]
         parts.append(f"accepted {self.counts.accepted:,}" + (f" ({self.counts.accepted / made:.0%})" if made else ""))
         if self.tokens:
             parts.append(f"{self.tokens / self.seconds:,.0f} generated tokens/s")

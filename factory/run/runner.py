@@ -9,25 +9,28 @@ imports neither. Cost of an unchanged, finished run: the listing of the corpus a
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from factory.config import FactoryConfig
 from factory.errors import FactoryError
 from factory.identity import canonical_json, fingerprint
 from factory.run.attempt import Receipt, StepRun
-from factory.run.chain import Chain, Stage, build_chain, sampled_enough
+from factory.run.chain import Chain, Planned, Stage, build_chain
 from factory.run.ledger import Expected, Tally, expected_from, lost_attempts
 from factory.run.outputs import write_outputs
-from factory.run.plan import Plan, step_identity
+from factory.run.plan import step_identity
 from factory.run.progress import Progress
+from factory.run.publication import gate_results, publish
 from factory.run.record import Record, now, plan_key, read_done, read_record, write_done, write_record
+from factory.run.step import LlmStep, WorkStep
 from factory.store.base import Store
 from factory.store.commits import read_commits
 
 if TYPE_CHECKING:
+    from factory.engine.models import ResolvedModel
     from factory.engine.pool import EnginePool
 
 
@@ -78,7 +81,7 @@ def execute(config: FactoryConfig, store: Store, progress: Progress) -> RunResul
         "state": "running",
         "config": config.model_dump(mode="json"),
         "inputs": chain.inputs_digest(),
-        "models": {role: model.to_json() for role, model in chain.models.items()},
+        "models": {role: _about(model) for role, model in chain.settings.models.items()},
         "steps": {},
         "dataset": None,
         "started": previous["started"] if previous else now(),
@@ -114,18 +117,27 @@ def _stages(session: Session) -> int:
             _select_enough(session, stage, dones)
         else:
             dones[stage.name] = _stage(session, stage, dones)
-        if stage.name == "merge" and not sampled_enough(session.chain, dones):
+        if stage.name == "merge" and _sample_is_short(session, dones):
             _select_enough(session, session.chain.stage("select"), dones, all_ranges=True)
             dones["merge"] = _stage(session, stage, dones)
+        if stage.name == "gate":
+            from factory.publish.gates import require_passed
+
+            require_passed(gate_results(session.store, session.run))
         requests += int(dones[stage.name]["spent_now"].get("requests", 0))
-    session.record["dataset"] = session.chain.finalise(session.store, session.record, dones)
+    session.record["dataset"] = publish(session.store, session.chain, dones).prefix
     session.record["samples"] = dones["shards"]["counts"]["accepted"]
     return requests
 
 
-def _select_enough(
-    session: Session, stage: Stage, dones: dict[str, Record], *, all_ranges: bool = False
-) -> None:
+def _sample_is_short(session: Session, dones: Mapping[str, Record]) -> bool:
+    """Whether duplicates left fewer documents than `limit` although more of the corpus could be read."""
+    limit, taken = session.config.limit, session.chain.ranges_taken
+    short = limit is not None and dones["merge"]["facts"]["documents"] < limit
+    return short and taken < len(session.chain.source_units)
+
+
+def _select_enough(session: Session, stage: Stage, dones: dict[str, Record], *, all_ranges: bool = False) -> None:
     """Reads source ranges until `limit` documents are there, doubling; without a limit, all of them at once."""
     ranges = session.chain.source_units
     limit = session.config.limit
@@ -151,17 +163,19 @@ def _stage(session: Session, stage: Stage, dones: Mapping[str, Record]) -> Recor
     if done and done["folder"] == planned.folder and done["plan"] == plan_digest:
         return {**done, "spent_now": {}}
     expected = None if stage.reads is None else expected_from(dones[name] for name in stage.reads)
-    store.put_if_absent(f"steps/{planned.folder}/step.json", canonical_json(step_identity(stage.step, stage.model_identity)))
+    store.put_if_absent(
+        f"steps/{planned.folder}/step.json", canonical_json(step_identity(stage.step, stage.model_identity))
+    )
     body = {"step": stage.name, "folder": planned.folder, "units": [unit.unit_id for unit in planned.plan.units]}
     store.put(plan_key(run, stage.name), canonical_json(body))
     write_record(store, session.record)
-    return _work(session, stage, planned.folder, planned.plan, plan_digest, expected)
+    if stage.prepare is not None:
+        stage.prepare(store)
+    return _work(session, stage, planned, plan_digest, expected)
 
 
-def _work(
-    session: Session, stage: Stage, folder: str, plan: Plan, plan_digest: str, expected: Expected | None
-) -> Record:
-    store, progress = session.store, session.progress
+def _work(session: Session, stage: Stage, planned: Planned, plan_digest: str, expected: Expected | None) -> Record:
+    store, progress, plan, folder = session.store, session.progress, planned.plan, planned.folder
     started = time.monotonic()
     pending = plan.pending
     progress.begin(stage.name, len(plan.units), len(plan.units) - len(pending))
@@ -169,7 +183,7 @@ def _work(
     for commit in read_commits(store, folder, [unit.unit_id for unit in plan.units if unit.unit_id in plan.done]):
         tally.add(commit)
     if pending:
-        for receipt in _receipts(session, stage, folder, pending):
+        for receipt in _receipts(session, stage, planned):
             tally.spend(receipt)
             if receipt.commit is not None:
                 tally.add(receipt.commit)
@@ -200,18 +214,19 @@ def _work(
     return done
 
 
-def _receipts(session: Session, stage: Stage, folder: str, pending: Sequence[Any]) -> Iterator[Receipt]:
+def _receipts(session: Session, stage: Stage, planned: Planned) -> Iterator[Receipt]:
     from factory.run.execute import run_llm, run_work
 
     _ensure_ray(session)
-    run = StepRun(folder, session.run, session.config.cluster.attempt_deadline_s)
+    run = StepRun(planned.folder, session.run, session.config.cluster.attempt_deadline_s)
+    pending = planned.plan.pending
     if stage.model_role is None:
-        yield from run_work(session.store, stage.work_step, run, pending)
+        yield from run_work(session.store, cast(WorkStep, planned.step), run, pending)
         return
     pool = _pool(session, stage.model_role)
     info = asdict(pool.info())
     in_flight = session.config.engine.units_in_flight * session.config.engine.replicas
-    yield from run_llm(session.store, stage.llm_step, run, pending, pool, info, in_flight)
+    yield from run_llm(session.store, cast(LlmStep, planned.step), run, pending, pool, info, in_flight)
 
 
 def _ensure_ray(session: Session) -> None:
@@ -219,7 +234,7 @@ def _ensure_ray(session: Session) -> None:
         return
     from factory.run.session import ray_session
 
-    distinct = len({model.revision for model in session.chain.models.values()})
+    distinct = len({model.revision for model in session.chain.settings.models.values()})
     session.stack.enter_context(ray_session(session.config.cluster, distinct * session.config.engine.replicas))
     session.ray_started = True
 
@@ -228,7 +243,7 @@ def _pool(session: Session, role: str) -> EnginePool:
     """The pool of a role's model: started once a run; a model no later step needs makes room first."""
     from factory.engine.pool import start_pool
 
-    model = session.chain.models[role]
+    model = session.chain.settings.models[role]
     if model.revision not in session.pools:
         for revision, other in list(session.pools.items()):
             _count_engine_starts(session)
@@ -247,6 +262,15 @@ def _count_engine_starts(session: Session) -> None:
             session.record["engine_starts"][revision] = asdict(pool.starts())
         except FactoryError:
             continue
+
+
+def _about(model: ResolvedModel) -> dict[str, str]:
+    return {
+        "id": model.id,
+        "revision": model.revision,
+        "license": model.license,
+        "output_terms": model.output_terms,
+    }
 
 
 def _result(record: Mapping[str, Any], requests: int, finished_before: bool, started: float) -> RunResult:

@@ -23,6 +23,7 @@ Row = dict[str, Any]
 Texts = Mapping[str, str]
 """chunk_id -> text of the committed source passage."""
 
+
 @dataclass(frozen=True)
 class Parsed:
     """What came of one input row."""

@@ -1,0 +1,90 @@
+"""The last move of a run: what its stages did, handed to the publish room as one description.
+
+Design: everything the manifest says about how rows were made is read back from the store (step identities,
+done records, gate results), never from this process's memory, so a run finished by its third attempt
+publishes the same words as one that was never disturbed.
+"""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from factory import __version__
+from factory.identity import fingerprint
+from factory.run.outputs import outputs_key, read_outputs
+from factory.store.base import Store
+
+if TYPE_CHECKING:
+    from factory.publish.finalise import Published
+    from factory.publish.gates import GateResult
+    from factory.run.chain import Chain, Dones
+
+SOFTWARE = ("pyarrow", "ray", "numpy", "datasketch", "transformers", "tokenizers")
+"""Packages whose versions the manifest names; the engine's own are with the engine."""
+
+VERSION_DIGITS = 12
+
+
+def gate_results(store: Store, run: str) -> list[GateResult]:
+    from factory.publish.gates import read_gates
+
+    return read_gates(store, read_outputs(store, outputs_key(run, "gate"))[0].file.key)
+
+
+def publish(store: Store, chain: Chain, dones: Dones) -> Published:
+    """Writes the dataset of a run whose stages are all done.
+
+    Raises GateError when a gate failed, StoreError when another dataset stands under the given version.
+    """
+    from factory.publish.finalise import finalise
+    from factory.publish.manifest import GeneratorTerms, Publication, step_record
+
+    settings = chain.settings
+    config = settings.config
+    roles = [("extract", "generator"), ("question", "generator"), ("answer", "answerer")]
+    terms = tuple(
+        GeneratorTerms(role, model.id, model.revision, model.license, model.output_terms)
+        for role, model in ((role, settings.models[key]) for role, key in roles)
+        if role != "extract" or "extract" in dones
+    )
+    publication = Publication(
+        name=config.publish.name,
+        version=config.publish.version or dataset_version(dones),
+        run=chain.run,
+        seed=config.seed,
+        domain=settings.pack.name,
+        validation=config.publish.validation,
+        test=config.publish.test,
+        tokenizer=settings.tokenizer_name,
+        generators=terms,
+        gates=tuple(gate_results(store, chain.run)),
+        steps=tuple(step_record(done, _identity(store, done["folder"])) for done in dones.values()),
+        recipe=config.recipe(),
+        software=software(),
+        license=config.publish.license,
+    )
+    return finalise(store, publication, read_outputs(store, outputs_key(chain.run, "shards")))
+
+
+def dataset_version(dones: Dones) -> str:
+    """Fingerprint of the published rows: the shards' folder and the digest of their ids."""
+    return fingerprint([dones["shards"]["folder"], dones["shards"]["accepted_digest"]])[:VERSION_DIGITS]
+
+
+def software() -> dict[str, str]:
+    found = {"factory": __version__, "python": platform.python_version()}
+    for name in SOFTWARE:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _identity(store: Store, folder: str) -> dict[str, Any]:
+    identity: dict[str, Any] = orjson.loads(store.get(f"steps/{folder}/step.json"))
+    return identity
