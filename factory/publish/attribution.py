@@ -1,0 +1,88 @@
+"""ATTRIBUTION.md of a dataset: every distinct (source, licence, url) of its rows, in constant memory.
+
+Design: an external merge sort. Each shard's distinct entries are sorted in Arrow and spilled to a temporary
+file; the files are merged, and lines stream out as entries come. Cost: one column of every shard, and disk
+for one line an entry and shard.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from factory.publish.licences import Attribution, attribution_text
+
+
+def write_attribution(tables: Iterable[pa.Table], title: str, path: Path) -> tuple[int, str]:
+    """Writes the file from tables with the `attribution` column; returns its bytes and SHA-256."""
+    size, hasher = 0, hashlib.sha256()
+    with path.open("wb") as file:
+        for data in attribution_bytes(tables, title):
+            file.write(data)
+            hasher.update(data)
+            size += len(data)
+    return size, hasher.hexdigest()
+
+
+def attribution_bytes(tables: Iterable[pa.Table], title: str) -> Iterator[bytes]:
+    """The file's bytes, piece by piece. Spills to the system's temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="attribution-") as folder:
+        runs: list[Path] = []
+        for number, table in enumerate(tables):
+            runs.append(Path(folder) / f"{number:06d}.jsonl")
+            _spill(table, runs[-1])
+        while len(runs) > FAN_IN:
+            runs = [_merge(runs[start : start + FAN_IN]) for start in range(0, len(runs), FAN_IN)]
+        for line in attribution_text(_merged(runs), title):
+            yield line.encode()
+
+
+FAN_IN = 256
+"""Files merged at once: a process may hold 1,024 open ones by default, and shards can be more."""
+
+
+def _merge(runs: list[Path]) -> Path:
+    """One sorted file in place of several."""
+    target = runs[0].with_suffix(".merged" + runs[0].suffix)
+    with target.open("wb") as file:
+        for entry in _merged(runs):
+            file.write(orjson.dumps(list(entry)) + b"\n")
+    for run in runs:
+        run.unlink()
+    return target
+
+
+def _merged(runs: list[Path]) -> Iterator[Attribution]:
+    return _distinct(heapq.merge(*(_read(run) for run in runs)))
+
+
+def _spill(table: pa.Table, path: Path) -> None:
+    entries = pc.list_flatten(table.column("attribution"))
+    names = list(Attribution._fields)
+    columns = {name: pc.struct_field(entries, name) for name in names}
+    distinct = pa.table(columns).group_by(names).aggregate([]).sort_by([(name, "ascending") for name in names])
+    with path.open("wb") as file:
+        for batch in distinct.to_batches(max_chunksize=10_000):
+            for entry in batch.to_pylist():
+                file.write(orjson.dumps([entry[name] for name in names]) + b"\n")
+
+
+def _read(path: Path) -> Iterator[Attribution]:
+    with path.open("rb") as file:
+        for line in file:
+            yield Attribution(*orjson.loads(line))
+
+
+def _distinct(entries: Iterable[Attribution]) -> Iterator[Attribution]:
+    last: Attribution | None = None
+    for entry in entries:
+        if entry != last:
+            yield entry
+            last = entry

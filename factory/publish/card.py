@@ -1,0 +1,267 @@
+"""The dataset card: README.md for people and for the Hugging Face hub, rendered from the manifest alone.
+
+Design: one pure function of the manifest, so `verify` renders it again and compares bytes. The YAML front
+matter follows the hub's dataset card specification (huggingface/hub-docs, datasetcard.md); the body says
+how the rows were made, what was turned away, under which licences, and what nobody has checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+from factory.publish.licences import terms
+from factory.publish.manifest import ATTRIBUTION, MANIFEST, Manifest
+from factory.publish.samples import SAMPLE
+
+HUB_LICENCES = {
+    "Apache-2.0": "apache-2.0", "MIT": "mit", "BSD-2-Clause": "bsd-2-clause", "BSD-3-Clause": "bsd-3-clause",
+    "CC0-1.0": "cc0-1.0", "CC-BY-2.0": "cc-by-2.0", "CC-BY-2.5": "cc-by-2.5", "CC-BY-3.0": "cc-by-3.0",
+    "CC-BY-4.0": "cc-by-4.0", "CC-BY-SA-3.0": "cc-by-sa-3.0", "CC-BY-SA-4.0": "cc-by-sa-4.0",
+    "CC-BY-NC-2.0": "cc-by-nc-2.0", "CC-BY-NC-3.0": "cc-by-nc-3.0", "CC-BY-NC-4.0": "cc-by-nc-4.0",
+    "CC-BY-ND-4.0": "cc-by-nd-4.0", "CC-BY-NC-ND-3.0": "cc-by-nc-nd-3.0", "CC-BY-NC-ND-4.0": "cc-by-nc-nd-4.0",
+    "CC-BY-NC-SA-2.0": "cc-by-nc-sa-2.0", "CC-BY-NC-SA-3.0": "cc-by-nc-sa-3.0",
+    "CC-BY-NC-SA-4.0": "cc-by-nc-sa-4.0", "ODC-By-1.0": "odc-by", "ODbL-1.0": "odbl", "PDDL-1.0": "pddl",
+    "GPL-2.0-only": "gpl-2.0", "GPL-3.0-only": "gpl-3.0", "LGPL-3.0-only": "lgpl-3.0",
+    "AGPL-3.0-only": "agpl-3.0", "MPL-2.0": "mpl-2.0", "ISC": "isc", "Zlib": "zlib", "Unlicense": "unlicense",
+    "BSL-1.0": "bsl-1.0", "Artistic-2.0": "artistic-2.0", "EPL-2.0": "epl-2.0", "WTFPL": "wtfpl",
+    "GFDL-1.3-only": "gfdl", "CDLA-Permissive-2.0": "cdla-permissive-2.0",
+}  # fmt: skip
+"""SPDX id -> the hub's own id, for licences the hub knows by name."""
+
+SIZE_CATEGORIES = (
+    (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"), (100_000_000, "10M<n<100M"), (1_000_000_000, "100M<n<1B"),
+    (10_000_000_000, "1B<n<10B"), (100_000_000_000, "10B<n<100B"), (1_000_000_000_000, "100B<n<1T"),
+)  # fmt: skip
+
+
+def render_card(manifest: Manifest) -> str:
+    """README.md. Reads neither `files` entries of other files nor the manifest's digest, which depend on it."""
+    front = yaml.safe_dump(front_matter(manifest), sort_keys=False, allow_unicode=True, width=1000)
+    sections = (
+        _introduction(manifest),
+        _loading(manifest),
+        _making(manifest),
+        _funnel(manifest),
+        _gates(manifest),
+        _licences(manifest),
+        _limits(manifest),
+        _provenance(manifest),
+    )
+    return f"---\n{front}---\n\n" + "\n".join(sections)
+
+
+def front_matter(manifest: Manifest) -> dict[str, Any]:
+    """The YAML block as plain data."""
+    rows = manifest["totals"]["rows"]
+    front: dict[str, Any] = {}
+    if manifest["languages"]:
+        front["language"] = manifest["languages"]
+    front |= hub_licence(manifest["license"]["dataset"])
+    front |= {
+        "pretty_name": manifest["name"],
+        "tags": ["synthetic", "question-answering", "corpus-derived", manifest["domain"]],
+        "size_categories": [next((name for bound, name in SIZE_CATEGORIES if rows < bound), "n>1T")],
+        "task_categories": ["question-answering", "text-generation"],
+        "annotations_creators": ["machine-generated"],
+        "language_creators": ["machine-generated"],
+        "source_datasets": ["original"],
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [
+                    {"split": split["name"], "path": f"data/{split['name']}-*.parquet"} for split in manifest["splits"]
+                ],
+            }
+        ],
+        "dataset_info": {
+            "features": [_feature(field.name, field.type) for field in SAMPLE],
+            "splits": [
+                {"name": split["name"], "num_bytes": split["num_bytes"], "num_examples": split["rows"]}
+                for split in manifest["splits"]
+            ],
+            "download_size": sum(split["bytes"] for split in manifest["splits"]),
+            "dataset_size": sum(split["num_bytes"] for split in manifest["splits"]),
+        },
+    }
+    return front
+
+
+def hub_licence(expression: str) -> dict[str, Any]:
+    """`license` for the front matter: the hub's ids where it has them, else `other` with the expression."""
+    parts = terms(expression)
+    if all(part in HUB_LICENCES for part in parts):
+        known = [HUB_LICENCES[part] for part in parts]
+        return {"license": known[0] if len(known) == 1 else known}
+    return {"license": "other", "license_name": expression, "license_link": ATTRIBUTION}
+
+
+def _feature(name: str, kind: pa.DataType) -> dict[str, Any]:
+    return {"name": name, **_kind(kind)}
+
+
+def _kind(kind: pa.DataType) -> dict[str, Any]:
+    """An Arrow type as the hub writes it (datasets.Features in YAML)."""
+    if pa.types.is_struct(kind):
+        return {"struct": [_feature(field.name, field.type) for field in kind]}
+    if pa.types.is_list(kind):
+        inner = _kind(kind.value_type)
+        return {"list": inner["dtype"] if "dtype" in inner else inner.get("struct", inner)}
+    return {"dtype": {"double": "float64", "float": "float32"}.get(str(kind), str(kind))}
+
+
+def _introduction(manifest: Manifest) -> str:
+    models = sorted({generator["model"] for generator in manifest["generators"]})
+    return (
+        f"# {_text(manifest['name'])}\n\n"
+        f"{manifest['totals']['rows']:,} question-answer pairs, **all of them written by language models** "
+        f"({', '.join(f'`{_text(model)}`' for model in models)}) from passages of real documents. Each row names the "
+        "passages, prompts and requests it came from.\n\n"
+        f"- version `{manifest['version']}`, published {manifest['created']}\n"
+        f"- domain `{_text(manifest['domain'])}`; "
+        f"language: {', '.join(manifest['languages']) or 'as in the corpus, not determined'}\n"
+        f"- digital source type: <{manifest['digital_source_type']}>\n"
+    )
+
+
+def _loading(manifest: Manifest) -> str:
+    table = _table(
+        ("split", "rows", "shards", "MiB"),
+        [(s["name"], f"{s['rows']:,}", s["shards"], f"{s['bytes'] / 2**20:.2f}") for s in manifest["splits"]],
+    )
+    return (
+        "## Loading\n\n```python\nfrom datasets import load_dataset\n\n"
+        'rows = load_dataset("path/to/this/folder")\nprint(rows["train"][0]["messages"])\n```\n\n'
+        "`messages` is a chat of one question and one answer, which trainers such as TRL's `SFTTrainer` read as it "
+        f"is. Token counts are of the texts alone, under the tokenizer `{_text(manifest['tokenizer'])}`.\n\n{table}\n"
+        f"Rows are shuffled by hash. Splits are by document ({manifest['split_rule']['validation']:.2%} validation, "
+        f"{manifest['split_rule']['test']:.2%} test): no document has rows in two splits.\n"
+    )
+
+
+def _making(manifest: Manifest) -> str:
+    lines = ["## How it was made\n"]
+    for step in manifest["steps"]:
+        sampling = step["identity"].get("sampling")
+        detail = ""
+        if sampling:
+            detail = (
+                f": temperature {sampling['temperature']}, top_p {sampling['top_p']}, at most "
+                f"{sampling['max_tokens']} tokens, seed {sampling['seed']}"
+            )
+            detail += "".join(f"; engine {_engine(engine)}" for engine in step["engines"])
+        lines.append(f"- **{step['name']}** (`{step['folder']}`, version {step['version']}){detail}")
+    levels = ", ".join(f"level {level}: {count:,}" for level, count in sorted(manifest["totals"]["levels"].items()))
+    origins = ", ".join(f"{name}: {count:,}" for name, count in sorted(manifest["totals"]["origins"].items()))
+    lines.append(f"\nQuestions by level ({levels}) and origin ({origins}). Level 1 asks from a document,")
+    lines.append("level 2 from a document and sampled concepts, level 3 across documents.\n")
+    return "\n".join(lines)
+
+
+def _engine(engine: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(engine.get("versions", {}).items()))
+    seeds = "a seed a request" if engine.get("seed_per_request") else "one seed an engine"
+    return f"{engine['kind']} ({versions or 'versions not stated'}; {seeds})"
+
+
+def _funnel(manifest: Manifest) -> str:
+    rows = []
+    for step in manifest["steps"]:
+        counts = step["counts"]
+        reasons = sorted(
+            ((reason, number) for side in step["reasons"].values() for reason, number in side.items()),
+            key=lambda pair: (-pair[1], pair[0]),
+        )
+        turned = ", ".join(f"{_text(reason)} {number:,}" for reason, number in reasons) or "-"
+        rows.append(
+            (step["name"], f"{counts['inputs']:,}", f"{counts['used']:,}", f"{counts['rejected']:,}",
+             f"{counts['quarantined']:,}", f"{counts['produced']:,}", f"{counts['accepted']:,}", turned)
+        )  # fmt: skip
+    head = ("step", "read", "used", "rejected", "quarantined", "produced", "accepted", "turned away because")
+    tokens = sum(step["ledger"].get("generated_tokens", 0) for step in manifest["steps"])
+    requests = sum(step["ledger"].get("requests", 0) for step in manifest["steps"])
+    total = manifest["totals"]["rows"]
+    spent = f"{requests:,.0f} requests and {tokens:,.0f} generated tokens"
+    each = f", {tokens / total:,.0f} tokens a published row" if total else ""
+    return f"## What became of every row\n\n{_table(head, rows)}\nCost: {spent}{each}.\n"
+
+
+def _gates(manifest: Manifest) -> str:
+    rows = []
+    for gate in manifest["gates"]:
+        sign = ">=" if gate["bound"] == "min" else "<="
+        threshold = "off" if gate["threshold"] is None else f"{sign} {gate['threshold']:g}"
+        verdict = "off" if gate["severity"] == "off" else ("passed" if gate["passed"] else "failed")
+        rows.append((gate["name"], gate["meaning"], threshold, f"{gate['measured']:.4g}", verdict))
+    return f"## Gates\n\n{_table(('gate', 'meaning', 'threshold', 'measured', 'result'), rows)}"
+
+
+def _licences(manifest: Manifest) -> str:
+    licence = manifest["license"]
+    sources = _table(
+        ("sources' licences (SPDX)", "rows"),
+        [
+            (expression, f"{rows:,}")
+            for expression, rows in sorted(licence["rows"].items(), key=lambda p: (-p[1], p[0]))
+        ],
+    )
+    models = _table(
+        ("role", "model", "revision", "licence", "what it says about outputs"),
+        [(g["role"], g["model"], g["revision"], g["license"], g["output_terms"]) for g in manifest["generators"]],
+    )
+    return (
+        f"## Licences\n\nThe dataset: `{_text(licence['dataset'])}`. Its sources, combined: "
+        f"`{_text(licence['combined_sources'])}`. Each row carries the licences of all documents behind it "
+        f"(`licenses`, `license`); [{ATTRIBUTION}]({ATTRIBUTION}) lists every source with licence and url.\n\n"
+        f"{sources}\nThe models that wrote the rows:\n\n{models}"
+    )
+
+
+def _limits(manifest: Manifest) -> str:
+    verified = manifest["totals"]["verified"]
+    total = manifest["totals"]["rows"]
+    unchecked = total - verified.get("yes", 0) - verified.get("no", 0)
+    models = {
+        (role, *pair)
+        for shard in manifest["shards"]
+        for role, pairs in shard["lineage"]["models"].items()
+        for pair in pairs
+    }
+    writers = "; ".join(
+        f"{role}s by `{_text(model)}` at revision `{_text(revision)}`"
+        for role, model, revision in sorted(models, reverse=True)
+    )
+    return (
+        "## Limits\n\n"
+        f"- Rows are machine-generated: {writers}. They are as good as those models: expect errors, and small models' "
+        "rows to be weak.\n"
+        f"- {unchecked:,} of {total:,} answers were **not verified** by any checker; {verified.get('yes', 0):,} were "
+        f"verified, {verified.get('no', 0):,} failed verification (column `verified`).\n"
+        "- Documents were neither fact-checked nor screened for bias beyond what the steps above say; their mistakes "
+        "and views carry over.\n"
+        "- Agreement between samples of one model is not correctness.\n"
+    )
+
+
+def _provenance(manifest: Manifest) -> str:
+    software = ", ".join(f"{name} {version}" for name, version in sorted(manifest["software"].items()))
+    return (
+        f"## Provenance\n\n[{MANIFEST}]({MANIFEST}) holds the hash of every file, each shard's lineage, every step's "
+        f"totals and the whole configuration. Run `{manifest['run']}`, seed {manifest['seed']}; {software}. Check with "
+        "`factory verify PATH` (add `--bytes` away from the root it was made under); rebuild the requests behind a "
+        "row with `factory replay PATH SAMPLE_ID`.\n"
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(_text(str(cell)) for cell in line) + " |\n" for line in lines)
+
+
+def _text(value: str) -> str:
+    """Free text on one line of a Markdown table, unable to open markup of its own."""
+    return " ".join(value.split()).replace("|", "\\|").replace("`", "'").replace("<", "&lt;")

@@ -1,0 +1,288 @@
+"""Publishing: shards, card and attribution under `datasets/<name>/<version>/`, and the manifest last.
+
+Design: a dataset exists when its manifest does, and that is put only if absent. Before anything is written
+a claim on the version (also put if absent) says what will stand there and when it was created, so that
+every attempt, and every concurrent one, writes the very same bytes under the same names; a different
+dataset under that version is refused before it can touch a file. Killed anywhere, the next attempt writes
+what is missing, removes what is not listed, and puts the manifest. Cost: each shard is read, encoded and
+put once (about 100 MB/s a worker); `each` spreads that over a cluster.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from factory.errors import ConservationError, GateError, StoreError
+from factory.identity import canonical_json, sha256_hex
+from factory.publish.attribution import write_attribution
+from factory.publish.card import render_card
+from factory.publish.gates import require_passed
+from factory.publish.manifest import (
+    ATTRIBUTION,
+    CARD,
+    MANIFEST,
+    Manifest,
+    Publication,
+    Shard,
+    build_manifest,
+    content_digest,
+    seal,
+    shard_lineage,
+    unseal,
+)
+from factory.publish.samples import DIGITAL_SOURCE_TYPE, SAMPLE, SPLITS
+from factory.run.outputs import Output
+from factory.run.record import now
+from factory.run.units import FileRef
+from factory.store.base import Store
+from factory.store.commits import read_commits
+from factory.tables import SCHEMA_VERSION
+
+ENCODED_AT_ONCE = 2
+"""Shards encoded at once in one process: a shard of 128 MiB takes about 1 GiB of memory decoded."""
+
+ROW_GROUP_ROWS = 4096
+"""Rows a row group: some MiB, small enough for the hub's viewer to fetch one at a time."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What one shard is made of and where it goes; all that a worker needs."""
+
+    split: str
+    path: str
+    prefix: str
+    source: FileRef
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A finished dataset: its prefix below the root, its manifest, and whether it stood there before."""
+
+    prefix: str
+    manifest: Manifest
+    already: bool
+
+
+Each = Callable[[Callable[[Placement], Shard], Sequence[Placement]], Iterable[Shard]]
+"""map: applies a function to placements on as many workers as there are, keeping order."""
+
+
+def dataset_prefix(name: str, version: str) -> str:
+    return f"datasets/{name}/{version}"
+
+
+def claim_key(name: str, version: str) -> str:
+    return f"datasets/{name}/records/{version}/claim.json"
+
+
+def finalise(store: Store, publication: Publication, outputs: Sequence[Output], each: Each | None = None) -> Published:
+    """Writes the dataset, or finds it finished. `outputs` are what the shards step committed.
+
+    Raises GateError when a gate failed or there is nothing to publish, ConservationError when the shards do
+    not hold exactly the samples, StoreError when another dataset stands under this name and version.
+    """
+    require_passed(publication.gates)
+    placements = place_shards(store, publication, outputs)
+    if not placements:
+        raise GateError(
+            "no dataset was published: not one sample came through",
+            cause="every row was turned away on the way, or the corpus gave no questions",
+            remedy="look at the reasons for rejection in the run's report",
+        )
+    prefix = dataset_prefix(publication.name, publication.version)
+    content = content_digest(
+        publication, [{"path": place.path, "content_sha256": place.source.content_sha256} for place in placements]
+    )
+    created = _claim(store, publication, content)
+    finished = _existing(store, prefix)
+    if finished is not None:
+        return Published(prefix, _same(finished, publication, placements, store), True)
+
+    if each is None:
+        with ThreadPoolExecutor(ENCODED_AT_ONCE) as pool:
+            shards = list(pool.map(lambda place: write_shard(store, place), placements))
+    else:
+        shards = list(each(_ShardWriter(store), placements))
+    _conserved(publication, shards)
+
+    entries = [_write_attribution(store, prefix, publication.name, shards)]
+    card = render_card(build_manifest(publication, shards, created, entries)).encode()
+    _put(store, f"{prefix}/{CARD}", card)
+    entries.append({"path": CARD, "bytes": len(card), "sha256": sha256_hex(card), "rows": None})
+    manifest = build_manifest(publication, shards, created, entries)
+    _remove_strangers(store, prefix, {entry["path"] for entry in manifest["files"]})
+    sealed = seal(manifest)
+    if not store.put_if_absent(f"{prefix}/{MANIFEST}", sealed):
+        finished = _existing(store, prefix)
+        if finished is not None:
+            return Published(prefix, _same(finished, publication, placements, store), True)
+    return Published(prefix, orjson.loads(sealed), False)
+
+
+def place_shards(store: Store, publication: Publication, outputs: Sequence[Output]) -> list[Placement]:
+    """Names for the shards: by split, and in it by range of keys. Empty shards committed no file, so none."""
+    folder = outputs[0].file.name.split("/")[0] if outputs else ""
+    commits = read_commits(store, folder, [output.unit for output in outputs])
+    found: dict[str, list[tuple[str, FileRef]]] = {split: [] for split in SPLITS}
+    for output, commit in zip(outputs, commits, strict=True):
+        found[commit.facts["split"]].append((commit.facts["lo"], output.file))
+    prefix = dataset_prefix(publication.name, publication.version)
+    models = sorted({f"{generator.model}@{generator.revision}" for generator in publication.generators})
+    metadata = {
+        "synthetic": "true",
+        "digital_source_type": DIGITAL_SOURCE_TYPE,
+        "run": publication.run,
+        "dataset": publication.name,
+        "version": publication.version,
+        "schema_version": str(SCHEMA_VERSION),
+        "tokenizer": publication.tokenizer,
+        "generator": ", ".join(models),
+    }
+    placements = []
+    for split, files in found.items():
+        for index, (_, file) in enumerate(sorted(files, key=lambda pair: pair[0])):
+            path = f"data/{split}-{index:05d}-of-{len(files):05d}.parquet"
+            placements.append(Placement(split, path, prefix, file, {**metadata, "split": split}))
+    return placements
+
+
+@dataclass(frozen=True)
+class _ShardWriter:
+    """`write_shard` with its store, as one picklable function."""
+
+    store: Store
+
+    def __call__(self, place: Placement) -> Shard:
+        return write_shard(self.store, place)
+
+
+def write_shard(store: Store, place: Placement) -> Shard:
+    """Encodes one committed shard with its metadata, puts it under its final name, and describes it.
+
+    Raises StoreError when the committed file is no longer what its commit says.
+    """
+    data = store.get(place.source.key)
+    if sha256_hex(data) != place.source.sha256:
+        raise StoreError(
+            f"{place.source.key} in {store.uri} is not the file that was committed",
+            cause="it was changed or damaged after its commit",
+            remedy="restore it, or delete the commits of its step to have the shards made again",
+        )
+    table = pq.read_table(pa.BufferReader(data)).select(SAMPLE.names).cast(SAMPLE)
+    encoded = encode_shard(table, place.metadata)
+    _put(store, f"{place.prefix}/{place.path}", encoded)
+    return Shard(
+        path=place.path,
+        split=place.split,
+        rows=table.num_rows,
+        bytes=len(encoded),
+        num_bytes=uncompressed_bytes(pq.read_metadata(pa.BufferReader(encoded))),
+        sha256=sha256_hex(encoded),
+        source=place.source.name,
+        content_sha256=place.source.content_sha256,
+        lineage=shard_lineage(table),
+    )
+
+
+def encode_shard(table: pa.Table, metadata: Mapping[str, str]) -> bytes:
+    """A shard's Parquet bytes: the same for the same rows, metadata and pyarrow version."""
+    sink = pa.BufferOutputStream()
+    stamped = table.replace_schema_metadata(dict(metadata))
+    pq.write_table(stamped, sink, compression="zstd", compression_level=3, row_group_size=ROW_GROUP_ROWS)
+    return bytes(sink.getvalue())
+
+
+def uncompressed_bytes(metadata: pq.FileMetaData) -> int:
+    return sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+
+
+def _claim(store: Store, publication: Publication, content: str) -> str:
+    """Takes the version for this content; returns when its first attempt began. Raises StoreError when taken."""
+    key = claim_key(publication.name, publication.version)
+    mine = {"content": content, "created": now(), "run": publication.run}
+    store.put_if_absent(key, canonical_json(mine))
+    held = orjson.loads(store.get(key))
+    if held["content"] == content:
+        return str(held["created"])
+    where = f"{store.uri}/{dataset_prefix(publication.name, publication.version)}"
+    raise StoreError(
+        f"{where} is already the dataset of run {held['run']} with content {held['content'][:12]}; this is run "
+        f"{publication.run} with content {content[:12]}",
+        cause="publish.version was given by hand, and rows, licence or generators differ from what stands there",
+        remedy=f"choose another publish.version (or none); if that dataset was never finished, delete {key}",
+    )
+
+
+def _existing(store: Store, prefix: str) -> Manifest | None:
+    try:
+        data = store.get(f"{prefix}/{MANIFEST}")
+    except KeyError:
+        return None
+    return unseal(data, f"{store.uri}/{prefix}/{MANIFEST}")
+
+
+def _same(found: Manifest, publication: Publication, placements: Sequence[Placement], store: Store) -> Manifest:
+    """The manifest that stands there, if it is of these very shards. Raises StoreError naming both otherwise."""
+    theirs = [(shard["path"], shard["content_sha256"]) for shard in found["shards"]]
+    if theirs == [(place.path, place.source.content_sha256) for place in placements]:
+        return found
+    raise StoreError(
+        f"{store.uri}/{dataset_prefix(publication.name, publication.version)} holds the dataset of run {found['run']} "
+        f"created {found['created']}; this is another one, of run {publication.run}",
+        cause="publish.version was given by hand and is taken",
+        remedy="choose another publish.version; published datasets never change",
+    )
+
+
+def _conserved(publication: Publication, shards: Sequence[Shard]) -> None:
+    published = sum(shard.rows for shard in shards)
+    accepted = next((step["counts"]["accepted"] for step in publication.steps if step["name"] == "samples"), published)
+    if published != accepted:
+        raise ConservationError(
+            f"the shards hold {published} rows, the samples step accepted {accepted}",
+            cause="committed sample files changed between the two steps",
+            remedy="delete the commits of the shards step and run again; nothing was published",
+        )
+
+
+def _write_attribution(store: Store, prefix: str, title: str, shards: Sequence[Shard]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="attribution-") as folder:
+        tables = (
+            pq.read_table(pa.BufferReader(store.get(f"{prefix}/{shard.path}")), columns=["attribution"])
+            for shard in shards
+        )
+        path = Path(folder) / ATTRIBUTION
+        size, digest = write_attribution(tables, title, path)
+        _retried(lambda: store.put_file(f"{prefix}/{ATTRIBUTION}", str(path)))
+    return {"path": ATTRIBUTION, "bytes": size, "sha256": digest, "rows": None}
+
+
+def _remove_strangers(store: Store, prefix: str, listed: set[str]) -> None:
+    """Deletes what earlier attempts left under names this dataset does not use."""
+    for info in list(store.list(f"{prefix}/")):
+        if info.key.removeprefix(f"{prefix}/") not in {*listed, MANIFEST}:
+            store.delete(info.key)
+    store.discard_unfinished(f"{prefix}/", 0)
+
+
+def _put(store: Store, key: str, data: bytes) -> None:
+    _retried(lambda: store.put(key, data))
+
+
+def _retried(put: Callable[[], None]) -> None:
+    # A concurrent attempt at the same dataset clears unfinished writes, ours among them; its bytes are ours.
+    try:
+        put()
+    except StoreError:
+        put()

@@ -1,0 +1,288 @@
+"""The manifest: what a dataset is, how it was made, and the hash of every other file of it.
+
+Design: one canonical JSON object with a digest over itself, so that no byte of it, white space included,
+can change unnoticed. It is built from committed facts alone (shards as read back, `done` records, step
+identities), and the card is rendered from it, so the two cannot disagree. What differs between two
+executions of the same run (wall clocks, hosts) stays out; `created` comes from the claim on the version.
+Cost: a few kB plus about 1.5 kB a shard.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from factory.errors import StoreError
+from factory.identity import canonical_json, ids_digest, sha256_hex
+from factory.publish.gates import GateResult
+from factory.publish.licences import combine
+from factory.publish.samples import DIGITAL_SOURCE_TYPE, SAMPLE, SPLITS
+from factory.tables import SCHEMA_VERSION
+
+MANIFEST, CARD, ATTRIBUTION = "manifest.json", "README.md", "ATTRIBUTION.md"
+KIND, MANIFEST_VERSION = "factory-dataset", 1
+
+UNITS_LISTED = 1000
+"""Input files a shard's lineage names one by one (about 60 kB). A larger set is given by number and digest,
+which the rows themselves (`lineage.answer_file`) let anybody recompute."""
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class GeneratorTerms:
+    """A model that made rows, in one role ("extract", "question", "answer"), and what its licence demands."""
+
+    role: str
+    model: str
+    revision: str
+    license: str
+    output_terms: str
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Everything the manifest says that is not read off the shards.
+
+    `version`, `run`, `seed` name the dataset; `validation` and `test` are the shares of documents; `license`
+    is what the publisher gives the dataset (None: the combined licence of the sources). `steps` come from
+    `step_record`; `recipe` is the configuration that can change rows.
+    """
+
+    name: str
+    version: str
+    run: str
+    seed: int
+    domain: str
+    validation: float
+    test: float
+    tokenizer: str
+    generators: tuple[GeneratorTerms, ...]
+    gates: tuple[GateResult, ...]
+    steps: tuple[Mapping[str, Any], ...]
+    recipe: Mapping[str, Any]
+    software: Mapping[str, str]
+    license: str | None = None
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A published shard: `num_bytes` is its uncompressed size by the file's own footer, `source` the name of
+    the committed file its rows come from, `content_sha256` the hash of that file's rows."""
+
+    path: str
+    split: str
+    rows: int
+    bytes: int
+    num_bytes: int
+    sha256: str
+    source: str
+    content_sha256: str
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+
+
+STEP_LEDGER = (
+    "requests",
+    "prompt_tokens",
+    "cached_tokens",
+    "generated_tokens",
+    "samples",
+    "samples_saved",
+    "tokens_saved",
+)
+
+
+def step_record(done: Mapping[str, Any], identity: Mapping[str, Any], reads: Sequence[str] = ()) -> dict[str, Any]:
+    """What the manifest keeps of a step: its `done` record and `step.json`, without clocks and hosts.
+
+    `reads` names the steps whose accepted rows it must have read exactly (Stage.reads), if that holds.
+    """
+    return {
+        "name": done["step"],
+        "folder": done["folder"],
+        "version": identity["version"],
+        "reads": list(reads),
+        "identity": dict(identity),
+        "units": done["units"],
+        "counts": dict(done["counts"]),
+        "reasons": {side: dict(reasons) for side, reasons in done["reasons"].items()},
+        "input_digest": done["input_digest"],
+        "accepted_digest": done["accepted_digest"],
+        "ledger": {name: done["ledger"][name] for name in STEP_LEDGER if name in done["ledger"]},
+        "engines": sorted(done["engines"], key=canonical_json),
+    }
+
+
+def shard_lineage(table: pa.Table) -> dict[str, Any]:
+    """What a shard's rows rest on, read off the rows themselves; `table` has the columns of SAMPLE."""
+    lineage = table.column("lineage")
+
+    def inside(name: str) -> pa.ChunkedArray:
+        return pc.struct_field(lineage, name)
+
+    files = _distinct(inside("answer_file"))
+    documents = _distinct(pc.list_flatten(table.column("doc_ids")))
+    return {
+        "rows": table.num_rows,
+        "units": {
+            "count": len(files),
+            "digest": ids_digest(files),
+            "names": files if len(files) <= UNITS_LISTED else None,
+        },
+        "documents": {"count": len(documents), "digest": ids_digest(documents)},
+        "prompts": {
+            "question": _distinct(inside("question_prompt_id")),
+            "answer": _distinct(inside("answer_prompt_id")),
+        },
+        "models": {role: _models(table, role) for role in ("question", "answer")},
+        "steps": sorted({*_distinct(pc.list_flatten(inside("step_folders"))), *_distinct(inside("question_step"))}),
+        "runs": _distinct(inside("run")),
+        "seeds": _distinct(inside("seed")),
+        "levels": _counts(table.column("level")),
+        "origins": _counts(table.column("origin")),
+        "verified": _counts(table.column("verified")),
+        "licenses": _counts(table.column("license")),
+        "tokens": {
+            "question": pc.sum(table.column("question_tokens")).as_py() or 0,
+            "answer": pc.sum(table.column("answer_tokens")).as_py() or 0,
+        },
+    }
+
+
+def _distinct(values: Any) -> list[Any]:
+    return sorted(value for value in pc.unique(values).to_pylist() if value is not None)
+
+
+def _models(table: pa.Table, role: str) -> list[list[str]]:
+    columns = [f"{role}_model", f"{role}_model_revision"]
+    return sorted([row[columns[0]], row[columns[1]]] for row in table.group_by(columns).aggregate([]).to_pylist())
+
+
+def _counts(column: Any) -> dict[str, int]:
+    return {str(pair["values"]): pair["counts"] for pair in pc.value_counts(column).to_pylist()}
+
+
+def build_manifest(
+    publication: Publication, shards: Sequence[Shard], created: str, files: Sequence[Mapping[str, Any]] = ()
+) -> Manifest:
+    """The manifest without its digest. `files` are the entries of files that are not shards."""
+    totals = totals_of(shards)
+    combined = combine(totals["licenses"])
+    return {
+        "kind": KIND,
+        "manifest_version": MANIFEST_VERSION,
+        "name": publication.name,
+        "version": publication.version,
+        "created": created,
+        "run": publication.run,
+        "seed": publication.seed,
+        "domain": publication.domain,
+        "synthetic": True,
+        "digital_source_type": DIGITAL_SOURCE_TYPE,
+        "languages": list(publication.languages),
+        "license": {
+            "dataset": publication.license or combined,
+            "combined_sources": combined,
+            "rows": totals["licenses"],
+        },
+        "generators": [asdict(generator) for generator in publication.generators],
+        "tokenizer": publication.tokenizer,
+        "schema": {
+            "version": SCHEMA_VERSION,
+            "columns": [{"name": column.name, "type": str(column.type)} for column in SAMPLE],
+        },
+        "split_rule": {
+            "by": "document",
+            "seed": publication.seed,
+            "validation": publication.validation,
+            "test": publication.test,
+        },
+        "splits": splits_of(shards),
+        "totals": totals,
+        "shards": [asdict(shard) for shard in shards],
+        "steps": [dict(step) for step in publication.steps],
+        "gates": [gate.to_json() for gate in publication.gates],
+        "recipe": dict(publication.recipe),
+        "software": dict(publication.software),
+        "files": sorted([*map(file_entry, shards), *files], key=lambda entry: str(entry["path"])),
+    }
+
+
+def file_entry(shard: Shard) -> dict[str, Any]:
+    """A shard as the manifest's list of files names it."""
+    return {"path": shard.path, "bytes": shard.bytes, "sha256": shard.sha256, "rows": shard.rows}
+
+
+def splits_of(shards: Sequence[Shard]) -> list[dict[str, Any]]:
+    splits = []
+    for name in SPLITS:
+        own = [shard for shard in shards if shard.split == name]
+        if own:
+            splits.append(
+                {
+                    "name": name,
+                    "shards": len(own),
+                    "rows": sum(shard.rows for shard in own),
+                    "bytes": sum(shard.bytes for shard in own),
+                    "num_bytes": sum(shard.num_bytes for shard in own),
+                }
+            )
+    return splits
+
+
+def totals_of(shards: Sequence[Shard]) -> dict[str, Any]:
+    totals: dict[str, Any] = {"rows": sum(shard.rows for shard in shards)}
+    for name in ("levels", "origins", "verified", "licenses", "tokens"):
+        counter: Counter[str] = Counter()
+        for shard in shards:
+            counter.update(shard.lineage[name])
+        totals[name] = dict(counter)
+    return totals
+
+
+def content_digest(publication: Publication, shards: Sequence[Mapping[str, Any]]) -> str:
+    """What makes two datasets the same: their rows in their places, and what is claimed about them."""
+    essence = {
+        "name": publication.name,
+        "version": publication.version,
+        "license": publication.license,
+        "generators": [asdict(generator) for generator in publication.generators],
+        "shards": [[shard["path"], shard["content_sha256"]] for shard in shards],
+    }
+    return sha256_hex(canonical_json(essence))
+
+
+def seal(manifest: Mapping[str, Any]) -> bytes:
+    """Canonical bytes of the manifest with its self-digest: SHA-256 of the canonical bytes without it."""
+    body = {key: value for key, value in manifest.items() if key != "digest"}
+    return canonical_json({**body, "digest": sha256_hex(canonical_json(body))})
+
+
+def unseal(data: bytes, where: str) -> Manifest:
+    """The manifest whose sealed bytes these are. Raises StoreError when a byte of them was changed."""
+    manifest: Manifest = {}
+    try:
+        manifest = orjson.loads(data)
+        intact = isinstance(manifest, dict) and seal(manifest) == data
+    except orjson.JSONDecodeError:
+        intact = False
+    if not intact:
+        raise StoreError(
+            f"{where} is not intact: its bytes do not match the digest it carries",
+            cause="it was edited, re-formatted or damaged after publication",
+            remedy="fetch the dataset again, or publish a new version instead of editing one",
+        )
+    if manifest.get("kind") != KIND or manifest.get("manifest_version") != MANIFEST_VERSION:
+        raise StoreError(
+            f"{where} is not a manifest this version of factory reads: kind {manifest.get('kind')!r}, "
+            f"version {manifest.get('manifest_version')!r}",
+            remedy=f"use a factory that knows manifest version {manifest.get('manifest_version')!r}",
+        )
+    return manifest
