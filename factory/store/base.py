@@ -7,7 +7,7 @@ wins and every later one is told so. Data objects are written under attempt-uniq
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,11 @@ from typing import Protocol
 @dataclass(frozen=True)
 class ObjectInfo:
     """One stored object: key relative to the root, size in bytes, entity tag, seconds since the epoch by
-    the store's own clock."""
+    the store's own clock.
+
+    The entity tag is opaque: it differs after every write and is what `put_if_match` takes, whether it came
+    from `head`, `list` or `get_tagged`. It is no content hash (S3's differs for multipart uploads).
+    """
 
     key: str
     size: int
@@ -23,8 +27,12 @@ class ObjectInfo:
     modified: float
 
 
-class Store(Protocol):
-    """A root under which objects live. Implementations pickle cheaply (no open connection travels)."""
+class Store(Hashable, Protocol):
+    """A root under which objects live. Implementations pickle cheaply (no open connection travels).
+
+    Calls may come from many threads and processes at once. Every call retries what may pass (5xx, SlowDown,
+    connections, time-outs) before it raises TransientStoreError, and raises StoreError for what will not.
+    """
 
     @property
     def uri(self) -> str:
@@ -36,33 +44,36 @@ class Store(Protocol):
         ...
 
     def get_range(self, key: str, start: int, stop: int) -> bytes:
-        """Bytes [start, stop) of an object. Raises KeyError when absent."""
+        """Bytes [start, stop) of an object, cut at its end. Raises KeyError when absent."""
         ...
 
     def get_tagged(self, key: str) -> tuple[bytes, str]:
         """Whole object and the entity tag to pass to `put_if_match`. Raises KeyError when absent."""
         ...
 
-    def head(self, key: str) -> ObjectInfo | None: ...
+    def head(self, key: str) -> ObjectInfo | None:
+        """What `list` would say of one object, or None when it is absent."""
+        ...
 
     def put(self, key: str, data: bytes) -> None:
         """Writes or replaces an object, atomically and durably."""
         ...
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """True when this call created the object, False when one was there already.
+        """True when this call created the object, False when one was there already (whatever its bytes).
 
-        A lost answer is settled by reading the object back: identical bytes mean this call (or one that
-        wrote the very same thing) won. Callers therefore put something attempt-unique into `data`.
+        An answer lost on the way is settled by reading back who created the object. Where a store cannot
+        tell (it drops user metadata), identical bytes count as ours after a lost answer: callers therefore
+        put something attempt-unique into `data`.
         """
         ...
 
     def put_if_match(self, key: str, data: bytes, etag: str) -> bool:
-        """Replaces the object only while it still carries `etag`; False when it does not."""
+        """Replaces the object only while it still carries `etag`; False when it does not, or is gone."""
         ...
 
     def put_file(self, key: str, path: str) -> None:
-        """Uploads a local file of any size (multipart where the store has it)."""
+        """Uploads a local file of any size (multipart where the store has it); atomic like `put`."""
         ...
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
@@ -71,4 +82,13 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Removes an object; no error when it is already gone."""
+        ...
+
+    def clock(self) -> float:
+        """Seconds since the epoch now, by the clock that `ObjectInfo.modified` is written with."""
+        ...
+
+    def discard_unfinished(self, prefix: str, older_than_s: float) -> int:
+        """Removes what killed writers left under `prefix` and nobody can see (temporary files, unfinished
+        multipart uploads), where older than `older_than_s` seconds by the store's clock; how many."""
         ...

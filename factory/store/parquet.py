@@ -1,0 +1,152 @@
+"""Parquet as bytes: written the same for the same table, read whole or by row.
+
+Design: zstd-3, small row groups so that a few rows of a large file cost a few small ranges, metadata as sorted
+key-value pairs. Reading rows asks for the first 4 MiB at once: unit files (a few hundred kB) come whole in one
+request, which beats a footer and a range (three requests); only larger files are read by ranges.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from factory.errors import StoreError
+from factory.store.base import Store
+
+ROW_GROUP_ROWS = 64
+ZSTD_LEVEL = 3
+WHOLE_BYTES = 4 << 20
+TAIL_BYTES = 64 << 10
+
+
+def to_parquet(table: pa.Table, metadata: Mapping[str, str], row_group_rows: int = ROW_GROUP_ROWS) -> bytes:
+    """The table as one Parquet file; equal tables and metadata give equal bytes (with one pyarrow version).
+
+    `metadata` joins what the schema carries, and wins over it.
+    """
+    own = {_text(key): _text(value) for key, value in (table.schema.metadata or {}).items()}
+    pairs = dict(sorted({**own, **metadata}.items()))
+    # How a table is cut into chunks would move page boundaries.
+    whole = table.combine_chunks().replace_schema_metadata(pairs)
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        whole, sink, compression="zstd", compression_level=ZSTD_LEVEL, row_group_size=row_group_rows, version="2.6"
+    )
+    return bytes(sink.getvalue())
+
+
+def parquet_metadata(data: bytes) -> dict[str, str]:
+    """Key-value metadata of a Parquet file, without Arrow's own copy of the schema."""
+    found = _opened(io.BytesIO(data), "these bytes").metadata.metadata or {}
+    return {_text(key): _text(value) for key, value in found.items() if key != b"ARROW:schema"}
+
+
+def read_parquet(store: Store, key: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The whole table, or some columns of it. Raises KeyError when absent, StoreError when it is no Parquet."""
+    data = store.get(key)
+    name = f"{key} in {store.uri}"
+    return _read(_opened(pa.BufferReader(data), name), None, columns, name)
+
+
+def read_rows(store: Store, key: str, rows: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
+    """The given rows (0-based, any order, repeats allowed), in the order asked for.
+
+    Reads only the row groups that hold them. Raises KeyError when the object is absent, StoreError when it is no
+    Parquet or too short.
+    """
+    name = f"{key} in {store.uri}"
+    head = store.get_range(key, 0, WHOLE_BYTES)
+    if len(head) < WHOLE_BYTES:
+        file = _opened(pa.BufferReader(head), name)
+    else:
+        file = _opened(pa.PythonFile(_ObjectReader(store, key, head), mode="r"), name)
+    wanted = np.asarray(rows, dtype=np.int64).reshape(-1)
+    if wanted.size and (wanted.min() < 0 or wanted.max() >= file.metadata.num_rows):
+        raise StoreError(
+            f"row {int(wanted.max() if wanted.min() >= 0 else wanted.min())} of {name} does not exist: "
+            f"it has {file.metadata.num_rows} rows",
+            cause="the file was replaced, or the reference to it is wrong",
+            remedy="run `factory verify` on the dataset",
+        )
+    starts = np.cumsum([0] + [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)])
+    groups = np.searchsorted(starts, wanted, side="right") - 1
+    needed = np.unique(groups)
+    table = _read(file, [int(group) for group in needed], columns, name)
+    # Where each needed group begins in what was read.
+    offsets = np.cumsum([0] + [int(starts[group + 1] - starts[group]) for group in needed])[:-1]
+    places = wanted - starts[groups] + offsets[np.searchsorted(needed, groups)] if wanted.size else wanted
+    return table.take(pa.array(places))
+
+
+class _ObjectReader(io.RawIOBase):
+    """A stored object as a file: its first bytes are there already, the rest is fetched by range."""
+
+    def __init__(self, store: Store, key: str, head: bytes) -> None:
+        found = store.head(key)
+        if found is None:
+            raise KeyError(key)
+        self.store, self.key, self.length, self.position = store, key, found.size, 0
+        start = max(len(head), self.length - TAIL_BYTES)
+        # Footers of files this large take some kB to some tens of kB: one range holds them.
+        self.known = [(0, head), (start, store.get_range(key, start, self.length))]
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self.position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.length}[whence]
+        return self.position
+
+    def read(self, size: int | None = -1) -> bytes:
+        start = self.position
+        stop = self.length if size is None or size < 0 else min(self.length, start + size)
+        self.position = max(start, stop)
+        for offset, data in self.known:
+            if offset <= start and stop <= offset + len(data):
+                return data[start - offset : stop - offset]
+        return self.store.get_range(self.key, start, stop)
+
+
+def _opened(source: object, name: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(source, pre_buffer=True)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _damaged(name, error) from error
+
+
+def _read(file: pq.ParquetFile, groups: list[int] | None, columns: Sequence[str] | None, name: str) -> pa.Table:
+    chosen = None if columns is None else list(columns)
+    missing = [column for column in chosen or () if column not in file.schema_arrow.names]
+    if missing:
+        raise StoreError(
+            f"{name} has no column {missing[0]!r}; it has {', '.join(file.schema_arrow.names)}",
+            cause="it was written by another version, or is not the table it is taken for",
+            remedy="run the step that writes it again",
+        )
+    try:
+        table = file.read(chosen) if groups is None else file.read_row_groups(groups, chosen)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _damaged(name, error) from error
+    return table if chosen is None else table.select(chosen)
+
+
+def _damaged(name: str, error: Exception) -> StoreError:
+    return StoreError(
+        f"{name} cannot be read as Parquet: {str(error).splitlines()[0]}",
+        cause="the object was cut short or changed after it was written",
+        remedy="run `factory verify` to see what else is affected; delete the object's commit to make it again",
+    )
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
