@@ -163,9 +163,8 @@ def _stage(session: Session, stage: Stage, dones: Mapping[str, Record]) -> Recor
     if done and done["folder"] == planned.folder and done["plan"] == plan_digest:
         return {**done, "spent_now": {}}
     expected = None if stage.reads is None else expected_from(dones[name] for name in stage.reads)
-    store.put_if_absent(
-        f"steps/{planned.folder}/step.json", canonical_json(step_identity(stage.step, stage.model_identity))
-    )
+    identity = step_identity(planned.step, stage.model_identity)
+    store.put_if_absent(f"steps/{planned.folder}/step.json", canonical_json(identity))
     body = {"step": stage.name, "folder": planned.folder, "units": [unit.unit_id for unit in planned.plan.units]}
     store.put(plan_key(run, stage.name), canonical_json(body))
     write_record(store, session.record)
@@ -250,7 +249,15 @@ def _pool(session: Session, role: str) -> EnginePool:
             other.stop()
             del session.pools[revision]
         session.progress.say(f"starting engine: {model.id} ({session.config.engine.kind})")
-        pool = start_pool(session.config.engine, model, seed=session.config.seed, run=session.run)
+        config = session.chain.settings.model_config(role)
+        pool = start_pool(
+            session.config.engine,
+            model,
+            max_model_len=config.max_model_len,
+            dtype=config.dtype,
+            seed=session.config.seed,
+            run=session.run,
+        )
         session.stack.callback(pool.stop)
         session.pools[model.revision] = pool
     return session.pools[model.revision]
