@@ -1,25 +1,37 @@
 """How much of an answer stands word for word in its source.
 
-Design: the share of the answer's word 8-grams that occur in one of its source passages (words as curation
-defines them, operators left out). Words get small numbers from the source's vocabulary, n-grams are
-polynomials over those, so the result depends on nothing but the texts. Sources are indexed once and kept:
-the questions of a passage follow each other.
+Design: the share of the answer's word 8-grams that occur in one of its source passages. A word is a run of
+letters and digits, case folded (a single character in scripts without spaces). Words get small numbers from
+the source's vocabulary, n-grams are polynomials over those, so the result depends on nothing but the texts.
+Sources are indexed once and kept: the questions of a passage follow each other.
 
 Cost: 60 microseconds for an answer of 400 words, 300 for a source of 1,000 words on first sight.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 
 import numpy as np
 
-from factory.curate.words import I64, U64, mix64, plain_words
+from factory.curate.words import I64, U64, UNSPACED, fold, mix64
 
 NGRAM_WORDS = 8
 """Eight words in a row are seldom shared by chance; the decontamination literature uses the same size."""
+
+
+_WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
+_ASCII_BLANKS = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
+
+
+def _words(text: str) -> list[str]:
+    folded = fold(text)
+    # The same words either way; without the pattern an ASCII text takes a fifth of the time.
+    return folded.translate(_ASCII_BLANKS).split() if folded.isascii() else _WORD.findall(folded)
 
 
 @dataclass(frozen=True)
@@ -32,7 +44,7 @@ class _Source:
 
 def copied_share(answer: str, sources: Sequence[str]) -> float:
     """Share [0, 1] of the answer's word 8-grams that stand in one of `sources`; 0 for a shorter answer."""
-    words = plain_words(answer)
+    words = _words(answer)
     positions = len(words) - NGRAM_WORDS + 1
     if positions < 1 or not sources:
         return 0.0
@@ -45,8 +57,7 @@ def copied_share(answer: str, sources: Sequence[str]) -> float:
 
 
 def _stands_in(words: list[str], source: _Source) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    known = source.numbers.get
-    numbers = np.array([known(word, -1) for word in words], np.int64)
+    numbers = np.fromiter(map(source.numbers.get, words, repeat(-1)), np.int64, len(words))
     found = np.zeros(len(words) - NGRAM_WORDS + 1, np.bool_)
     # Only n-grams made of the source's words alone can stand in it: most answers end here.
     running = np.concatenate(([0], np.cumsum(numbers < 0)))
@@ -61,7 +72,7 @@ def _stands_in(words: list[str], source: _Source) -> np.ndarray[tuple[int], np.d
 
 @lru_cache(maxsize=512)
 def _index(text: str) -> _Source:
-    words = plain_words(text)
+    words = _words(text)
     numbers = {word: number for number, word in enumerate(dict.fromkeys(words))}
     positions = np.arange(max(0, len(words) - NGRAM_WORDS + 1))
     array = np.array([numbers[word] for word in words], np.int64)

@@ -15,20 +15,25 @@ import re
 
 from factory.curate.words import fold, normal_text, text_hash
 
-_FINAL = re.compile(
-    r"(?:^[\s>*_#-]*(?:the\s+|my\s+)?final\s+answer[\s*_]*(?:is[\s*_]*:?|[:：]|$)"
-    r"|\bfinal\s+answer[*_]*\s*(?:is\b\s*:?|[:：]))[\s*_]*",
-    re.IGNORECASE | re.MULTILINE,
-)
+# Spelled out in three cases, because ignoring case costs ten times as much per character.
+_FINAL = re.compile(r"(?:[Ff]inal\s+[Aa]nswer|FINAL\s+ANSWER)")
+_BEFORE_FINAL = re.compile(r"[\s>*_#-]*(?:(?:the|my)\s+)?", re.IGNORECASE)
+_AFTER_FINAL = re.compile(r"[*_]*\s*(?:is\b\s*:?|[:：])[\s*_]*", re.IGNORECASE)
+_HEADING = re.compile(r"[\s*_]*\n\s*")
 _HASHES = re.compile(r"^####[ \t]*(\S.*)$", re.MULTILINE)
-_SENTENCE = re.compile(r"\banswer\s*(?:is\b\s*:?|[:=：])[\s*_]*(\S.*?)(?:\.(?=\s|$)|$)", re.IGNORECASE | re.MULTILINE)
+_SENTENCE = re.compile(r"(?:\b[Aa]nswer|ANSWER)\s*(?:is\b\s*:?|[:=：])[\s*_]*(\S.*?)(?:\.(?=\s|$)|$)", re.MULTILINE)
 _BOX = re.compile(r"\\f?boxed\s*\{")
 _DISPLAY = re.compile(r"^(?:\\\[|\$\$|```\w*)$")
 
 
 def final_answer(text: str) -> str | None:
     """The final answer as the text states it, without markup around it; None where nothing marks one."""
-    for found in (_after_marker(text), _last(_HASHES, text), _last_box(text), _last(_SENTENCE, text)):
+    # The plain searches cost a microsecond; the patterns scan the text at 10 to 20 nanoseconds a character.
+    mentioned = "nswer" in text or "ANSWER" in text
+    for rule in (_after_marker, _last_hashes, _last_box, _last_sentence):
+        if not mentioned and rule in _NEED_MENTION:
+            continue
+        found = rule(text)
         if found is not None and (cleaned := _cleaned(found)):
             return cleaned
     return None
@@ -52,10 +57,20 @@ SHORT_ANSWER = 200
 
 
 def _after_marker(text: str) -> str | None:
-    matches = list(_FINAL.finditer(text))
-    if not matches:
-        return None
-    rest = text[matches[-1].end() :]
+    for match in reversed(list(_FINAL.finditer(text))):
+        after = _AFTER_FINAL.match(text, match.end())
+        if after is None:
+            # Without a colon it is a heading where nothing else stands on the line, and prose elsewhere.
+            line_start = text.rfind("\n", 0, match.start()) + 1
+            if _BEFORE_FINAL.fullmatch(text, line_start, match.start()):
+                after = _HEADING.match(text, match.end())
+        if after is not None:
+            return _first_line(text[after.end() :])
+    return None
+
+
+def _first_line(rest: str) -> str:
+    """The line that follows a marker, or the one below where that only opens a display."""
     line, _, more = rest.partition("\n")
     while more and _DISPLAY.match(line.strip()):
         line, _, more = more.partition("\n")
@@ -63,9 +78,17 @@ def _after_marker(text: str) -> str | None:
     return boxes[0] if len(boxes) == 1 else line
 
 
-def _last(pattern: re.Pattern[str], text: str) -> str | None:
-    found = pattern.findall(text)
+def _last_hashes(text: str) -> str | None:
+    found = _HASHES.findall(text) if "####" in text else []
     return found[-1] if found else None
+
+
+def _last_sentence(text: str) -> str | None:
+    found = _SENTENCE.findall(text)
+    return found[-1] if found else None
+
+
+_NEED_MENTION = (_after_marker, _last_sentence)
 
 
 def _last_box(text: str) -> str | None:

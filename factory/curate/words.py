@@ -54,7 +54,7 @@ triple twice thrice first second third fourth fifth sixth seventh eighth ninth t
 _NUMBER_WORDS = frozenset(_NUMBER_WORD_LIST.split())
 """Words that are numbers; "one" is left out because it is mostly a pronoun."""
 
-_UNSPACED = (
+UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 """Thai, Lao, Burmese, Khmer, Japanese and Chinese, written without spaces: a character is a word there."""
@@ -115,9 +115,9 @@ def _before_nfkc() -> dict[int, str]:
 def _unicode_token() -> re.Pattern[str]:
     """As for ASCII, with letters of every script; combining marks belong to the letter before them."""
     marks = _ranges([code for code in range(0x300, 0x20000) if unicodedata.category(chr(code)) in ("Mn", "Mc")])
-    letter = rf"(?:[^\W\d_{_UNSPACED}]|[{marks}])"
+    letter = rf"(?:[^\W\d_{UNSPACED}]|[{marks}])"
     symbols = "\u00ac\u00b1\u2190-\u23ff\u2a00-\u2aff"
-    return re.compile(rf"{letter}++(?:'{letter}++)?+|\d++(?:\.\d++)*+|[{_UNSPACED}]|[{symbols}]|{_OPERATORS}")
+    return re.compile(rf"{letter}++(?:'{letter}++)?+|\d++(?:\.\d++)*+|[{UNSPACED}]|[{symbols}]|{_OPERATORS}")
 
 
 def _ranges(codes: Sequence[int]) -> str:

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from factory.curate import duplicates
+from factory.curate.duplicates import Duplicates, Sketches, find_duplicates
+from factory.curate.minhash import LshParameters, shingle_hashes, sketch_keys
+from factory.curate.words import I64, U64, tokenise
+from factory.identity import make_id
+
+PARAMETERS = LshParameters(3, 128, 0.7)
+DUCKS = (
+    "Janet keeps ducks on a small farm near the river and sells the eggs of every duck at the market in town for two "
+    "dollars each. How much money does she take home in a week of seven days if every duck lays one egg a day?"
+)
+
+
+def judge(
+    texts: Sequence[str], levels: Sequence[int] | None = None, eligible: Sequence[bool] | None = None
+) -> Duplicates:
+    array = tokenise(texts)
+    sketches = Sketches(
+        ids=np.array([make_id("question", index) for index in range(len(texts))], "S32"),
+        levels=np.array(levels or [1] * len(texts), np.int8),
+        exact=np.frombuffer(b"".join(array.text_hashes), "<u8").reshape(-1, 2),
+        keys=sketch_keys(array, PARAMETERS),
+        eligible=np.array(eligible or [True] * len(texts), np.bool_),
+    )
+
+    def shingles(rows: I64) -> tuple[U64, I64]:
+        return shingle_hashes(tokenise([texts[row] for row in rows.tolist()]), PARAMETERS.shingle_words)
+
+    return find_duplicates(sketches, PARAMETERS.threshold, shingles)
+
+
+def jaccard(one: str, other: str) -> float:
+    hashes, offsets = shingle_hashes(tokenise([one, other]), 3)
+    first, second = set(hashes[: offsets[1]].tolist()), set(hashes[offsets[1] :].tolist())
+    return len(first & second) / len(first | second)
+
+
+def test_equal_texts_leave_one_behind() -> None:
+    found = judge(["What is a prime?", "What is an ideal?", "what is a PRIME"])
+    assert len(found.dropped) == 1
+    assert found.exact.tolist() == [True]
+    assert {int(found.dropped[0]), int(found.kept[0])} == {0, 2}
+
+
+def test_a_small_edit_is_near_and_measured() -> None:
+    edited = DUCKS.replace("river", "lake")
+    found = judge([DUCKS, edited])
+    assert found.exact.tolist() == [False]
+    assert found.similarity.tolist() == [jaccard(DUCKS, edited)]
+
+
+def test_a_changed_number_stays() -> None:
+    assert not len(judge([DUCKS, DUCKS.replace("two", "three"), DUCKS.replace("seven days", "31 days")]).dropped)
+
+
+def test_a_changed_operator_stays() -> None:
+    question = "Find every real solution x of the equation x^2 {} 5x = 6 and explain in a few words how you found it"
+    assert not len(judge([question.format("+"), question.format("-")]).dropped)
+
+
+def test_the_lower_level_is_kept_then_the_smaller_id() -> None:
+    texts = [DUCKS] * 4
+    found = judge(texts, levels=[2, 1, 1, 2])
+    first = min((1, 2), key=lambda index: make_id("question", index))
+    assert set(found.kept.tolist()) == {first}
+    assert len(found.dropped) == 3
+
+
+def test_a_contaminated_row_neither_keeps_nor_drops_others() -> None:
+    found = judge([DUCKS, DUCKS, DUCKS], eligible=[False, True, True])
+    assert len(found.dropped) == 1
+    assert 0 not in found.dropped.tolist() + found.kept.tolist()
+
+
+def test_short_questions_are_duplicates_only_when_equal() -> None:
+    assert not len(judge(["Define ring", "Define field", "Define"]).dropped)
+    assert len(judge(["Define ring", "define RING!"]).dropped) == 1
+
+
+def test_no_chains() -> None:
+    """A ~ B ~ C with A and C apart: only B may go, or A and C, never all but one."""
+    words = DUCKS.split()
+    chain = [" ".join([*(f"x{place}q" for place in range(step * 4)), *words[step * 4 :]]) for step in range(4)]
+    assert jaccard(chain[0], chain[1]) >= 0.7 > jaccard(chain[0], chain[2])
+    found = judge(chain)
+    for row, keeper in zip(found.dropped.tolist(), found.kept.tolist(), strict=True):
+        assert keeper not in found.dropped.tolist()
+        assert jaccard(chain[row], chain[keeper]) >= 0.7
+
+
+def test_copies_of_a_dropped_row_name_the_row_that_is_kept() -> None:
+    edited = DUCKS.replace("river", "lake")
+    found = judge([edited, DUCKS, edited, edited], levels=[2, 1, 2, 2])
+    assert found.dropped.tolist() == [0, 2, 3]
+    assert set(found.kept.tolist()) == {1}
+    assert not found.exact.any()
+
+
+def test_nothing_to_judge() -> None:
+    assert not len(judge([]).dropped)
+
+
+def planted(seed: int, number: int) -> list[str]:
+    """Random questions, a third of them edits of others."""
+    source = random.Random(seed)
+    vocabulary = ["".join(source.choices("abcdefgh", k=source.randint(2, 6))) for _ in range(60)]
+    texts: list[str] = []
+    for _ in range(number):
+        words = source.choices(vocabulary, k=source.randint(2, 30))
+        if texts and source.random() < 0.35:
+            words = source.choice(texts).split()
+            words[source.randrange(len(words))] = source.choice(vocabulary)
+        texts.append(" ".join(words))
+    return texts
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 120), st.integers(1, 40))
+def test_the_outcome_is_the_greedy_one_whatever_the_block_size(seed: int, number: int, block: int) -> None:
+    """Every dropped row has a kept one at or above the threshold, every pair of kept rows that share a band
+    key lies below it, and the block size, an implementation matter, changes no row's fate."""
+    texts = planted(seed, number)
+    usual = judge(texts)
+    before, duplicates.BLOCK = duplicates.BLOCK, block
+    try:
+        small = judge(texts)
+    finally:
+        duplicates.BLOCK = before
+    assert small.dropped.tolist() == usual.dropped.tolist()
+    dropped = set(usual.dropped.tolist())
+    for row, keeper, similarity in zip(
+        usual.dropped.tolist(), usual.kept.tolist(), usual.similarity.tolist(), strict=True
+    ):
+        assert keeper not in dropped
+        assert abs(jaccard(texts[row], texts[keeper]) - similarity) < 1e-12
+        assert similarity >= 0.7
+    keys = sketch_keys(tokenise(texts), PARAMETERS)
+    kept = [row for row in range(number) if row not in dropped]
+    for place, row in enumerate(kept):
+        for other in kept[:place]:
+            assert not (keys[row] == keys[other]).any() or jaccard(texts[row], texts[other]) < 0.7
+
+
+def test_most_one_word_edits_of_ordinary_questions_are_found() -> None:
+    source = random.Random(11)
+    vocabulary = ["".join(source.choices("abcdefghijklmnop", k=source.randint(2, 9))) for _ in range(5000)]
+    originals = [" ".join(source.choices(vocabulary, k=40)) for _ in range(300)]
+    edits = []
+    for text in originals:
+        words = text.split()
+        words[source.randrange(len(words))] = "zebra"
+        edits.append(" ".join(words))
+    assert len(judge(originals + edits).dropped) >= 298

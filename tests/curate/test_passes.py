@@ -1,0 +1,256 @@
+"""The three passes of curation over real stores and commits: sketch, match, curate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pytest
+
+from factory.config import BenchmarkConfig, CurateConfig
+from factory.curate import match
+from factory.curate.match import MatchStep, part_of
+from factory.curate.sketch import SketchStep, sketch_step
+from factory.curate.step import CurateStep
+from factory.errors import ConfigError, ConservationError
+from factory.identity import make_id
+from factory.run.attempt import StepRun, begin, finish, rejects_table
+from factory.run.outputs import Output, write_outputs
+from factory.run.step import WorkStep
+from factory.run.units import FileRef, Unit, UnitResult, unit_over
+from factory.store.commits import Commit
+from factory.store.local import LocalStore
+from factory.tables import QUESTION
+
+LEAKED = "A robe takes 2 bolts of blue fiber and half that much white fiber. How many bolts in total does it take?"
+DUCKS = (
+    "Janet keeps ducks on a small farm near the river and sells the eggs of every duck at the market in town for two "
+    "dollars each. How much money does she take home in a week of seven days if every duck lays one egg a day?"
+)
+PRIME = "Which prime numbers below one hundred are also the sum of two squares, and why are there no others?"
+
+
+def question(text: str, number: int, level: int = 1) -> dict[str, Any]:
+    return {
+        "question_id": make_id("question", level, number),
+        "level": level,
+        "text": text,
+        "origin": "created",
+        "edu_level": "college",
+        "subject": "arithmetic",
+        "concepts": ["ducks"],
+        "doc_ids": [f"d{number}"],
+        "prompt_id": "p",
+        "request_id": f"r{number}",
+        "sources": [],
+    }
+
+
+FIRST = [question(DUCKS, 1), question(LEAKED, 2), question(PRIME, 3), question(DUCKS.replace("two", "five"), 4)]
+SECOND = [
+    question(DUCKS.upper(), 1, level=2),
+    question(DUCKS.replace("river", "lake"), 2, level=2),
+    question("Explain why every finite integral domain is a field.", 3, level=2),
+    question(LEAKED.replace("blue", "green"), 4, level=2),
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(str(tmp_path / "root"))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> CurateConfig:
+    path = tmp_path / "school.jsonl"
+    path.write_text(json.dumps({"id": "robe", "question": LEAKED}))
+    return CurateConfig(benchmarks=(BenchmarkConfig(name="school", path=str(path), fields=("question",)),))
+
+
+def commit(store: LocalStore, folder: str, unit: Unit, result: UnitResult) -> Commit:
+    run = StepRun(folder, "run")
+    committed = finish(store, run, begin(store, run, unit, {}), result).commit
+    assert committed is not None
+    return committed
+
+
+def put_questions(store: LocalStore, folder: str, rows: Sequence[Mapping[str, Any]]) -> FileRef:
+    table = pa.Table.from_pylist(list(rows), schema=QUESTION)
+    ids = UnitResult(len(rows), len(rows), (table,), "question_id")
+    return commit(store, folder, Unit(make_id("unit", folder)), ids).files[0]
+
+
+def worked(store: LocalStore, step: WorkStep, units: Sequence[Unit]) -> tuple[str, list[Commit]]:
+    """Works and commits units; returns the key of the step's outputs index."""
+    commits = [commit(store, f"{step.name}-0", unit, step.work(store, unit)) for unit in units]
+    outputs = [Output(item.unit, item.parent, file) for item in commits for file in item.files]
+    return write_outputs(store, "run", step.name, outputs), commits
+
+
+def curated(
+    store: LocalStore, step: SketchStep, files: Sequence[FileRef], picks: Mapping[int, tuple[int, ...]] | None = None
+) -> tuple[list[UnitResult], Commit]:
+    """All three passes; one result a question file, and the commit of the global pass."""
+    step.prepare(store)
+    units = [unit_over(file, (picks or {}).get(number)) for number, file in enumerate(files)]
+    sketches, _ = worked(store, step, units)
+    decisions, (matched,) = worked(
+        store,
+        MatchStep(step.parameters),
+        [Unit(make_id("match", *(file.name for file in files)), parameters={"sketches": sketches})],
+    )
+    results = [CurateStep().work(store, replace(unit, parameters={"decisions": decisions})) for unit in units]
+    return results, matched
+
+
+def texts_of(results: Sequence[UnitResult]) -> list[str]:
+    return [text for result in results for table in result.tables for text in table.column("text").to_pylist()]
+
+
+def test_planted_duplicates_and_leaks_go_and_the_rest_stays(store: LocalStore, config: CurateConfig) -> None:
+    files = [put_questions(store, "question_1-0", FIRST), put_questions(store, "question_2-0", SECOND)]
+    results, matched = curated(store, sketch_step(config), files)
+    assert texts_of(results) == [DUCKS, PRIME, DUCKS.replace("two", "five"), SECOND[2]["text"]]
+    reasons = {reject.item_id: reject.reason for result in results for reject in result.rejects}
+    assert reasons == {
+        FIRST[1]["question_id"]: "contaminated",
+        SECOND[0]["question_id"]: "exact_duplicate",
+        SECOND[1]["question_id"]: "near_duplicate",
+        SECOND[3]["question_id"]: "contaminated",
+    }
+    assert matched.facts == {"contaminated": 2, "exact_duplicate": 1, "near_duplicate": 1}
+    assert matched.counts.inputs == matched.counts.used == 8
+    assert matched.counts.accepted == 4
+
+
+def test_every_reject_names_the_row_or_the_item_it_went_for(store: LocalStore, config: CurateConfig) -> None:
+    files = [put_questions(store, "question_1-0", FIRST), put_questions(store, "question_2-0", SECOND)]
+    results, _ = curated(store, sketch_step(config), files)
+    rejects = {reject.item_id: reject for result in results for reject in result.rejects}
+    near = rejects[SECOND[1]["question_id"]]
+    assert near.evidence["kept"] == FIRST[0]["question_id"]
+    assert near.evidence["kept_level"] == 1
+    assert 0.7 <= near.evidence["similarity"] < 1
+    assert near.text == SECOND[1]["text"]
+    leak = rejects[FIRST[1]["question_id"]]
+    assert (leak.evidence["benchmark"], leak.evidence["item"], leak.evidence["rule"]) == ("school", "robe", "13-gram")
+    assert "bolts of blue fiber" in leak.evidence["ngram"]
+    assert all(isinstance(line, str) for line in rejects_table(list(rejects.values())).column("evidence").to_pylist())
+
+
+def test_accepted_rows_keep_every_column_and_their_order(store: LocalStore, config: CurateConfig) -> None:
+    file = put_questions(store, "question_1-0", FIRST)
+    (result,), _ = curated(store, sketch_step(config), [file])
+    assert result.tables[0].schema.equals(QUESTION)
+    assert result.tables[0].to_pylist() == [FIRST[0], FIRST[2], FIRST[3]]
+    assert result.inputs == result.used + len(result.rejects)
+    assert result.input_ids_digest == file.ids_digest
+
+
+def test_rows_left_out_of_the_plan_are_neither_judged_nor_passed_on(store: LocalStore, config: CurateConfig) -> None:
+    files = [put_questions(store, "question_1-0", FIRST), put_questions(store, "question_2-0", SECOND)]
+    results, matched = curated(store, sketch_step(config), files, {0: (2, 3), 1: (0, 1, 2)})
+    assert matched.counts.inputs == 5
+    # Without level 1's ducks the smaller id of level 2's two stays.
+    first, second = sorted(SECOND[:2], key=lambda row: row["question_id"])
+    assert texts_of(results) == [PRIME, DUCKS.replace("two", "five"), first["text"], SECOND[2]["text"]] or texts_of(
+        results
+    ) == [PRIME, DUCKS.replace("two", "five"), SECOND[2]["text"], first["text"]]
+    assert [reject.item_id for reject in results[1].rejects] == [second["question_id"]]
+
+
+def test_a_clean_run_without_benchmarks_drops_nothing(store: LocalStore) -> None:
+    file = put_questions(store, "question_1-0", [FIRST[0], FIRST[1], FIRST[2]])
+    (result,), matched = curated(store, sketch_step(CurateConfig()), [file])
+    assert result.rejects == ()
+    assert matched.files[0].rows == 0
+
+
+def test_many_decisions_are_split_by_file_and_found_again(
+    store: LocalStore, config: CurateConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(match, "PART_ROWS", 3)
+    kept = [question(f"{PRIME} {DUCKS} Begin with the number {number}.", number) for number in range(4)]
+    again = [[question(row["text"], 10 * copy + number, 2) for number, row in enumerate(kept)] for copy in range(1, 6)]
+    files = [put_questions(store, f"question_{number}-0", rows) for number, rows in enumerate([kept, *again])]
+    results, matched = curated(store, sketch_step(config), files)
+    assert len(matched.files) == 7
+    assert len({part_of(file.name, 7) for file in files}) > 1
+    assert texts_of(results) == [row["text"] for row in kept]
+    assert sum(len(result.rejects) for result in results) == 20
+
+
+def test_a_missing_part_of_the_decisions_stops_the_run(
+    store: LocalStore, config: CurateConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(match, "PART_ROWS", 1)
+    file = put_questions(store, "question_1-0", [FIRST[0], FIRST[1], question(DUCKS, 7)])
+    curated(store, sketch_step(config), [file])
+    key = "runs/run/match.outputs.json"
+    store.put(key, orjson.dumps(orjson.loads(store.get(key))[1:]))
+    with pytest.raises(ConservationError, match="every part"):
+        CurateStep().work(store, unit_over(file, decisions=key))
+
+
+def test_decisions_about_another_file_content_stop_the_run(store: LocalStore, config: CurateConfig) -> None:
+    file = put_questions(store, "question_1-0", FIRST)
+    curated(store, sketch_step(config), [file])
+    swapped = put_questions(store, "question_9-0", [FIRST[1], FIRST[0]])
+    with pytest.raises(ConservationError, match="points at row"):
+        CurateStep().work(store, unit_over(replace(swapped, name=file.name), decisions="runs/run/match.outputs.json"))
+
+
+def test_results_do_not_depend_on_how_questions_are_cut_into_files(store: LocalStore, config: CurateConfig) -> None:
+    rows = [*FIRST, *SECOND]
+    whole, _ = curated(store, sketch_step(config), [put_questions(store, "question_a-0", rows)])
+    apart, _ = curated(
+        store, sketch_step(config), [put_questions(store, f"question_{n}-0", [row]) for n, row in enumerate(rows)]
+    )
+    assert texts_of(whole) == texts_of(apart)
+
+
+def test_identity_follows_benchmarks_and_settings_but_not_paths(tmp_path: Path, config: CurateConfig) -> None:
+    step = sketch_step(config)
+    moved = tmp_path / "elsewhere" / "school.jsonl"
+    moved.parent.mkdir()
+    moved.write_bytes((tmp_path / "school.jsonl").read_bytes())
+    benchmark = BenchmarkConfig(name="school", path=str(moved), fields=("question",))
+    assert sketch_step(config.model_copy(update={"benchmarks": (benchmark,)})).identity() == step.identity()
+    moved.write_text(json.dumps({"id": "robe", "question": LEAKED + " Why?"}))
+    assert sketch_step(config.model_copy(update={"benchmarks": (benchmark,)})).identity() != step.identity()
+    for change in ({"shingle_words": 5}, {"permutations": 64}, {"ngram_sizes": (13,)}, {"benchmarks": ()}):
+        assert sketch_step(config.model_copy(update=change)).identity() != step.identity()
+
+
+def test_workers_take_the_index_from_the_store(
+    store: LocalStore, config: CurateConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = sketch_step(config)
+    step.prepare(store)
+    (tmp_path / "school.jsonl").unlink()  # a worker on another machine has no such file
+    monkeypatch.setattr("factory.curate.sketch._INDEXES", {})
+    file = put_questions(store, "question_1-0", FIRST)
+    assert step.work(store, unit_over(file)).ledger["contaminated"] == 1
+
+
+def test_an_index_gone_missing_is_said_and_not_skipped(
+    store: LocalStore, config: CurateConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("factory.curate.sketch._INDEXES", {})
+    file = put_questions(store, "question_1-0", FIRST)
+    with pytest.raises(ConfigError, match="benchmark index"):
+        sketch_step(config).work(store, unit_over(file))
+
+
+def test_benchmark_files_changed_after_planning_are_noticed(
+    store: LocalStore, config: CurateConfig, tmp_path: Path
+) -> None:
+    step = sketch_step(config)
+    (tmp_path / "school.jsonl").write_text(json.dumps({"question": "Another one?"}))
+    with pytest.raises(ConfigError, match="changed"):
+        step.prepare(store)

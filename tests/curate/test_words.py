@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from factory.curate.words import (
+    TokenArray,
+    ngram_hashes,
+    normal_text,
+    plain_words,
+    significant_keys,
+    tokenise,
+    tokens,
+)
+
+TEXTS = st.text(alphabet=st.sampled_from("abc xyz 0123 +-*/=.,'²½é\u0301什么नि?!\n"), max_size=60)
+
+
+def test_case_punctuation_and_white_space_do_not_count() -> None:
+    assert normal_text("What is  the\nLCM, exactly?") == normal_text("what is the lcm exactly")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("What is 3 + 4?", "What is 3 - 4?"),
+        ("Solve x^2 + 3x = 0.", "Solve x^2 + 5x = 0."),
+        ("What is 2*8?", "What is 2/8?"),
+        ("Take 0.5 of it.", "Take 5 of it."),
+        ("Find f'(x).", "Find f(x)."),
+        ("Compute 10² exactly.", "Compute 102 exactly."),
+        ("Evaluate log₂8.", "Evaluate log 28."),
+        ("Is a ≤ 3?", "Is a ≥ 3?"),
+        ("What is 5%?", "What is 5?"),
+    ],
+)
+def test_numbers_and_operators_keep_texts_apart(one: str, other: str) -> None:
+    assert normal_text(one) != normal_text(other)
+    assert len(set(significant_keys(tokenise([one, other])).tolist())) == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("A well-known rule", "a well known rule"),
+        ("He has 1,234 eggs", "He has 1234 eggs"),
+        ("**What** is _this_?", "What is this?"),
+        ("3. What is a prime?", "What is a prime?"),
+        ("Q2: What is a prime?", "What is a prime?"),
+        ("Janet’s ducks", "Janet's ducks"),
+        ("Take 3½ cups", "Take 3 1/2 cups"),
+        ("ﬁnd the ﬂow", "find the flow"),
+        ("a − b", "a - b"),
+    ],
+)
+def test_typesetting_does_not(one: str, other: str) -> None:
+    assert normal_text(one) == normal_text(other)
+
+
+def test_scripts_without_spaces_have_a_word_a_character() -> None:
+    assert tokens("什么是2加3？") == ["什", "么", "是", "2", "加", "3"]
+    assert tokens("नमस्ते दुनिया") == ["नमस्ते", "दुनिया"]
+
+
+def test_a_text_without_tokens_is_named_by_itself() -> None:
+    hashes = tokenise(["???", "!!!", "???"]).text_hashes
+    assert hashes[0] == hashes[2] != hashes[1]
+
+
+@given(TEXTS)
+def test_normal_form_is_stable(text: str) -> None:
+    once = plain_words(text)
+    assert plain_words(" ".join(once)) == once or any(word.isdigit() for word in once)
+    assert normal_text(text) == normal_text(text.upper().lower()) or not text.isascii()
+
+
+@given(st.lists(TEXTS, max_size=6), st.integers(1, 4))
+def test_ngrams_never_cross_texts(texts: list[str], size: int) -> None:
+    together, owners = ngram_hashes(tokenise(texts), size)
+    alone = [ngram_hashes(tokenise([text]), size)[0] for text in texts]
+    assert np.array_equal(together, np.concatenate([np.zeros(0, np.uint64), *alone]))
+    assert owners.tolist() == [index for index, hashes in enumerate(alone) for _ in hashes]
+
+
+@given(st.lists(TEXTS, max_size=6))
+def test_a_text_has_the_same_key_whatever_stands_beside_it(texts: list[str]) -> None:
+    together = significant_keys(tokenise(texts)).tolist()
+    assert together == [significant_keys(tokenise([text])).tolist()[0] for text in texts]
+
+
+def test_dropping_tokens_keeps_the_texts_apart() -> None:
+    array = tokenise(["a + b", "= =", "", "c"])
+    words = array.words()
+    assert words.counts.tolist() == [2, 0, 0, 1]
+    assert isinstance(words, TokenArray)
