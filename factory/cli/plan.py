@@ -11,12 +11,14 @@ import argparse
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from factory.config import FactoryConfig
-from factory.run.chain import Chain, Stage, build_chain
 from factory.run.record import Record, read_done
 from factory.store.base import Store
+
+if TYPE_CHECKING:
+    from factory.run.chain import Chain, Stage
 
 CHARACTERS_PER_TOKEN = 3.5
 """English prose and LaTeX under SmolLM2's and Llama's tokenizers: 3.3 to 4.2; lower means more tokens."""
@@ -40,6 +42,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from factory.run.chain import build_chain
     from factory.run.compose import compose
     from factory.store.open import open_store
 
@@ -102,9 +105,10 @@ def _estimated(config: FactoryConfig, stage: Stage, requests: int) -> StagePlan:
 def _row(
     config: FactoryConfig, stage: Stage, folder: str, exact: bool, units: int | None, done: int | None, requests: int
 ) -> StagePlan:
-    generated = requests * stage.llm_step.sampling.max_tokens if stage.model_role else 0
+    step = stage.llm_step
+    generated = requests * step.sampling.max_tokens if step else 0
     per_prompt = PROMPT_OVERHEAD_TOKENS + (0 if stage.name == "answer" else config.select.chunk_tokens)
-    prompt = requests * per_prompt if stage.model_role else 0
+    prompt = requests * per_prompt if step else 0
     return StagePlan(stage.name, folder, exact, units, done, requests, prompt, generated)
 
 

@@ -18,14 +18,18 @@ from typing import Any, cast
 import orjson
 
 from factory.config import FactoryConfig
-from factory.corpus.merge import MergeStep
 from factory.identity import fingerprint
+from factory.publish.samples import STEP_VERSION as SAMPLES_VERSION
+from factory.publish.samples import Generator, SamplesStep
+from factory.publish.shards import plan_shards
 from factory.run.outputs import Output, outputs_key, read_outputs
 from factory.run.plan import Part, Plan, global_folder, plan_global, plan_rows, plan_units, row_wise_folder, step_identity
 from factory.run.record import Record, plan_key
 from factory.run.settings import Settings, load_settings
 from factory.run.step import LlmStep, WorkStep
+from factory.run.steps import Steps, build_steps
 from factory.run.units import FileRef, Unit
+from factory.select.step import plan_select, source_bytes
 from factory.store.base import Store
 from factory.store.commits import committed_units
 from factory.store.parquet import read_parquet
@@ -85,11 +89,9 @@ class Chain:
 
     def inputs_digest(self) -> str:
         """What a finished run must still agree with to have nothing to do: corpus, steps, prompts, models."""
-        from factory.publish.samples import STEP_VERSION as samples_version
-
         steps = [step_identity(stage.step, stage.model_identity) for stage in self.stages if stage.step is not None]
         ranges = [unit.unit_id for unit in self.source_units]
-        return fingerprint({"ranges": ranges, "steps": steps, "samples": samples_version})
+        return fingerprint({"ranges": ranges, "steps": steps, "samples": SAMPLES_VERSION})
 
 
 def build_chain(config: FactoryConfig) -> Chain:
@@ -97,40 +99,23 @@ def build_chain(config: FactoryConfig) -> Chain:
 
     Raises ConfigError or CorpusError.
     """
-    from factory.select.step import plan_select
-
     settings = load_settings(config)
-    corpus = with_builtin(config.corpus)
-    units = tuple(plan_select(corpus, config.select, settings.tokenizer))
-    chain = Chain(settings, units, sum(range_bytes(unit) for unit in units), ranges_taken=len(units))
-    chain.stages = build_stages(settings, units, lambda: chain.ranges_taken)
+    steps = build_steps(config, settings.pack, settings.tokenizer)
+    units = tuple(plan_select(config, settings.tokenizer))
+    chain = Chain(settings, units, sum(source_bytes(unit) for unit in units), ranges_taken=len(units))
+    chain.stages = build_stages(settings, steps, units, lambda: chain.ranges_taken)
     return chain
 
 
-def build_stages(settings: Settings, source_units: Sequence[Unit], taken: Callable[[], int]) -> tuple[Stage, ...]:
+def build_stages(
+    settings: Settings, steps: Steps, source_units: Sequence[Unit], taken: Callable[[], int]
+) -> tuple[Stage, ...]:
     """Every stage of a run, in order. `taken` says how many of the source units are read (see `limit`)."""
-    from factory.answers.step import AnswerStep
-    from factory.concepts.extract import ExtractStep
-    from factory.curate.match import MatchStep
-    from factory.curate.sketch import sketch_step
-    from factory.curate.step import CurateStep
-    from factory.publish.gates import GateStep
-    from factory.publish.samples import Generator, SamplesStep
-    from factory.publish.shards import ShardStep, plan_shards
-    from factory.questions.level1 import Level1Step
-    from factory.questions.level2 import Level2Step
-    from factory.select.step import SelectStep
-
-    config, pack, run, seed = settings.config, settings.pack, settings.run, settings.config.seed
-    select = SelectStep(config.select, config.corpus, settings.tokenizer)
-    merge = MergeStep(config.limit)
-    extract = ExtractStep(config.extract, pack, seed)
-    questions = tuple(f"question_{level}" for level in config.question.levels)
-    sketch = sketch_step(config.curate)
-    match = MatchStep(sketch.parameters)
-    curate, gate, shards = CurateStep(), GateStep(config.gate), ShardStep()
-    answer = AnswerStep(config.answer, pack, seed)
-    generator, answerer = settings.models["generator"], settings.models["answerer"]
+    config, run = settings.config, settings.run
+    questions = steps.questions
+    question_generator, answer_generator = (
+        Generator(settings.models[role].id, settings.models[role].revision) for role in ("generator", "answerer")
+    )
 
     def key(step: str) -> str:
         return outputs_key(run, step)
@@ -158,8 +143,8 @@ def build_stages(settings: Settings, source_units: Sequence[Unit], taken: Callab
         return merged_parts(store, run)
 
     def plan_select(store: Store, _dones: Dones) -> Planned:
-        folder = row_wise_folder(select, None)
-        return Planned(select, folder, plan_units(source_units[: taken()], committed_units(store, folder)))
+        folder = row_wise_folder(steps.select, None)
+        return Planned(steps.select, folder, plan_units(source_units[: taken()], committed_units(store, folder)))
 
     def over_all(step: WorkStep, reads: str, parameters: Callable[[Dones], dict[str, Any]]) -> Planner:
         """One unit over everything the stage `reads` gave."""
@@ -172,21 +157,21 @@ def build_stages(settings: Settings, source_units: Sequence[Unit], taken: Callab
         return plan
 
     def plan_curate(store: Store, dones: Dones) -> Planned:
-        folder = global_folder(curate, planned_units(store, run, "match"), dones["match"]["folder"])
+        folder = global_folder(steps.curate, planned_units(store, run, "match"), dones["match"]["folder"])
         done = committed_units(store, folder)
         parts = outputs_of(*questions)(store)
-        return Planned(curate, folder, plan_rows(store, folder, parts, done, {"decisions": key("match")}))
+        return Planned(steps.curate, folder, plan_rows(store, folder, parts, done, {"decisions": key("match")}))
 
     def plan_samples(store: Store, dones: Dones) -> Planned:
         origins = read_outputs(store, key("merge"))[1].file
         step = SamplesStep(
             run=run,
-            seed=seed,
-            domain=pack.name,
+            seed=config.seed,
+            domain=settings.pack.name,
             validation=config.publish.validation,
             test=config.publish.test,
-            question_generator=Generator(generator.id, generator.revision),
-            answer_generator=Generator(answerer.id, answerer.revision),
+            question_generator=question_generator,
+            answer_generator=answer_generator,
             folders=tuple((name, dones[name]["folder"]) for name in ROW_WISE if name in dones),
             tokenizer=settings.tokenizer,
             tokenizer_name=settings.tokenizer_name,
@@ -197,25 +182,40 @@ def build_stages(settings: Settings, source_units: Sequence[Unit], taken: Callab
     def plan_shard_units(store: Store, dones: Dones) -> Planned:
         planned = plan_shards(dones["samples"]["facts"], config.publish.shard_mib)
         units = [shard.unit(key("samples")) for shard in planned]
-        folder = global_folder(shards, planned_units(store, run, "samples"), dones["samples"]["folder"])
-        return Planned(shards, folder, plan_units(units, committed_units(store, folder)))
+        folder = global_folder(steps.shards, planned_units(store, run, "samples"), dones["samples"]["folder"])
+        return Planned(steps.shards, folder, plan_units(units, committed_units(store, folder)))
 
-    stages = [
-        Stage("select", plan_select, step=select),
-        Stage("merge", over_all(merge, "select", lambda _: {"outputs": key("select")}), ("select",), step=merge),
-        llm_stage(extract, "generator", "merge", merged),  # left out where no level asks for concepts
-        llm_stage(Level1Step(config.question, pack, seed), "generator", "merge", merged),
-        llm_stage(Level2Step(config.question, pack, seed), "generator", "extract", outputs_of("extract")),
-        Stage("sketch", row_wise(sketch, None, outputs_of(*questions)), questions, step=sketch, prepare=sketch.prepare),
-        Stage("match", over_all(match, "sketch", lambda _: {"sketches": key("sketch")}), ("sketch",), step=match),
-        Stage("curate", plan_curate, questions, step=curate),
-        llm_stage(answer, "answerer", "curate", outputs_of("curate")),
+    inputs: dict[str, tuple[str, Parts]] = {
+        "extract": ("merge", merged),
+        "question_1": ("merge", merged),
+        "question_2": ("extract", outputs_of("extract")),
+        "answer": ("curate", outputs_of("curate")),
+    }
+    asking = {
+        name: llm_stage(step, "answerer" if name == "answer" else "generator", *inputs[name])
+        for name, step in steps.llm.items()
+    }
+    select_index = {"outputs": key("select")}
+    return (
+        Stage("select", plan_select, step=steps.select),
+        Stage("merge", over_all(steps.merge, "select", lambda _: select_index), ("select",), step=steps.merge),
+        *(stage for name, stage in asking.items() if name != "answer"),
+        Stage(
+            "sketch",
+            row_wise(steps.sketch, None, outputs_of(*questions)),
+            questions,
+            step=steps.sketch,
+            prepare=steps.sketch.prepare,
+        ),
+        Stage(
+            "match", over_all(steps.match, "sketch", lambda _: {"sketches": key("sketch")}), ("sketch",), step=steps.match
+        ),
+        Stage("curate", plan_curate, questions, step=steps.curate),
+        asking["answer"],
         Stage("samples", plan_samples, ("answer",)),
-        Stage("gate", over_all(gate, "samples", gate_parameters), ("samples",), step=gate),
-        Stage("shards", plan_shard_units, ("samples",), step=shards),
-    ]
-    wanted = {*questions, *({"extract"} if "question_2" in questions else ())}
-    return tuple(stage for stage in stages if stage.llm_step in (None, answer) or stage.name in wanted)
+        Stage("gate", over_all(steps.gate, "samples", gate_parameters), ("samples",), step=steps.gate),
+        Stage("shards", plan_shard_units, ("samples",), step=steps.shards),
+    )
 
 
 ROW_WISE = ("select", "extract", "question_1", "question_2", "answer")

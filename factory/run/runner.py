@@ -249,15 +249,7 @@ def _pool(session: Session, role: str) -> EnginePool:
             other.stop()
             del session.pools[revision]
         session.progress.say(f"starting engine: {model.id} ({session.config.engine.kind})")
-        config = session.chain.settings.model_config(role)
-        pool = start_pool(
-            session.config.engine,
-            model,
-            max_model_len=config.max_model_len,
-            dtype=config.dtype,
-            seed=session.config.seed,
-            run=session.run,
-        )
+        pool = start_pool(session.config.engine, model, seed=session.config.seed, run=session.run)
         session.stack.callback(pool.stop)
         session.pools[model.revision] = pool
     return session.pools[model.revision]

@@ -1,0 +1,109 @@
+"""Every step of a run, built from its settings.
+
+Design: the one place that knows all rooms. Steps are frozen dataclasses without connections, so building
+them costs nothing but reading benchmark files; replaying a row builds the same LLM steps from the run's
+recorded configuration and checks that prompts and code are still what they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from factory.answers.step import AnswerStep
+from factory.concepts.extract import ExtractStep
+from factory.config import FactoryConfig, load_config
+from factory.corpus.merge import MergeStep
+from factory.curate.match import MatchStep
+from factory.curate.sketch import SketchStep, sketch_step
+from factory.curate.step import CurateStep
+from factory.domains.pack import Pack, load_pack
+from factory.errors import ConfigError
+from factory.identity import fingerprint
+from factory.publish.gates import GateStep
+from factory.publish.shards import ShardStep
+from factory.questions.level1 import Level1Step
+from factory.questions.level2 import Level2Step
+from factory.run.record import read_record
+from factory.run.step import LlmStep
+from factory.select.step import SelectStep, select_step
+from factory.store.base import Store
+
+
+@dataclass(frozen=True)
+class Steps:
+    """`llm` has the LLM steps this run takes, by name, in order."""
+
+    select: SelectStep
+    merge: MergeStep
+    llm: Mapping[str, LlmStep]
+    sketch: SketchStep
+    match: MatchStep
+    curate: CurateStep
+    gate: GateStep
+    shards: ShardStep
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        return tuple(name for name in self.llm if name.startswith("question_"))
+
+
+def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any) -> Steps:
+    """Raises ConfigError where a benchmark file is missing or lacks a field."""
+    sketch = sketch_step(config.curate)
+    return Steps(
+        select=select_step(config, tokenizer),
+        merge=MergeStep(config.limit),
+        llm=llm_steps(config, pack),
+        sketch=sketch,
+        match=MatchStep(sketch.parameters),
+        curate=CurateStep(),
+        gate=GateStep(config.gate),
+        shards=ShardStep(),
+    )
+
+
+def llm_steps(config: FactoryConfig, pack: Pack) -> dict[str, LlmStep]:
+    """The LLM steps a configuration takes: extraction only where a level asks for concepts."""
+    steps: dict[str, LlmStep] = {}
+    if 2 in config.question.levels:
+        steps["extract"] = ExtractStep(config.extract, pack, config.seed)
+    if 1 in config.question.levels:
+        steps["question_1"] = Level1Step(config.question, pack, config.seed)
+    if 2 in config.question.levels:
+        steps["question_2"] = Level2Step(config.question, pack, config.seed)
+    steps["answer"] = AnswerStep(config.answer, pack, config.seed)
+    return steps
+
+
+def rebuild_steps(store: Store, run: str) -> dict[str, LlmStep]:
+    """Step folder -> LLM step of a recorded run, as it was when its rows were made.
+
+    Raises ConfigError when the run is not recorded, or prompts, code or pack changed since.
+    """
+    record = read_record(store, run)
+    if record is None:
+        raise ConfigError(
+            f"there is no run {run} under {store.uri}",
+            cause="the dataset was copied without its root, or the run record was deleted",
+            remedy="replay under the root that the dataset was made in",
+        )
+    config = load_config(record["config"])
+    steps = llm_steps(config, load_pack(config.domain))
+    return {record["steps"][name]: _unchanged(store, record["steps"][name], step) for name, step in steps.items()}
+
+
+def _unchanged(store: Store, folder: str, step: LlmStep) -> LlmStep:
+    recorded = orjson.loads(store.get(f"steps/{folder}/step.json"))
+    now = orjson.loads(orjson.dumps({"version": step.version, "own": step.identity()}))
+    then = {"version": recorded["version"], "own": recorded["own"]}
+    if fingerprint(now) != fingerprint(then):
+        raise ConfigError(
+            f"the prompts or the code of {folder} are not what they were when its rows were made",
+            cause="a newer factory, or a domain pack that was edited since",
+            remedy="replay with the factory version and pack that the manifest names",
+        )
+    return step
