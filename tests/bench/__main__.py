@@ -1,0 +1,48 @@
+"""`python -m tests.bench [engine|pipeline|resume]`: measures, prints a table and, last, one JSON object.
+
+Without a name all of them run, and their tables in docs/benchmarks.md are rewritten (`--keep-docs` leaves
+them). `--tiny` uses sizes that prove the benchmark works and measure nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+
+from tests.bench import engine, pipeline, resume
+from tests.bench.figures import DOCUMENT, Figures, closing_line, machine_now, rewrite, text_table
+
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], Figures]] = {
+    "pipeline": pipeline.measure,
+    "resume": resume.measure,
+    "engine": engine.measure,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="one of them; none: all")
+    parser.add_argument("--tiny", action="store_true", help="smallest sizes")
+    parser.add_argument("--keep-docs", action="store_true", help="leave docs/benchmarks.md as it is")
+    for module in (pipeline, resume, engine):
+        module.add_arguments(parser)
+    options = parser.parse_args(arguments)
+    results = []
+    for name in [options.name] if options.name else BENCHMARKS:
+        machine = machine_now()
+        figures = dataclasses.replace(BENCHMARKS[name](options), machine=machine)
+        print(text_table(figures), flush=True)
+        results.append(figures)
+    if options.name is None and not options.keep_docs and not options.tiny:
+        text = DOCUMENT.read_text()
+        for figures in results:
+            text = rewrite(text, figures)
+        DOCUMENT.write_text(text)
+    print(closing_line(results), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
