@@ -66,7 +66,7 @@ class ResolvedModel:
     chat_template_sha256: str
     license: str
     output_terms: str
-    config: ModelConfig | None = field(default=None, repr=False, compare=False)
+    config: ModelConfig = field(repr=False, compare=False)
 
     def identity(self) -> dict[str, str]:
         """What a fingerprint holds: content only, so a moved folder is still the same model."""
@@ -101,7 +101,7 @@ def path_here(model: ResolvedModel) -> Path:
     """
     if model.path and Path(model.path).is_dir():
         return Path(model.path)
-    if model.config is not None and _as_folder(model.id) is None:
+    if _as_folder(model.id) is None:
         try:
             # The commit, not the branch: the branch may have moved since the driver looked.
             here = resolve(model.config.model_copy(update={"revision": model.revision}))

@@ -1,0 +1,258 @@
+"""Engines as Ray actors: started once, spread over, replaced when lost, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from factory.config import EngineConfig, ModelConfig
+from factory.engine.api import Batch, Completion, Message, Request, Sampling
+from factory.engine.models import ResolvedModel, resolve
+from factory.engine.placement import Placement, place
+from factory.engine.pool import EnginePool, PoolStarts, start_pool
+from factory.errors import ConfigError, EngineError
+
+GPU_NODE = {"CPU": 64.0, "GPU": 8.0}
+
+
+def config(**changes: Any) -> EngineConfig:
+    return EngineConfig(**{"kind": "scripted", **changes})
+
+
+def model(config: EngineConfig, model_id: str = "any") -> ResolvedModel:
+    return resolve(ModelConfig(id=model_id, license="x", output_terms="y"), config.kind)
+
+
+def batch(name: str = "a", count: int = 3, text: str = "") -> Batch:
+    requests = tuple(Request(f"{name}{i}", (Message("user", f"prompt {name} {i} {text}"),)) for i in range(count))
+    return Batch(requests, Sampling(temperature=0.7, top_p=0.9, max_tokens=64))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    import ray
+
+    ray.init(
+        num_cpus=2,
+        resources={"engine": 2.0},
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+        object_store_memory=100 * 2**20,
+    )
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def pools(cluster: None) -> Iterator[Any]:
+    """A function that starts pools, all of which are stopped afterwards."""
+    started: list[EnginePool] = []
+
+    def start(**changes: Any) -> EnginePool:
+        settings = config(**changes)
+        started.append(start_pool(settings, model(settings), seed=1, run=f"test{time.monotonic_ns()}"))
+        return started[-1]
+
+    yield start
+    for pool in started:
+        pool.stop()
+
+
+def test_completions_come_in_the_batch_order_and_info_names_the_engine(pools: Any) -> None:
+    pool = pools()
+    completions = asyncio.run(pool.generate(batch(count=5)))
+    assert [completion.request_id for completion in completions] == [f"a{i}" for i in range(5)]
+    assert (pool.info().kind, pool.info().model) == ("scripted", "any")
+
+
+def test_one_start_a_replica_however_many_steps_use_it(pools: Any) -> None:
+    pool = pools(replicas=2)
+    for step in range(3):
+        asyncio.run(pool.generate(batch(f"step{step}")))
+    assert pool.starts() == PoolStarts(2, 0, pool.starts().seconds)
+
+
+def test_batches_in_flight_spread_over_the_replicas(pools: Any) -> None:
+    pool = pools(replicas=2, scripted_latency_s=0.5)
+
+    async def eight() -> None:
+        await asyncio.gather(*(pool.generate(batch(f"b{i}")) for i in range(8)))
+
+    asyncio.run(eight())
+    assert sorted(state.progress for state in pool.states()) == [12, 12]
+
+
+def test_the_handle_works_inside_a_ray_data_stage(pools: Any) -> None:
+    import ray
+
+    pool = pools()
+
+    class Ask:
+        def __init__(self, pool: EnginePool) -> None:
+            self.pool = pool
+
+        async def __call__(self, rows: dict[str, Any]) -> Any:
+            completions = await self.pool.generate(batch(str(rows["id"][0])))
+            yield {"text": [completion.texts[0] for completion in completions]}
+
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    rows = (
+        ray.data.range(6, override_num_blocks=6)
+        .map_batches(
+            Ask,
+            fn_constructor_args=(pool,),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(size=1, max_tasks_in_flight_per_actor=4),
+            max_concurrency=4,
+            num_cpus=0,
+        )
+        .take_all()
+    )
+    assert len(rows) == 18
+    assert pool.starts().first == 1
+
+
+def test_a_killed_engine_is_replaced_and_only_its_batches_are_sent_again(pools: Any) -> None:
+    pool = pools(replicas=2, scripted_latency_s=3)
+    before = {state.replica: state for state in pool.states()}
+
+    async def run() -> list[list[Completion]]:
+        work = [asyncio.ensure_future(pool.generate(batch(f"b{i}"))) for i in range(4)]
+        await asyncio.sleep(1)
+        os.kill(before[0].pid, signal.SIGKILL)
+        return list(await asyncio.gather(*work))
+
+    results = asyncio.run(run())
+    assert [completions[0].request_id for completions in results] == ["b00", "b10", "b20", "b30"]
+    assert all(completion.error is None for completions in results for completion in completions)
+    wait_until(lambda: pool.starts().replacements == 1)
+    after = {state.replica: state for state in pool.states()}
+    assert after[1].pid == before[1].pid
+    assert after[0].pid != before[0].pid
+    assert pool.starts().first == 2
+    # Two batches each were on the dead and on the living replica; only the dead one's were answered twice.
+    assert after[0].progress + after[1].progress == 12
+
+
+def wait_until(condition: Any, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.2)
+
+
+def test_an_engine_that_says_it_is_dead_is_replaced_and_the_killer_fails_after_bounded_tries(pools: Any) -> None:
+    pool = pools(extra={"die_on": "poison"})
+
+    async def run() -> list[Any]:
+        return await asyncio.gather(pool.generate(batch("bad", text="poison")), return_exceptions=True)
+
+    (error,) = asyncio.run(run())
+    assert isinstance(error, EngineError)
+    assert "3 engines were lost under the same batch" in str(error)
+    assert "die_on" in str(error)
+    assert asyncio.run(pool.generate(batch("good")))[0].error is None
+    starts = pool.starts()
+    assert starts.first == 1
+    assert starts.replacements == 3
+
+
+def test_a_hung_engine_is_noticed_by_its_progress_and_replaced(pools: Any) -> None:
+    pool = pools(extra={"hang_on": "treacle"}, timeout_s=1.0)
+    started = time.monotonic()
+    with pytest.raises(EngineError, match="made no progress for 1 s"):
+        asyncio.run(pool.generate(batch("stuck", text="treacle")))
+    assert time.monotonic() - started < 60
+    assert asyncio.run(pool.generate(batch("good")))[0].error is None
+
+
+def test_a_slow_engine_that_keeps_answering_is_not_hung(pools: Any) -> None:
+    pool = pools(scripted_latency_s=0.4, timeout_s=1.0)
+
+    async def run() -> None:
+        for i in range(5):
+            await pool.generate(batch(f"b{i}"))
+
+    asyncio.run(run())
+    assert pool.starts().replacements == 0
+
+
+def test_an_engine_that_cannot_start_says_why_and_leaves_no_actor(cluster: None) -> None:
+    import ray
+
+    settings = config(kind="openai", base_url="http://127.0.0.1:9/v1", max_retries=0)
+    with pytest.raises(EngineError, match="did not answer"):
+        start_pool(settings, model(settings), seed=1, run="failing")
+    wait_until(
+        lambda: not [actor for actor in ray.util.list_named_actors(all_namespaces=True) if "failing" in actor["name"]]
+    )
+
+
+def test_stop_ends_the_processes_and_keeps_the_count(pools: Any) -> None:
+    pool = pools(replicas=2)
+    pids = [state.pid for state in pool.states()]
+    pool.stop()
+    pool.stop()
+    assert pool.starts().first == 2
+    wait_until(lambda: not any(alive(pid) for pid in pids))
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_more_replicas_than_the_cluster_declares_is_a_config_error(cluster: None) -> None:
+    settings = config(replicas=3)
+    with pytest.raises(ConfigError, match=r"engine\.replicas=3"):
+        start_pool(settings, model(settings), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "nodes", "expected"),
+    [
+        ({}, [{"CPU": 2.0, "engine": 1.0}], Placement(1.0, resources={"engine": 1.0})),
+        ({}, [{"CPU": 1.0, "engine": 1.0}], Placement(0.5, resources={"engine": 1.0})),
+        ({}, [{"CPU": 8.0}], Placement(1.0)),
+        ({"tensor_parallel": 4}, [GPU_NODE], Placement(1.0, 4.0)),
+        (
+            {"tensor_parallel": 8, "pipeline_parallel": 2},
+            [GPU_NODE, GPU_NODE],
+            Placement(
+                1.0,
+                0.0,
+                bundles=({"GPU": 1.0, "CPU": 1.0},) * 16,
+                engine_extra={"distributed_executor_backend": "ray"},
+            ),
+        ),
+    ],
+)
+def test_what_a_vllm_replica_reserves(
+    changes: dict[str, Any], nodes: list[dict[str, float]], expected: Placement
+) -> None:
+    assert place(config(kind="vllm", **changes), nodes) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "nodes", "said"),
+    [
+        ({"tensor_parallel": 8, "replicas": 2}, [GPU_NODE], "need 16, the cluster has 8"),
+        ({"tensor_parallel": 16}, [GPU_NODE, GPU_NODE], "spans 2 nodes"),
+    ],
+)
+def test_impossible_parallelism_is_a_config_error(
+    changes: dict[str, Any], nodes: list[dict[str, float]], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        place(config(kind="vllm", **changes), nodes)
