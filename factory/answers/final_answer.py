@@ -145,8 +145,10 @@ _TYPESETTING = [
     (re.compile(r"\^\s*\{?\\circ\}?|\\degree"), "°"),
     (re.compile(r"\\(?:cdot|times)(?![A-Za-z])"), "*"),
     (re.compile(r"\\([%#&])|([\^_])\{(\w)\}"), r"\1\2\3"),
-    (re.compile(r"\\?\$|`|\*\*|__"), ""),
+    (re.compile(r"\*\*([^*]+)\*\*"), r"\1"),  # emphasis; 2**3 is a power
+    (re.compile(r"\\?\$|`"), ""),
 ]
+_MARKUP = re.compile(r"[\\$`*{~]")
 _SPACES = re.compile(r"\s+")
 _AROUND_SIGNS = re.compile(r"\s*([-=+*/^<>,:;()\[\]{}|%])\s*")
 _ASSIGNED = re.compile(r"^[^\W\d_]\s*=\s*(?=[^=]+$)")
@@ -169,7 +171,7 @@ def normal_form(answer: str) -> str:
 
 def _normal_once(answer: str) -> str:
     form = answer
-    if "\\" in form or "$" in form or "`" in form or "*" in form or "_" in form or "~" in form:
+    if _MARKUP.search(form):
         for pattern, replacement in _TYPESETTING:
             form = pattern.sub(replacement, form)
     form = _SPACES.sub(" ", fold(form)).strip()
