@@ -1,0 +1,1 @@
+"""Reports on what a run did and on the dataset it left."""

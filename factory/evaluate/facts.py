@@ -1,0 +1,189 @@
+"""What a run report is made of: plain, frozen data, read from the store once and rendered without it.
+
+Design: `gather` fills these, `build_report` turns them into a page; nothing here knows the store or HTML.
+Every size is bounded by the number of steps, reasons, bins and examples, never by the number of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """One model in the roles it played. `parameters` is None where neither record nor name tells."""
+
+    id: str
+    roles: tuple[str, ...]
+    revision: str = ""
+    license: str = ""
+    output_terms: str = ""
+    parameters: int | None = None
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    """One step of the run. `finished` is False when it left no `done` record: the run stopped in it.
+
+    counts: inputs, used, rejected, quarantined, produced, accepted, output_rejected (rows). reasons: side
+    ("input", "output", "quarantine") -> reason -> rows. ledger: what the rows cost whoever paid (requests,
+    tokens, seconds); spent_now: what this execution paid; lost: attempts that never became a commit.
+    `reads` names the steps whose accepted rows it had to read exactly; empty where that is not recorded.
+    """
+
+    name: str
+    folder: str
+    finished: bool = True
+    units: int = 0
+    units_reused: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    ledger: Mapping[str, float] = field(default_factory=dict)
+    spent_now: Mapping[str, float] = field(default_factory=dict)
+    lost: Mapping[str, float] = field(default_factory=dict)
+    wall_seconds: float = 0.0
+    reads: tuple[str, ...] = ()
+
+    def count(self, name: str) -> int:
+        return int(self.counts.get(name, 0))
+
+
+@dataclass(frozen=True)
+class EngineStarts:
+    model: str
+    starts: int
+    replacements: int
+
+
+@dataclass(frozen=True)
+class GateFacts:
+    """`bound` is "min" or "max"; `threshold` None means the gate is off and was only measured."""
+
+    name: str
+    bound: str
+    threshold: float | None
+    measured: float | None
+    passed: bool
+    meaning: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Rows with low <= value < high; `high` None: no upper end."""
+
+    low: float
+    high: float | None
+    rows: int
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Distribution of a numeric column; `missing` rows hold null. Bins cover every other row."""
+
+    bins: tuple[Bin, ...]
+    rows: int
+    missing: int
+    minimum: float
+    median: float
+    p95: float
+    maximum: float
+    mean: float
+
+
+@dataclass(frozen=True)
+class Categories:
+    """The commonest values of a column, most first. `other` counts the rows of all further values, `distinct`
+    how many values there were (at least, where not `exact`: then counts may be too low, by what the bounded
+    counter dropped, and `other` holds the difference)."""
+
+    values: tuple[tuple[str, int], ...]
+    other: int
+    distinct: int
+    rows: int
+    exact: bool = True
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """Over every published row (or every sample, where a gate kept them from publication)."""
+
+    rows: int = 0
+    numbers: Mapping[str, Numbers] = field(default_factory=dict)
+    categories: Mapping[str, Categories] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """One passage a sample rests on; `excerpt` is None when its text could not be read, and `problem` why."""
+
+    doc_id: str
+    source: str
+    url: str
+    license: str
+    span_start: int | None
+    span_end: int | None
+    shard: str
+    shard_row: int | None
+    excerpt: str | None
+    problem: str = ""
+    cut_before: bool = False
+    cut_after: bool = False
+
+
+@dataclass(frozen=True)
+class Example:
+    """One sample: `row` as published (without sources), its split, and the passages behind it."""
+
+    row: Mapping[str, Any]
+    split: str
+    sources: tuple[SourceFacts, ...]
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What publish wrote; `address` is what `factory verify` takes. Splits: name, rows, bytes, shards."""
+
+    name: str
+    version: str
+    address: str
+    rows: int
+    splits: tuple[Mapping[str, Any], ...] = ()
+    license: str = ""
+    combined_sources: str = ""
+    licenses: Mapping[str, int] = field(default_factory=dict)
+    tokenizer: str = ""
+    digest: str = ""
+    created: str = ""
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReportInput:
+    """Everything the report says. `started` and `finished` are ISO 8601; `config` is the resolved one."""
+
+    run: str
+    state: str
+    root: str
+    name: str
+    domain: str
+    engine_kind: str
+    started: str = ""
+    finished: str = ""
+    error: str = ""
+    resumed: int = 0
+    models: tuple[ModelFacts, ...] = ()
+    steps: tuple[StepFacts, ...] = ()
+    engine_starts: tuple[EngineStarts, ...] = ()
+    software: Mapping[str, str] = field(default_factory=dict)
+    dataset: DatasetFacts | None = None
+    gates: tuple[GateFacts, ...] = ()
+    distributions: Distributions = Distributions()
+    examples: tuple[Example, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def step(self, name: str) -> StepFacts | None:
+        return next((step for step in self.steps if step.name == name), None)

@@ -1,0 +1,107 @@
+"""How a report writes numbers, times and other people's text."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Any
+
+from markupsafe import Markup
+
+NONE = "–"
+
+# Everything a browser would drop, obey or choke on: C0/C1 controls (tab and line feed stay), lone surrogates,
+# and the bidirectional overrides that make text read differently from what it says (CVE-2021-42574).
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+
+
+def printable(value: Any) -> Any:
+    """`value` with every character that has no place on a page shown as U+FFFD; markup and numbers untouched."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _UNPRINTABLE.sub("\ufffd", value.replace("\r\n", "\n"))
+    return value
+
+
+def count(value: float | None) -> str:
+    return NONE if value is None else f"{value:,.0f}"
+
+
+def share(part: float | None, whole: float | None = 1.0) -> str:
+    """Percent with as many digits as say something: 0.04 %, 4.2 %, 42 %."""
+    if part is None or not whole:
+        return NONE
+    percent = 100 * part / whole
+    if percent in (0, 100):
+        return f"{percent:.0f} %"
+    digits = 0 if 10 <= percent < 99.5 else 1 if percent >= 1 else 2
+    if percent >= 99.5:
+        return f"{min(percent, 99.9):.1f} %"
+    return f"{percent:.{digits}f} %" if percent >= 0.005 else "< 0.01 %"
+
+
+def decimal(value: float | None) -> str:
+    """Four significant digits without trailing noise: what gates measure."""
+    if value is None:
+        return NONE
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+
+
+def seconds(value: float | None) -> str:
+    if value is None:
+        return NONE
+    if value < 10:
+        return f"{value:.1f} s"
+    if value < 120:
+        return f"{value:.0f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 120:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes:02d} min"
+
+
+def money(value: float, currency: str) -> str:
+    digits = 2 if value >= 10 else 4 if value >= 0.01 else 6
+    return f"{value:,.{digits}f} {currency}".strip()
+
+
+def moment(iso: str) -> str:
+    """ "2026-11-21 04:12 UTC"; text that is no ISO time comes back as it is."""
+    when = parse_time(iso)
+    return iso or NONE if when is None else when.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def between(start: str, end: str) -> float | None:
+    """Seconds between two ISO times."""
+    first, last = parse_time(start), parse_time(end)
+    return None if first is None or last is None else max(0.0, (last - first).total_seconds())
+
+
+def parse_time(iso: str) -> datetime.datetime | None:
+    try:
+        when = datetime.datetime.fromisoformat(iso)
+    except ValueError:
+        return None
+    return when.astimezone(datetime.UTC) if when.tzinfo else when.replace(tzinfo=datetime.UTC)
+
+
+def link(url: str | None) -> str:
+    """`url` where a page may link to it, else "": a document's url may be `javascript:` or worse."""
+    found = (url or "").strip()
+    return found if re.match(r"https?://[^\s]+$", found) else ""
+
+
+_SECRET_KEY = re.compile(r"(secret|password|credential|api_?key$|(^|_)token$)", re.IGNORECASE)
+_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def without_secrets(value: Any) -> Any:
+    """Configuration as it may be shown. Secrets do not belong in it; `engine.extra` takes what users put there."""
+    if isinstance(value, dict):
+        return {
+            key: "(hidden)" if _SECRET_KEY.search(str(key)) and item else without_secrets(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [without_secrets(item) for item in value]
+    return _USER_IN_URL.sub("…@", value) if isinstance(value, str) else value
