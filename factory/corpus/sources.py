@@ -1,0 +1,235 @@
+"""From the corpus configuration to source files and the ranges that tasks read.
+
+Design: everything about a corpus that can be wrong for all of it is found here, before anything starts, from
+names, Parquet footers and the first lines of JSONL files: nothing there, unknown formats, a missing or
+mistyped column, a licence column that is there under another name. What is wrong with single rows or files
+becomes rejects later. Ranges are ordered by the hash that names them, so any prefix is a fair sample of the
+corpus and the order is the same on every machine.
+
+Cost: one listing, and one read of 64 KiB a Parquet or JSONL file, 16 at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
+
+from factory.config import Columns, CorpusConfig
+from factory.corpus.peek import Peek, nearest, peek
+from factory.corpus.places import DOCSTRINGS_SCHEME, Found, find
+from factory.corpus.ranges import SUFFIXES, SourceFile, SourceRange, format_of
+from factory.errors import CorpusError
+from factory.identity import make_id
+
+log = logging.getLogger(__name__)
+
+MIB = 1 << 20
+PEEKS_AT_ONCE = 16
+
+TEXTS_A_RANGE = 256
+"""Text files a range on average. Ranges of texts end behind files whose name hashes to a multiple of this, not
+at every 256th file, so that a file added to a folder changes one range and not all that follow."""
+
+MOST_TEXTS_A_RANGE = 1024
+
+
+def list_sources(config: CorpusConfig) -> list[SourceFile]:
+    """Every file of the corpus, ordered by address.
+
+    Raises CorpusError naming the path that leads to no file, or the file whose format is not known.
+    """
+    if config.kind == "docstrings":
+        return _docstrings()
+    files: dict[str, SourceFile] = {}
+    for path in config.paths:
+        found = sorted(find(path), key=lambda item: item.uri)
+        kept = _of_known_format(path, found, config)
+        if not kept:
+            raise _nothing_at(path, found)
+        files.update((file.uri, file) for file in kept if file.uri not in files)
+    return _with_unique_names([files[uri] for uri in sorted(files)])
+
+
+def plan_ranges(files: Sequence[SourceFile], config: CorpusConfig) -> list[SourceRange]:
+    """What tasks will read, ordered by range id. Reads footers and first lines, no more.
+
+    Raises CorpusError when a mapped column is missing or holds no text (naming file, column, the columns there
+    are, and the nearest name), when a file is not what its name says, or when there is no row at all.
+    """
+    columns = Columns() if config.kind == "docstrings" else config.columns
+    shards = [file for file in files if file.format != "text"]
+    with ThreadPoolExecutor(PEEKS_AT_ONCE) as pool:
+        peeks = list(pool.map(lambda file: peek(file, columns), shards))
+    _check_optional_columns(shards, peeks, columns)
+
+    def range_of(members: tuple[SourceFile, ...], start: int = 0, stop: int = 0, first_row: int = 0) -> SourceRange:
+        return SourceRange(members, start, stop, first_row, columns, config.default_source, config.default_license)
+
+    ranges = [range_of(tuple(batch)) for batch in _text_batches(files, config.range_mib * MIB)]
+    for file, seen in zip(shards, peeks, strict=True):
+        if file.format == "parquet":
+            ranges += [range_of((file,), *part) for part in _group_parts(seen, config.range_mib * MIB)]
+        elif file.compression and not seen.empty:
+            ranges.append(range_of((file,)))
+        elif not file.compression:
+            ranges += [range_of((file,), *part) for part in _byte_parts(file.size, config.range_mib * MIB)]
+    if not ranges:
+        raise CorpusError(
+            f"the corpus holds no documents: {_some([file.uri for file in files])} {_are(files)} empty",
+            cause="the files were never filled, or the wrong folder was named",
+            remedy="correct corpus.paths",
+        )
+    return sorted(ranges, key=lambda range_: range_.range_id)
+
+
+def _docstrings() -> list[SourceFile]:
+    from factory.corpus.docstrings import ensure_docstrings, sha256_of
+    from factory.engine.smollm2 import cache_root
+
+    files = []
+    for place in map(PurePosixPath, ensure_docstrings(cache_root())):
+        size, digest = sha256_of(str(place))
+        files.append(
+            SourceFile(f"{DOCSTRINGS_SCHEME}{place.parent.name}/{place.name}", size, digest, "parquet", place.name)
+        )
+    return sorted(files, key=lambda file: file.uri)
+
+
+def _of_known_format(path: str, found: Sequence[Found], config: CorpusConfig) -> list[SourceFile]:
+    """The found files that are documents. A file named outright must be of a known format; in a folder other
+    files are left out with a warning, and so are texts (a dataset card, a licence) that lie among shards."""
+    kept: list[SourceFile] = []
+    left_out: list[str] = []
+    formats = [config.format if config.format != "auto" else format_of(item.uri) for item in found]
+    among_shards = config.format == "auto" and any(
+        format_ in ("parquet", "jsonl") for item, format_ in zip(found, formats, strict=True) if not item.direct
+    )
+    for item, format_ in zip(found, formats, strict=True):
+        if format_ is None and item.direct and item.uri.rstrip("/").endswith(PurePosixPath(path).name):
+            raise CorpusError(
+                f"corpus.paths: {path} is of no known format",
+                cause=f"the name ends in none of {', '.join(SUFFIXES)} (JSONL and text also .gz, .zst)",
+                remedy="say what it is with corpus.format=parquet, jsonl or text, or convert it",
+            )
+        if format_ is None or (format_ == "text" and among_shards and not item.direct):
+            left_out.append(item.uri)
+            continue
+        kept.append(SourceFile(item.uri, item.size, item.etag, format_, _name(item)))
+    if left_out and kept:
+        reason = "texts among shards, or of no known format"
+        log.warning("corpus.paths: %s: left out %s (%s)", path, _some(left_out), reason)
+    return kept
+
+
+def _name(found: Found) -> str:
+    """The folder's own name and what lies below it: the same whether the folder, a pattern or the file was named."""
+    base = found.base.rstrip("/")
+    below = found.uri.removeprefix(base).lstrip("/")
+    folder = base.removeprefix("s3://").rpartition("/")[2]
+    name = f"{folder}/{below}" if folder else below
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise CorpusError(
+            f"the name of {name.encode(errors='backslashreplace').decode()} is not UTF-8",
+            cause="the file was named under another encoding",
+            remedy="rename it: lineage has to be able to say it",
+        ) from None
+    return name
+
+
+def _with_unique_names(files: list[SourceFile]) -> list[SourceFile]:
+    """Files of equal names go by their address."""
+    seen = Counter(file.name for file in files)
+    return [
+        file if seen[file.name] == 1 else SourceFile(file.uri, file.size, file.etag, file.format, file.uri)
+        for file in files
+    ]
+
+
+def _nothing_at(path: str, found: Sequence[Found]) -> CorpusError:
+    if found:
+        return CorpusError(
+            f"corpus.paths: nothing at {path} is of a known format: {_some([item.uri for item in found])}",
+            cause=f"names end in none of {', '.join(SUFFIXES)} (JSONL and text also .gz, .zst)",
+            remedy="say what they are with corpus.format=parquet, jsonl or text, or convert them",
+        )
+    return CorpusError(
+        f"corpus.paths: {path} leads to no file",
+        cause="the path or pattern is mistyped, the folder is empty, or it lies on another machine",
+        remedy="correct corpus.paths; folders are searched with all that is below them, `**` matches any folders",
+    )
+
+
+def _check_optional_columns(files: Sequence[SourceFile], peeks: Sequence[Peek], columns: Columns) -> None:
+    """A mapped source, licence or url column that no file has: an error when the mapping was the user's own, or
+    when a column of nearly that name is there, because licences must not get lost by a slip."""
+    known = sorted({name for seen in peeks for name in seen.columns})
+    if not known:
+        return
+    defaults = Columns().model_dump()
+    for role, path in columns.model_dump().items():
+        if role == "text" or path is None or any(path in seen.mapped for seen in peeks):
+            continue
+        near = nearest(path, known)
+        if path == defaults[role] and not near:
+            continue
+        raise CorpusError(
+            f"no file of the corpus has the column {path!r} (corpus.columns.{role}); "
+            f"{files[0].uri} has: {', '.join(known)}",
+            cause=f"it is called {near!r} there"
+            if near
+            else "the mapping has a slip, or the corpus has no such column",
+            remedy=f"set corpus.columns.{role}={near or 'null'}"
+            + (f", or null for corpus.default_{role}" if role != "url" and near else ""),
+        )
+
+
+def _text_batches(files: Sequence[SourceFile], range_bytes: int) -> Iterator[list[SourceFile]]:
+    batch: list[SourceFile] = []
+    size = 0
+    for file in sorted((file for file in files if file.format == "text"), key=lambda file: file.uri):
+        if batch and (size + file.size > range_bytes or len(batch) >= MOST_TEXTS_A_RANGE):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += file.size
+        if int(make_id("text", file.name)[:8], 16) % TEXTS_A_RANGE == 0:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _group_parts(seen: Peek, range_bytes: int) -> Iterator[tuple[int, int, int]]:
+    """(start, stop, first row) of consecutive row groups of up to `range_bytes` compressed; of a file whose
+    footer cannot be read, the one part whose reading will say so."""
+    if seen.damaged:
+        yield 0, 0, 0
+        return
+    start = first_row = rows = size = 0
+    for group, (group_rows, group_bytes) in enumerate(seen.groups):
+        if rows and size + group_bytes > range_bytes:
+            yield start, group, first_row
+            start, first_row, rows, size = group, first_row + rows, 0, 0
+        rows += group_rows
+        size += group_bytes
+    if rows:
+        yield start, len(seen.groups), first_row
+
+
+def _byte_parts(size: int, range_bytes: int) -> Iterator[tuple[int, int, int]]:
+    """(start, stop, 0); a reader gives the lines that begin in its part."""
+    for start in range(0, size, range_bytes):
+        yield start, min(start + range_bytes, size), 0
+
+
+def _some(uris: Sequence[str]) -> str:
+    return uris[0] if len(uris) == 1 else f"{uris[0]} and {len(uris) - 1} more"
+
+
+def _are(files: Sequence[SourceFile]) -> str:
+    return "is" if len(files) == 1 else "are"

@@ -1,0 +1,153 @@
+"""Bytes of a source as blocks, decompressed, and as lines: what was read is hashed on the way.
+
+Design: blocks of 8 MiB, so memory is bounded however large the file. A stream that breaks off or does not
+decompress raises `DamageError` after everything before the damage has been given; errors of the disk or the
+network are not damage and pass through, because they may be gone at the next try.
+
+Cost: SHA-256 about 1 GB/s, gzip 250 MB/s, zstd 800 MB/s of what comes out, on one core.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import zstandard
+
+from factory.corpus.places import SourceBytes
+
+BLOCK_BYTES = 8 << 20
+"""One ranged GET: large enough that 30 ms of latency do not count, small beside a worker's memory."""
+
+FEED_BYTES = 16 << 10
+"""Compressed bytes given to a decompressor at once. Both lose what came of the bytes in which they meet damage,
+and zstd's binding returns all that comes of them in one object."""
+
+INFLATED_BYTES = 4 << 20
+"""Of decompressed text at once, where the library can be told."""
+
+LONGEST_DOCUMENT_BYTES = 256 << 20
+"""A longer line or text file is no document but a file in another format; it is turned away, not held in memory."""
+
+
+class DamageError(Exception):
+    """The bytes are not what their format says. `reason` is a reject's reason, `evidence` JSON."""
+
+    def __init__(self, reason: str, evidence: Mapping[str, Any]) -> None:
+        super().__init__(reason)
+        self.reason, self.evidence = reason, evidence
+
+
+class Hashed:
+    """Counts and hashes bytes read, in the order they are read."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._hasher = hashlib.sha256()
+
+    def take(self, data: bytes) -> bytes:
+        self._hasher.update(data)
+        self.bytes += len(data)
+        return data
+
+    @property
+    def sha256(self) -> str:
+        return self._hasher.hexdigest()
+
+
+def blocks(source: SourceBytes, hashed: Hashed, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    stop = source.size if stop is None else stop
+    for at in range(start, stop, BLOCK_BYTES):
+        yield hashed.take(source.read(at, min(at + BLOCK_BYTES, stop)))
+
+
+def decompressed(raw: Iterator[bytes], compression: str) -> Iterator[bytes]:
+    """`compression` is "gzip", "zstd" or "". Raises DamageError."""
+    if compression == "gzip":
+        return _gunzip(raw)
+    if compression == "zstd":
+        return _unzstd(raw)
+    return raw
+
+
+def _gunzip(raw: Iterator[bytes]) -> Iterator[bytes]:
+    member = None
+    members = fed = 0
+    for data in _fed(raw):
+        fed += len(data)
+        while data:
+            if member is None:
+                data = data.lstrip(b"\0") if members else data  # padding between members is allowed
+                if not data:
+                    break
+                member, members = zlib.decompressobj(wbits=31), members + 1
+            try:
+                out = member.decompress(data, INFLATED_BYTES)
+            except zlib.error as error:
+                raise DamageError("corrupt_file", {"error": str(error), "before_compressed_byte": fed}) from None
+            if out:
+                yield out
+            data, member = (member.unused_data, None) if member.eof else (member.unconsumed_tail, member)
+    if member is not None or not members:
+        raise DamageError("truncated_file", {"error": "the gzip stream has no end", "compressed_bytes": fed})
+
+
+def _unzstd(raw: Iterator[bytes]) -> Iterator[bytes]:
+    decompressor = zstandard.ZstdDecompressor(max_window_size=2**31)  # `zstd --long=31`
+    frame = None
+    frames = fed = 0
+    for data in _fed(raw):
+        fed += len(data)
+        while data:
+            if frame is None:
+                frame, frames = decompressor.decompressobj(), frames + 1
+            try:
+                out = frame.decompress(data)
+            except zstandard.ZstdError as error:
+                raise DamageError("corrupt_file", {"error": str(error), "before_compressed_byte": fed}) from None
+            if out:
+                yield out
+            data, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+    if frame is not None or not frames:
+        raise DamageError("truncated_file", {"error": "the zstd stream has no end", "compressed_bytes": fed})
+
+
+def _fed(raw: Iterator[bytes]) -> Iterator[bytes]:
+    for block in raw:
+        for at in range(0, len(block), FEED_BYTES):
+            yield block[at : at + FEED_BYTES]
+
+
+def lines(parts: Iterator[bytes]) -> Iterator[bytes | None]:
+    """Lines without their "\\n"; None in place of one longer than LONGEST_DOCUMENT_BYTES. A last line without
+    "\\n" counts. When `parts` raises, the unfinished line is lost and the error passes through."""
+    rest: list[bytes] = []
+    held = 0
+    for part in parts:
+        first, *others = part.split(b"\n")
+        held += len(first)
+        if held <= LONGEST_DOCUMENT_BYTES:
+            rest.append(first)
+        else:
+            rest = []
+        if others:
+            yield b"".join(rest) if held <= LONGEST_DOCUMENT_BYTES else None
+            yield from others[:-1]
+            rest, held = [others[-1]], len(others[-1])
+    if held > LONGEST_DOCUMENT_BYTES:
+        yield None
+    elif held:
+        yield b"".join(rest)
+
+
+def whole(parts: Iterator[bytes]) -> bytes:
+    """All of a text file. Raises DamageError above LONGEST_DOCUMENT_BYTES."""
+    held, size = [], 0
+    for part in parts:
+        held.append(part)
+        size += len(part)
+        if size > LONGEST_DOCUMENT_BYTES:
+            raise DamageError("oversized_document", {"at_least_bytes": size, "allowed_bytes": LONGEST_DOCUMENT_BYTES})
+    return b"".join(held)
