@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from factory.config import Columns
 from factory.identity import canonical_json, make_id
@@ -124,7 +124,7 @@ def format_of(name: str) -> Format | None:
     lower = name.lower()
     for compression in COMPRESSIONS:
         if lower.endswith(compression):
-            inner = cast(Format | None, _by_suffix(lower.removesuffix(compression)))
+            inner = _by_suffix(lower.removesuffix(compression))
             return None if inner == "parquet" else inner
     return _by_suffix(lower)
 

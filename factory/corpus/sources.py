@@ -20,7 +20,7 @@ from pathlib import PurePosixPath
 from factory.config import Columns, CorpusConfig
 from factory.corpus.peek import Peek, nearest, peek
 from factory.corpus.places import DOCSTRINGS_SCHEME, Found, find
-from factory.corpus.ranges import SUFFIXES, SourceFile, SourceRange, format_of
+from factory.corpus.ranges import SUFFIXES, Format, SourceFile, SourceRange, format_of
 from factory.errors import CorpusError
 from factory.identity import make_id
 
@@ -28,6 +28,10 @@ log = logging.getLogger(__name__)
 
 MIB = 1 << 20
 PEEKS_AT_ONCE = 16
+
+SURELY_MEANT = 0.85
+"""Likeness of column names from which one is taken for a slip of the other: "licence" is 0.86 like "license",
+"source_id" 0.8 like "source"."""
 
 TEXTS_A_RANGE = 256
 """Text files a range on average. Ranges of texts end behind files whose name hashes to a multiple of this, not
@@ -117,18 +121,20 @@ def _of_known_format(path: str, found: Sequence[Found], config: CorpusConfig) ->
         if format_ is None or (format_ == "text" and among_shards and not item.direct):
             left_out.append(item.uri)
             continue
-        kept.append(SourceFile(item.uri, item.size, item.etag, format_, _name(item)))
+        kept.append(SourceFile(item.uri, item.size, item.etag, format_, _name(item, format_)))
     if left_out and kept:
         reason = "texts among shards, or of no known format"
         log.warning("corpus.paths: %s: left out %s (%s)", path, _some(left_out), reason)
     return kept
 
 
-def _name(found: Found) -> str:
-    """The folder's own name and what lies below it: the same whether the folder, a pattern or the file was named."""
-    base = found.base.rstrip("/")
+def _name(found: Found, format_: Format) -> str:
+    """A shard is called by its folder and file name, whichever folder, pattern or path led to it: a run over
+    part of a corpus must find what a run over all of it has paid for. A text keeps its path below the folder
+    that was named, because trees of texts repeat their file names."""
+    base = found.base if format_ == "text" else found.uri.rpartition("/")[0]
     below = found.uri.removeprefix(base).lstrip("/")
-    folder = base.removeprefix("s3://").rpartition("/")[2]
+    folder = base.removeprefix("s3://").rstrip("/").rpartition("/")[2]
     name = f"{folder}/{below}" if folder else below
     try:
         name.encode()
@@ -174,7 +180,7 @@ def _check_optional_columns(files: Sequence[SourceFile], peeks: Sequence[Peek], 
     for role, path in columns.model_dump().items():
         if role == "text" or path is None or any(path in seen.mapped for seen in peeks):
             continue
-        near = nearest(path, known)
+        near = nearest(path, known, SURELY_MEANT)
         if path == defaults[role] and not near:
             continue
         raise CorpusError(
