@@ -5,7 +5,7 @@ letters and digits, case folded (a single character in scripts without spaces). 
 the source's vocabulary, n-grams are polynomials over those, so the result depends on nothing but the texts.
 Sources are indexed once and kept: the questions of a passage follow each other.
 
-Cost: 60 microseconds for an answer of 400 words, 300 for a source of 1,000 words on first sight.
+Cost: 95 microseconds for an answer of 400 words, 270 for a source of 6,000 characters on first sight.
 """
 
 from __future__ import annotations

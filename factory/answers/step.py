@@ -5,7 +5,7 @@ the samples still allowed could change the winner. The row keeps the winning tex
 agreement; it is not verified, only counted. A question without one usable sample is a reject that says
 whether its samples were cut off, looping or empty.
 
-Cost: 150 microseconds a row of one sample of 2,500 characters, with its source known.
+Cost: 180 microseconds a row of one sample of 2,500 characters of formulas (490 words).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ row. A field may hold a list of texts (choices). Everything that can be wrong is
 anything starts: no file, no such field, a line that does not parse, not one usable text. What was read is
 named by the SHA-256 of every file, so the protection a dataset had can be proved later.
 
-Cost: 17,000 items of seven common benchmarks in 0.15 s.
+Cost: 19,000 items of seven common benchmarks in 0.25 s.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ depends on nothing but the rows. Candidates share a band key; nearly all rows sh
 without their text being looked at. The rest are judged in blocks: first against kept rows, then among each
 other, with all intersections of a block in one sparse product.
 
-Cost: 200,000 questions of 20-80 words, of which 10 % repeat others, 1.1 s after reading (one core).
+Cost: 200,000 questions of 20-80 words, of which 10 % repeat others, 2 s after reading (one core).
 Memory: 56 + 8 x bands bytes a row, and 8 bytes a shingle of the rows that share a key.
 """
 

@@ -6,8 +6,8 @@ share a band key. Its output is one row a dropped question: where it lies, why, 
 row or benchmark item. The rows are split by hash of the question file's name into parts of about
 `PART_ROWS`, so that the third pass (step.py) reads the part that concerns its file and no more.
 
-Cost: 200,000 questions in 1.6 s on one core, reading from a local disk included; memory as duplicates.py
-says, about 0.3 kB a row.
+Cost: 200,000 questions in 200 files 4 s of one core, reading included; memory as duplicates.py says, about
+0.3 kB a row.
 """
 
 from __future__ import annotations
