@@ -45,6 +45,7 @@ from factory.run.record import now
 from factory.run.units import FileRef
 from factory.store.base import Store
 from factory.store.commits import read_commits
+from factory.store.parquet import to_parquet
 from factory.tables import SCHEMA_VERSION
 
 ENCODED_AT_ONCE = 2
@@ -197,10 +198,7 @@ def write_shard(store: Store, place: Placement) -> Shard:
 
 def encode_shard(table: pa.Table, metadata: Mapping[str, str]) -> bytes:
     """A shard's Parquet bytes: the same for the same rows, metadata and pyarrow version."""
-    sink = pa.BufferOutputStream()
-    stamped = table.replace_schema_metadata(dict(metadata))
-    pq.write_table(stamped, sink, compression="zstd", compression_level=3, row_group_size=ROW_GROUP_ROWS)
-    return bytes(sink.getvalue())
+    return to_parquet(table.replace_schema_metadata(None), metadata, ROW_GROUP_ROWS)
 
 
 def uncompressed_bytes(metadata: pq.FileMetaData) -> int:

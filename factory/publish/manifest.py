@@ -267,7 +267,7 @@ def seal(manifest: Mapping[str, Any]) -> bytes:
 
 def unseal(data: bytes, where: str) -> Manifest:
     """The manifest whose sealed bytes these are. Raises StoreError when a byte of them was changed."""
-    manifest: Manifest = {}
+    manifest: Any = None
     try:
         manifest = orjson.loads(data)
         intact = isinstance(manifest, dict) and seal(manifest) == data
@@ -285,4 +285,4 @@ def unseal(data: bytes, where: str) -> Manifest:
             f"version {manifest.get('manifest_version')!r}",
             remedy=f"use a factory that knows manifest version {manifest.get('manifest_version')!r}",
         )
-    return manifest
+    return dict(manifest)

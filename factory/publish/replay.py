@@ -3,7 +3,7 @@
 Design: lineage names the requests; the requests file a unit committed says which input row each came from
 and the hash of the prompt that was sent. The step renders that input row again, and the hashes must be
 equal. From an answer the way leads up through the parents of units: answer, question, extraction. Cost: a
-handful of point reads; only where a unit's parent is not the step that asked is a step's requests scanned.
+handful of point reads; only where no parent is of the step that asked are a step's requests scanned.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ class _Finder:
         return value
 
     def request(self, folder: str, request_id: str, hint: str) -> tuple[Commit, dict[str, Any]]:
-        """The commit and the recorded request; `hint` names a file that its unit may have written."""
+        """The commit and the recorded request; `hint` names a file at or below what its unit wrote."""
         for commit in self._candidates(folder, hint):
             if "requests" not in commit.other_files:
                 continue
@@ -199,10 +199,14 @@ class _Finder:
         )
 
     def _candidates(self, folder: str, hint: str) -> Iterator[Commit]:
-        hinted = hint.split("/")
-        if hinted[0] == folder:
-            yield read_commit(self.root, folder, hinted[1])
+        """The unit of `folder` above `hint`, if there is one, then every unit of the run's plan."""
+        while hint and not hint.startswith(f"{folder}/"):
+            above, unit, _ = hint.split("/")
+            hint = read_commit(self.root, above, unit).parent
+        likely = hint.split("/")[1] if hint else None
+        if likely:
+            yield read_commit(self.root, folder, likely)
         name = next((step["name"] for step in self.manifest["steps"] if step["folder"] == folder), None)
         if name is not None:
             units = orjson.loads(self.root.get(plan_key(self.manifest["run"], name)))["units"]
-            yield from read_commits(self.root, folder, [unit for unit in units if unit not in hinted[1:2]])
+            yield from read_commits(self.root, folder, [unit for unit in units if unit != likely])

@@ -204,8 +204,8 @@ def _row_faults(manifest: Manifest, split: str, table: pa.Table, last: dict[str,
     """Faults of single rows; `last` is the place of the row before, by split, across shards."""
     rule = manifest["split_rule"]
     seed = manifest["seed"]
-    columns = ("sample_id", "doc_ids", "licenses", "license")
-    ids, docs, licenses, combined = (table.column(name).to_pylist() for name in columns)
+    columns = ("sample_id", "doc_ids", "licenses", "license", "attribution")
+    ids, docs, licenses, combined, attribution = (table.column(name).to_pylist() for name in columns)
     answer_ids = pc.struct_field(table.column("lineage"), "answer_id").to_pylist()
     for row, sample_id in enumerate(ids):
         place = (sort_key(seed, sample_id), sample_id)
@@ -218,6 +218,8 @@ def _row_faults(manifest: Manifest, split: str, table: pa.Table, last: dict[str,
             yield f"row {row} ({sample_id}) rests on a document of another split"
         if combine(licenses[row]) != combined[row]:
             yield f"row {row} ({sample_id}): {combined[row]} is not what its licences combine to"
+        if sorted({place["license"] for place in attribution[row]}) != licenses[row]:
+            yield f"row {row} ({sample_id}): its licences are not those of its attribution"
     marked = pc.equal(table.column("digital_source_type"), DIGITAL_SOURCE_TYPE)
     if not pc.all(pc.fill_null(pc.and_(table.column("synthetic"), marked), False)).as_py():
         yield "a row is not marked as synthetic"

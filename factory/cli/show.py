@@ -1,0 +1,87 @@
+"""`factory show DATASET`: a few samples, readable, with where each came from."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from factory.publish.manifest import Manifest
+    from factory.store.base import Store
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "show", help="a few samples of a dataset, readable", description="Prints samples with their lineage."
+    )
+    parser.add_argument("dataset", metavar="DATASET", help="folder or s3://… of one version of a dataset")
+    parser.add_argument("-n", "--number", type=_positive, default=5, help="samples to show (5)")
+    parser.add_argument("--seed", type=int, default=0, help="which ones: another seed, another draw (0)")
+    parser.add_argument("--endpoint-url", help="S3 endpoint, where it is not AWS")
+    parser.set_defaults(run=run)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is below 1")
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from factory.publish.locate import open_dataset, read_manifest
+
+    dataset = open_dataset(args.dataset, args.endpoint_url)
+    manifest = read_manifest(dataset)
+    console = Console(file=sys.stdout, highlight=False, markup=False)
+    splits = ", ".join(f"{split['name']} {split['rows']:,}" for split in manifest["splits"])
+    console.print(f"{manifest['name']} {manifest['version']}: {manifest['totals']['rows']:,} samples ({splits})")
+    models = ", ".join(f"{item['role']}: {item['model']}" for item in manifest["generators"])
+    console.print(f"written by {models}; licence {manifest['license']['dataset']}")
+    for split, sample in draw(dataset, manifest, args.number, args.seed):
+        _print_sample(console, split, sample)
+    return 0
+
+
+def draw(dataset: Store, manifest: Manifest, number: int, seed: int) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """`number` samples (or all) with their splits: the same for the same seed. Opens only shards that hold one."""
+    import random
+
+    from factory.store.parquet import read_rows
+
+    total = manifest["totals"]["rows"]
+    chosen = sorted(random.Random(seed).sample(range(total), min(number, total)))
+    start = 0
+    for shard in manifest["shards"]:
+        rows = [row - start for row in chosen if start <= row < start + shard["rows"]]
+        if rows:
+            for sample in read_rows(dataset, shard["path"], rows).to_pylist():
+                yield shard["split"], sample
+        start += shard["rows"]
+
+
+def _print_sample(console: Console, split: str, sample: Mapping[str, Any]) -> None:
+    from rich.rule import Rule
+
+    lineage = sample["lineage"]
+    console.print(Rule(f"{sample['sample_id']}  {split}, level {sample['level']}, {sample['origin']}"))
+    console.print(f"Q  {sample['question']}\n")
+    console.print(f"A  {sample['answer']}\n")
+    concepts = f"; concepts: {', '.join(sample['concepts'])}" if sample["concepts"] else ""
+    console.print(f"{sample['subject'] or 'no subject'}, {sample['edu_level'] or 'no level stated'}{concepts}")
+    votes = f"{sample['agreement']:.0%} of {sample['samples']} samples agree, verified: {sample['verified']}"
+    tokens = f"tokens {sample['question_tokens']} + {sample['answer_tokens']}"
+    console.print(f"final answer {sample['final_answer']!r}; {votes}; {tokens}")
+    for source in lineage["sources"]:
+        where = source["url"] or f"{source['shard']} row {source['shard_row']}"
+        span = f"characters {source['span_start']}-{source['span_end']}"
+        console.print(f"from {source['source']}: {where}, {span}, document {source['doc_id']}")
+    console.print(
+        f"licence {sample['license']}; run {lineage['run']}, {lineage['question_step']}, {lineage['answer_step']}"
+    )

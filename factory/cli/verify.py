@@ -1,0 +1,69 @@
+"""`factory verify DATASET`: proves a published dataset; exit code 0 when every check holds, else 1.
+
+Design: what people read goes to stderr, one line a check; the last line of stdout is one JSON object. With
+`--bytes` the dataset is checked alone, wherever it was copied; without, also against the root it came from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from factory.errors import FactoryError
+
+if TYPE_CHECKING:
+    from factory.publish.checks import Check
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "verify",
+        help="prove a published dataset: bytes, counts, order, splits, lineage",
+        description="Exit code 0 when every check holds, else 1; the last line of stdout is one JSON object.",
+    )
+    parser.add_argument("dataset", metavar="DATASET", help="folder or s3://… of one version of a dataset")
+    parser.add_argument("--bytes", action="store_true", help="the dataset alone, away from its root")
+    parser.add_argument("--root", help="root of the run, where it is not above the dataset's datasets/ folder")
+    parser.add_argument("--endpoint-url", help="S3 endpoint, where it is not AWS")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    import orjson
+
+    from factory.publish.checks import Check, summary
+
+    checks: list[Check] = []
+    rows = 0
+    try:
+        for check, published in verify(args.dataset, args.bytes, args.root, args.endpoint_url):
+            rows = published
+            checks.append(check)
+            print(f"{'ok    ' if check.ok else 'FAILED'}  {check.name:<13} {check.detail}", file=sys.stderr)
+    except FactoryError as error:
+        checks.append(Check("readable", False, str(error)))
+        print(f"FAILED  {error}", file=sys.stderr)
+    result = summary(checks, dataset=args.dataset, rows=rows, mode="bytes" if args.bytes else "full")
+    print(f"{args.dataset}: {'verified' if result['ok'] else 'NOT verified'}", file=sys.stderr)
+    print(orjson.dumps(result).decode())
+    return 0 if result["ok"] else 1
+
+
+def verify(address: str, bytes_only: bool, root: str | None, endpoint_url: str | None) -> Iterator[tuple[Check, int]]:
+    """Yields (check, rows of the dataset). Raises FactoryError when a store or the root cannot be reached."""
+    from factory.publish.locate import open_dataset, open_root_of
+    from factory.publish.proof import verify_root
+    from factory.publish.verify import verify_bytes
+
+    dataset = open_dataset(address, endpoint_url)
+    verified = verify_bytes(dataset)
+    rows = verified.manifest["totals"]["rows"] if verified.manifest and verified.ok else 0
+    for check in verified.checks:
+        yield check, rows
+    if bytes_only or verified.manifest is None or not verified.ok:
+        return  # lineage of rows that are not the published ones proves nothing
+    root_store = open_root_of(dataset, verified.manifest["run"], root, endpoint_url)
+    for check in verify_root(root_store, dataset, "", verified.manifest):
+        yield check, rows

@@ -1,0 +1,43 @@
+"""Where a dataset lies, and the root it was made under: from what a command line names to stores."""
+
+from __future__ import annotations
+
+from factory.errors import ConfigError
+from factory.publish.manifest import MANIFEST, Manifest, unseal
+from factory.run.record import record_key
+from factory.store.base import Store
+from factory.store.open import open_root
+
+
+def open_dataset(address: str, endpoint_url: str | None = None) -> Store:
+    """The store whose root is the dataset itself: a folder or s3://bucket/prefix."""
+    return open_root(address.rstrip("/") or "/", endpoint_url=endpoint_url)
+
+
+def read_manifest(dataset: Store) -> Manifest:
+    """Raises ConfigError when there is none, StoreError when it is not intact."""
+    try:
+        return unseal(dataset.get(MANIFEST), f"{dataset.uri}/{MANIFEST}")
+    except KeyError:
+        raise ConfigError(
+            f"there is no {MANIFEST} in {dataset.uri}",
+            cause="this is not a dataset, or its publication was never finished",
+            remedy="give the folder that the run printed last, <root>/datasets/<name>/<version>",
+        ) from None
+
+
+def open_root_of(dataset: Store, run: str, root: str | None, endpoint_url: str | None = None) -> Store:
+    """The root that holds `run`: the one given, else the part of the dataset's address above `datasets/`.
+
+    Raises ConfigError when the run is not there.
+    """
+    address = dataset.uri.rstrip("/")
+    where = root or (address.rpartition("/datasets/")[0] if "/datasets/" in address else None)
+    store = open_root(where, endpoint_url=endpoint_url) if where else None
+    if store is not None and store.head(record_key(run)) is not None:
+        return store
+    raise ConfigError(
+        f"the root of run {run} is not at {where}" if where else f"{address} does not lie under a root",
+        cause="the dataset was copied away from where it was made",
+        remedy="pass --root with the root of the run, or verify the dataset alone with --bytes",
+    )

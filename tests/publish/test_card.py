@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from factory.publish.card import HUB_LICENCES, front_matter, hub_licence, render_card
+from factory.publish.finalise import Published
+from factory.publish.samples import SAMPLE
+from factory.store.local import LocalStore
+from tests.publish.world import make_world
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Published]:
+    root = tmp_path_factory.mktemp("root")
+    done = make_world(LocalStore(str(root))).publish()
+    return root / done.prefix, done
+
+
+def test_datasets_reads_the_published_folder_as_its_card_says(
+    published: tuple[Path, Published], tmp_path: Path
+) -> None:
+    import datasets
+
+    folder, done = published
+    loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path))
+    sizes = {split["name"]: split["rows"] for split in done.manifest["splits"]}
+    assert {name: split.num_rows for name, split in loaded.items()} == sizes
+    row = loaded["train"][0]
+    assert [turn["role"] for turn in row["messages"]] == ["user", "assistant"]
+    assert row["messages"][0]["content"] == row["question"]
+    assert row["synthetic"] is True
+    info = datasets.load_dataset_builder(str(folder), cache_dir=str(tmp_path)).info
+    assert {name: split.num_examples for name, split in info.splits.items()} == sizes
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+def test_features_are_written_as_the_hub_writes_them(published: tuple[Path, Published]) -> None:
+    import datasets
+
+    ours = front_matter(published[1].manifest)["dataset_info"]["features"]
+    assert ours == datasets.Features.from_arrow_schema(SAMPLE)._to_yaml_list()
+
+
+def test_the_front_matter_is_complete_and_agrees_with_the_files(published: tuple[Path, Published]) -> None:
+    folder, done = published
+    front = yaml.safe_load((folder / "README.md").read_text().split("---\n")[1])
+    needed = (
+        "license", "pretty_name", "tags", "size_categories", "task_categories", "annotations_creators",
+        "language_creators", "source_datasets", "configs", "dataset_info",
+    )  # fmt: skip
+    assert set(needed) <= set(front)
+    assert "synthetic" in front["tags"]
+    assert front["annotations_creators"] == ["machine-generated"]
+    assert front["size_categories"] == ["n<1K"]
+    for entry in front["configs"][0]["data_files"]:
+        found = list(folder.glob(entry["path"]))
+        assert len(found) == sum(shard["split"] == entry["split"] for shard in done.manifest["shards"])
+    files = sum(path.stat().st_size for path in folder.glob("data/*.parquet"))
+    assert front["dataset_info"]["download_size"] == files
+
+
+def test_the_card_says_which_models_wrote_the_rows_and_that_nobody_checked(published: tuple[Path, Published]) -> None:
+    text = (published[0] / "README.md").read_text()
+    rows = published[1].manifest["totals"]["rows"]
+    assert "questions by `toy/question` at revision `r1`; answers by `toy/answer` at revision `r1`" in text
+    assert f"{rows} of {rows} answers were **not verified**" in text
+    assert "outputs may be used for training" in text
+    assert "duplicate_document" in text
+    assert "| max_duplicate_start |" in text
+
+
+def test_free_text_cannot_break_the_cards_tables(published: tuple[Path, Published]) -> None:
+    manifest: dict[str, Any] = {**published[1].manifest}
+    manifest["generators"] = [{**manifest["generators"][0], "output_terms": "a | b\n# Heading\n`code`"}]
+    line = next(line for line in render_card(manifest).splitlines() if "Heading" in line)
+    assert line.endswith("| a \\| b # Heading 'code' |")
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("MIT", {"license": "mit"}),
+        ("Apache-2.0 AND MIT", {"license": ["apache-2.0", "mit"]}),
+        ("(MIT OR Zlib) AND ISC", {"license": "other", "license_name": "(MIT OR Zlib) AND ISC"}),
+        ("LicenseRef-unknown", {"license": "other", "license_name": "LicenseRef-unknown"}),
+    ],
+)
+def test_licences_are_named_as_the_hub_names_them(expression: str, expected: dict[str, Any]) -> None:
+    found = hub_licence(expression)
+    assert {key: value for key, value in found.items() if key != "license_link"} == expected
+
+
+def test_every_licence_of_the_table_is_an_spdx_id() -> None:
+    from packaging.licenses import canonicalize_license_expression
+
+    assert all(canonicalize_license_expression(spdx) == spdx for spdx in HUB_LICENCES)
