@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 PROBE_PATIENCE_S = 15.0
 """A mistyped endpoint should be said within seconds; the run itself waits longer for a server that restarts."""
 
-RACING_WRITERS = 8
+RACING_WRITERS = 3
+"""Enough to catch a store that looks first and writes then; SeaweedFS makes each loser wait up to a second."""
+
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -92,7 +94,7 @@ def probe(store: Store) -> None:
     """
     # A wrong address should not take the whole patience of a run to be noticed.
     patient: Any = store
-    if is_dataclass(patient) and hasattr(patient, "patience_s"):
+    if hasattr(patient, "patience_s"):
         store = replace(patient, patience_s=min(patient.patience_s, PROBE_PATIENCE_S))
     key = f"probe/{uuid.uuid4().hex}"
     try:

@@ -1,8 +1,10 @@
 """Parquet as bytes: written the same for the same table, read whole or by row.
 
-Design: zstd-3, small row groups so that a few rows of a large file cost a few small ranges, metadata as sorted
-key-value pairs. Reading rows asks for the first 4 MiB at once: unit files (a few hundred kB) come whole in one
-request, which beats a footer and a range (three requests); only larger files are read by ranges.
+Design: zstd-3, one row group a unit file, metadata as sorted key-value pairs. Reading rows asks for the first
+4 MiB at once: unit files (256 rows, a few hundred kB) come whole in one request, which beat footer and ranges 2
+to 3 times on S3 (5-8 ms against 10-20 ms) and 1.5 times locally, whatever the row groups. Larger files are read
+by ranges: 3 rows of 20,000 (10 MB) took 35 ms on S3 and 5 ms locally, the whole file 236 and 131 ms.
+Cost: 256 documents of 2.3 kB are written in 8 ms and take 192 kB.
 """
 
 from __future__ import annotations
@@ -17,10 +19,15 @@ import pyarrow.parquet as pq
 from factory.errors import StoreError
 from factory.store.base import Store
 
-ROW_GROUP_ROWS = 64
+ROW_GROUP_ROWS = 256
+"""Rows a row group: with groups of 64, 256 documents took 27 % more bytes, with 32 54 %; no lookup was faster."""
+
 ZSTD_LEVEL = 3
 WHOLE_BYTES = 4 << 20
+"""Bytes asked for at once before anything is known of a file."""
+
 TAIL_BYTES = 64 << 10
+"""Bytes of a large file's end read with its size: a footer of some hundred row groups fits."""
 
 
 def to_parquet(table: pa.Table, metadata: Mapping[str, str], row_group_rows: int = ROW_GROUP_ROWS) -> bytes:

@@ -104,7 +104,8 @@ _CERTIFICATE = (
 _PASSING_ERRORS = (
     HTTPError,
     ResponseParserError,  # an answer cut short
-    botocore_errors.HTTPClientError,  # connections, time-outs, streams that break off
+    botocore_errors.ConnectionError,
+    botocore_errors.HTTPClientError,  # time-outs, streams that break off
     botocore_errors.IncompleteReadError,
     botocore_errors.ResponseStreamingError,
     botocore_errors.CredentialRetrievalError,  # the machine's metadata service did not answer

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import hashlib
+import itertools
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from factory.errors import StoreError
+from factory.store import parquet
+from factory.store.base import Store
+from factory.store.local import LocalStore
+from factory.store.parquet import ROW_GROUP_ROWS, parquet_metadata, read_parquet, read_rows, to_parquet
+from factory.tables import DOCUMENT
+
+
+def documents(rows: int, characters: int = 400) -> pa.Table:
+    randomness = random.Random(rows)
+    return pa.Table.from_pylist(
+        [
+            {
+                "chunk_id": f"{row:032x}",
+                "doc_id": f"{row // 3:032x}",
+                "text": f"row {row}: {randomness.randbytes(characters // 2).hex()}",
+                "url": None if row % 5 else f"https://example.org/{row}",
+                "shard_row": row,
+            }
+            for row in range(rows)
+        ],
+        schema=DOCUMENT,
+    )
+
+
+def test_a_table_comes_back_as_it_was_with_its_metadata(store: Store) -> None:
+    table = documents(300)
+    data = to_parquet(table, {"step": "select", "unit": "größe"})
+    store.put("a.parquet", data)
+    back = read_parquet(store, "a.parquet")
+    assert back.schema.equals(DOCUMENT)
+    assert back.to_pylist() == table.to_pylist()
+    assert parquet_metadata(data) == {"step": "select", "unit": "größe"}
+    assert read_parquet(store, "a.parquet", ["url", "chunk_id"]).column_names == ["url", "chunk_id"]
+
+
+def test_equal_tables_give_equal_bytes_however_they_are_cut_or_named() -> None:
+    table = documents(700)
+    cut = pa.concat_tables([table.slice(0, 13), table.slice(13, 400), table.slice(413)])
+    whole = to_parquet(table, {"a": "1", "b": "2"})
+    assert to_parquet(cut, {"b": "2", "a": "1"}) == whole
+    assert to_parquet(table.replace_schema_metadata({"b": "2", "a": "0"}), {"a": "1"}) == whole
+    assert to_parquet(pa.Table.from_pylist(table.to_pylist(), schema=DOCUMENT), {"a": "1", "b": "2"}) == whole
+
+
+def test_another_process_writes_the_same_bytes() -> None:
+    code = (
+        "import hashlib; from tests.store.test_parquet import documents; from factory.store.parquet import to_parquet;"
+        "print(hashlib.sha256(to_parquet(documents(300), {'a': '1'})).hexdigest())"
+    )
+    digests = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in "ab"
+    }
+    assert digests == {hashlib.sha256(to_parquet(documents(300), {"a": "1"})).hexdigest() + "\n"}
+
+
+@given(cuts=st.lists(st.integers(0, 60), max_size=4), rows=st.integers(0, 60))
+@settings(max_examples=40, deadline=None)
+def test_bytes_do_not_depend_on_chunks(cuts: list[int], rows: int) -> None:
+    table = documents(rows, 8)
+    edges = [0, *sorted(min(cut, rows) for cut in cuts), rows]
+    pieces = pa.concat_tables([table.slice(start, stop - start) for start, stop in itertools.pairwise(edges)])
+    assert to_parquet(pieces, {}) == to_parquet(table, {})
+
+
+@pytest.fixture(scope="module")
+def large() -> pa.Table:
+    """12 MB of text that does not compress: read by ranges, not whole."""
+    return documents(3000, 8000)
+
+
+@given(rows=st.lists(st.integers(0, 299), max_size=12))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rows_come_in_the_order_asked_for_repeats_included(local_store: LocalStore, rows: list[int]) -> None:
+    if local_store.head("a.parquet") is None:
+        local_store.put("a.parquet", to_parquet(documents(300), {}, row_group_rows=32))
+    table = read_rows(local_store, "a.parquet", rows, ["shard_row", "text"])
+    assert table.column("shard_row").to_pylist() == rows
+    assert [text.split(":")[0] for text in table.column("text").to_pylist()] == [f"row {row}" for row in rows]
+
+
+@dataclass(frozen=True)
+class Counting(LocalStore):
+    """Counts the bytes that are read."""
+
+    read: list[int] = field(default_factory=list, compare=False)
+
+    def get_range(self, key: str, start: int, stop: int) -> bytes:
+        data = super().get_range(key, start, stop)
+        self.read.append(len(data))
+        return data
+
+    def get(self, key: str) -> bytes:
+        raise AssertionError("a point lookup read the whole object")
+
+
+def test_a_few_rows_of_a_large_file_are_read_by_ranges(store: Store, large: pa.Table, tmp_path: object) -> None:
+    data = to_parquet(large, {"a": "b"})
+    store.put("large.parquet", data)
+    rows = [2999, 5, 1700, 5]
+    table = read_rows(store, "large.parquet", rows, ["text", "shard_row"])
+    assert table.column("shard_row").to_pylist() == rows
+    assert table.column("text").to_pylist() == [large.column("text")[row].as_py() for row in rows]
+    counting = Counting(str(tmp_path))
+    counting.put("large.parquet", data)
+    read_rows(counting, "large.parquet", [1700], ["text"])
+    group_bytes = len(data) * ROW_GROUP_ROWS // 3000
+    assert sum(counting.read) < parquet.WHOLE_BYTES + parquet.TAIL_BYTES + 1.2 * group_bytes
+    assert read_rows(store, "large.parquet", list(range(3000))).equals(large)
+
+
+def test_a_unit_file_is_read_with_one_request(tmp_path: object) -> None:
+    counting = Counting(str(tmp_path))
+    counting.put("a.parquet", to_parquet(documents(256), {}))
+    assert read_rows(counting, "a.parquet", [3, 200], ["chunk_id"]).num_rows == 2
+    assert len(counting.read) == 1
+
+
+def test_rows_that_do_not_exist_and_columns_that_do_not_are_named(store: Store) -> None:
+    store.put("a.parquet", to_parquet(documents(10), {}))
+    for rows in ([10], [-1], [0, 99]):
+        with pytest.raises(StoreError, match="does not exist: it has 10 rows"):
+            read_rows(store, "a.parquet", rows)
+    with pytest.raises(StoreError, match="no column 'answer'"):
+        read_rows(store, "a.parquet", [1], ["answer"])
+    with pytest.raises(StoreError, match="no column 'answer'"):
+        read_parquet(store, "a.parquet", ["answer"])
+    assert read_rows(store, "a.parquet", [], ["text"]).num_rows == 0
+
+
+def test_an_absent_object_is_a_key_error_and_a_damaged_one_is_explained(store: Store) -> None:
+    reads: tuple[Callable[[str], object], ...] = (
+        lambda key: read_parquet(store, key),
+        lambda key: read_rows(store, key, [0]),
+    )
+    for read in reads:
+        with pytest.raises(KeyError):
+            read("absent")
+        data = to_parquet(documents(50), {})
+        for damaged in (b"", b"PAR1", data[:-10], data[: len(data) // 2], b"x" * 5000):
+            store.put("damaged", damaged)
+            with pytest.raises(StoreError, match="factory verify"):
+                read("damaged")
+
+
+def test_an_empty_table_keeps_its_columns(store: Store) -> None:
+    store.put("empty.parquet", to_parquet(DOCUMENT.empty_table(), {"step": "select"}))
+    assert read_parquet(store, "empty.parquet").schema.equals(DOCUMENT)
+    assert read_rows(store, "empty.parquet", []).num_rows == 0
+
+
+def test_pages_are_compressed_and_groups_are_as_large_as_said() -> None:
+    file = pq.ParquetFile(pa.BufferReader(to_parquet(documents(600), {})))
+    assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [256, 256, 88]
+    assert file.metadata.row_group(0).column(2).compression == "ZSTD"
