@@ -105,7 +105,7 @@ class S3Server:
             )
         deadline = time.monotonic() + READY_S
         while not self._ready():
-            if time.monotonic() > deadline or not self._alive():
+            if time.monotonic() > deadline or not self.alive():
                 self.stop()
                 raise RuntimeError("SeaweedFS did not start:\n" + Path(self.folder, "weed.log").read_text()[-3000:])
             time.sleep(0.05)
@@ -149,7 +149,7 @@ class S3Server:
         }
         return [weed(), "-logtostderr=true", "mini", *(f"-{name}={value}" for name, value in options.items())]
 
-    def _alive(self) -> bool:
+    def alive(self) -> bool:
         if self.guard is None or self.guard.poll() is not None:
             return False
         pid = self.pid()

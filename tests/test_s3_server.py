@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import S3
-from tests.s3_server import _runs, running
+from tests.s3_server import _runs, free_port, running
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -74,3 +74,41 @@ def test_it_listens_on_the_loopback_interface_only(s3: S3) -> None:
                 listening.append(fields[1].split(":")[0])
     assert len(listening) >= 4
     assert set(listening) == {"0100007F"}
+
+
+def test_the_laptop_server_keeps_data_and_credentials_from_one_start_to_the_next(tmp_path: Path) -> None:
+    def serve(port: int) -> tuple[subprocess.Popen[str], dict[str, str]]:
+        command = [sys.executable, "infra/object-store/serve.py", "--dir", str(tmp_path), "--port", str(port)]
+        started = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
+        assert started.stdout is not None
+        lines = [started.stdout.readline() for _ in range(6)]
+        return started, dict(line.removeprefix("export ").strip().split("=", 1) for line in lines[:4])
+
+    def end(started: subprocess.Popen[str]) -> None:
+        started.send_signal(signal.SIGINT)
+        assert started.wait(timeout=30) == 0
+        assert started.stdout is not None
+        started.stdout.close()
+
+    def call(environment: dict[str, str], code: str) -> str:
+        code = "from factory.store.open import open_root; store = open_root('s3://factory/demo'); " + code
+        hidden = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, **hidden, **environment},
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=REPOSITORY,
+        )
+        return done.stdout
+
+    port = free_port()
+    first, environment = serve(port)
+    call(environment, "store.put('a', b'kept')")
+    end(first)
+    assert (tmp_path / "credentials.json").stat().st_mode & 0o077 == 0
+    second, again = serve(port)
+    assert again == environment
+    assert call(again, "print(store.get('a'))") == "b'kept'\n"
+    end(second)
