@@ -79,7 +79,9 @@ class Draw:
     random: Callable[[], float]
     terms: list[str]
     snippet: str = ""
-    concepts: tuple[str, ...] = ()
+    concepts: tuple[tuple[str, ...], ...] = ()
+    """Sets to echo: the first list of concepts written repeats the first set, and so on, round and round."""
+    echoes: int = 0
     refused: bool = False
     tight: bool = False
     """Write as little as the schema allows: the token budget is small."""
@@ -225,7 +227,9 @@ def _array(compiler: _Compiler, schema: Mapping[str, Any], key: str) -> Make:
 def _echo(draw: Draw, item: Make, low: int, high: int, bounds: Any) -> list[str]:
     """The concepts that the prompt gave, with the deliberate share of wrong ones."""
     shortest, longest = bounds.get("minLength", 0), bounds.get("maxLength", 1 << 30)
-    echoed = [concept for concept in draw.concepts if shortest <= len(concept) <= longest][:high]
+    given = draw.concepts[draw.echoes % len(draw.concepts)]
+    draw.echoes += 1
+    echoed = [concept for concept in given if shortest <= len(concept) <= longest][:high]
     if echoed and draw.random() < draw.wrong_echo_share:
         echoed[0] = item(draw)
     while len(echoed) < low:

@@ -46,6 +46,7 @@ _YIELD_EVERY = 64
 """Completions between two turns of the event loop: about 5 ms, so a large batch does not starve others."""
 
 _OPENING = re.compile(r"<([a-z][a-z0-9_-]{1,30})>")
+_LABEL = re.compile(r"\n(?:Passage|Document|Text|Source|Problem|Question):[ \t]*\n")
 _RULE = re.compile(r"\n(?:-{3,}|={3,}|\"{3}|`{3}\w*|#{1,3} [^\n]*)\n")
 _BULLETS = re.compile(r"concepts[^\n:]*:[ \t]*\n((?:[ \t]*(?:[-*•]|\d+[.)])[ \t]+[^\n]+\n?)+)", re.IGNORECASE)
 _BULLET = re.compile(r"^[ \t]*(?:[-*•]|\d+[.)])[ \t]+", re.MULTILINE)
@@ -79,7 +80,8 @@ class _Material:
     """What a prompt offers to write about."""
 
     source: str
-    concepts: tuple[str, ...]
+    concepts: tuple[tuple[str, ...], ...]
+    """Sets of concepts that the prompt asks to echo, one set a question."""
 
 
 class ScriptedEngine:
@@ -223,6 +225,7 @@ class ScriptedEngine:
         if _tokens(text) > sampling.max_tokens:
             draw.tight = True
             draw.written.clear()
+            draw.echoes = 0
             text = orjson.dumps(make(draw)).decode()
         return text
 
@@ -278,15 +281,19 @@ def _tokens(text: str) -> int:
 
 
 def _material(request: Request) -> _Material:
-    """The longest marked-off part of the last message is what it is about: a tag's, else between two rules."""
+    """What the last message is about: its longest tagged part, else what follows a label such as «Passage:»,
+    else the longest part between two rules."""
     content = request.messages[-1].content
-    blocks = _blocks(content)
+    label = _LABEL.search(content)
+    head = content[: label.start() + 1] if label else content
+    blocks = _blocks(content) if label is None else []
     concepts = next((text for name, text in blocks if "concept" in name), "")
-    if not concepts and "oncepts" in content and (listed := _BULLETS.search(content)):
+    if not concepts and "oncepts" in head and (listed := _BULLETS.search(head)):
         concepts = listed.group(1)
+    if label is not None:
+        return _Material(content[label.end() :], _sets(concepts))
     sources = [text for name, text in blocks if "concept" not in name]
-    source = max(sources or _RULE.split(content), key=len)
-    return _Material(source, _listed(concepts))
+    return _Material(max(sources or _RULE.split(content), key=len), _sets(concepts))
 
 
 def _blocks(content: str) -> list[tuple[str, str]]:
@@ -302,11 +309,13 @@ def _blocks(content: str) -> list[tuple[str, str]]:
     return blocks
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def _sets(text: str) -> tuple[tuple[str, ...], ...]:
+    """Numbered lines are sets of concepts when they hold several each, else the lines together are one set."""
     lines = [_BULLET.sub("", line).strip() for line in text.splitlines()]
-    if len(lines) == 1:
-        lines = [part.strip() for part in re.split(r"[;,]", lines[0])]
-    return tuple(line for line in lines if line)
+    split = [tuple(part.strip() for part in line.split(";")) for line in lines if line]
+    if all(len(parts) == 1 for parts in split):
+        split = [tuple(part for parts in split for part in parts)] if split else []
+    return tuple(split)
 
 
 def _snippet(draw: Draw, source: str, words: int) -> str:

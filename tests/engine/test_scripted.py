@@ -144,6 +144,26 @@ def test_given_concepts_are_echoed_but_for_the_wrong_share(given_concepts: str) 
     assert 20 <= wrong <= 65
 
 
+def test_numbered_sets_of_concepts_are_echoed_one_a_question() -> None:
+    name = {"type": "string", "minLength": 1, "maxLength": 80}
+    concepts = {"type": "array", "items": name, "minItems": 2, "maxItems": 2}
+    question = {"type": "object", "properties": {"concepts": concepts, "question": {"type": "string"}}}
+    schema = {
+        "type": "object",
+        "properties": {"questions": {"type": "array", "items": question, "minItems": 2, "maxItems": 2}},
+    }
+    prompt = (
+        "Copy them.\n\nSets of concepts:\n1. heat flow; entropy\n2. work; heat flow\n\nPassage:\n"
+        + "gamma delta " * 200
+    )
+    batch = Batch((Request("r", (Message("user", prompt),)),), sampling(), schema)
+    (completion,) = ask(ScriptedEngine(shares=WELL_BEHAVED), batch)
+    first, second = orjson.loads(completion.texts[0])["questions"]
+    assert first["concepts"] == ["heat flow", "entropy"]
+    assert second["concepts"] == ["work", "heat flow"]
+    assert "gamma" in first["question"] or "delta" in first["question"]
+
+
 def test_default_shares_show_each_misbehaviour_in_about_its_share() -> None:
     completions = ask(ScriptedEngine(), Batch(requests(4000), sampling(), QUESTIONS))
     cut = [completion for completion in completions if completion.finish_reasons == ("length",)]
@@ -246,7 +266,11 @@ SCHEMAS = st.recursive(
 def test_instances_of_any_schema_it_takes_are_valid(schema: dict[str, Any], seed: int) -> None:
     whole = {**schema, "$defs": {"named": {"type": "string", "maxLength": 12}}}
     engine = ScriptedEngine(shares=Shares(0.3, 0.3, 0, 0, 0.3, 0, 0))
-    batch = Batch(requests(1, "<concepts>one; two</concepts>"), sampling(seed=seed, max_tokens=100_000), whole)
+    batch = Batch(
+        requests(1, "<concepts>\n1. one; two\n2. three; four\n</concepts>"),
+        sampling(seed=seed, max_tokens=100_000),
+        whole,
+    )
     (completion,) = ask(engine, batch)
     jsonschema.validate(orjson.loads(completion.texts[0]), whole)
 
