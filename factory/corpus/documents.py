@@ -7,8 +7,8 @@ every shard and every run. Chunks end where paragraphs end; a paragraph too larg
 lines, then sentences, then words, then characters. Chunks of one document are made about equally large,
 because the greedy way leaves a last chunk of a few words that no model can ask anything about.
 
-Cost: normalising 200 MB/s (ASCII), 100 MB/s (other); chunking costs one tokenizer pass over what may
-exceed the budget, and two over documents that do: the second one proves that no chunk is above it.
+Cost: normalising 180 MB/s; chunking one tokenizer pass over what may exceed the budget, and two over documents
+that do: the second one proves that no chunk is above it. With SmolLM2's tokenizer that is 1.6 MB/s on one core.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ bytes, becomes 18 characters in 33 bytes. A token holds at least one byte."""
 HOPELESS_CHARACTERS = 16
 """A piece with more characters a token of budget than this is cut without being counted: English averages 4 to 5
 and only long runs of one character exceed 16. Cutting too early is harmless, tokenizing megabytes is not."""
+
+LIKELY_CHARACTERS = 4
+"""A document with fewer characters a token of budget probably fits and is counted whole; a larger one is counted by
+paragraph at once, which saves a third of the tokenizing."""
 
 BATCH_CHARACTERS = 1 << 20
 """Characters given to the tokenizer in one call; its result takes about 100 bytes a token while it lasts."""
@@ -107,7 +111,7 @@ def chunk(text: str, budget_tokens: int, count: Count) -> list[Span]:
     if not text.strip():
         return []
     if most_tokens(text) <= budget_tokens or (
-        len(text) <= HOPELESS_CHARACTERS * budget_tokens and count([text])[0] <= budget_tokens
+        len(text) <= LIKELY_CHARACTERS * budget_tokens and count([text])[0] <= budget_tokens
     ):
         return [_trimmed(text, 0, len(text))]
     groups = _pack(_pieces(text, budget_tokens, count), budget_tokens)

@@ -86,17 +86,24 @@ def column_at(batch: Any, path: str) -> Any:
     return pc.struct_field(batch.column(head), rest)
 
 
-def chunk_spans(metadata: Any, group: int, paths: Sequence[str]) -> list[tuple[int, int]]:
-    """Bytes [start, stop) of the column chunks of a row group that `paths` need, in file order."""
+def chunks_of(row_group: Any, paths: Sequence[str]) -> list[Any]:
+    """Metadata of the column chunks that `paths` need."""
+    chunks = [row_group.column(index) for index in range(row_group.num_columns)]
+    return [
+        chunk
+        for chunk in chunks
+        if any(chunk.path_in_schema == path or chunk.path_in_schema.startswith(f"{path}.") for path in paths)
+    ]
+
+
+def chunk_spans(row_group: Any, paths: Sequence[str]) -> list[tuple[int, int]]:
+    """Bytes [start, stop) of those chunks, in file order."""
     spans = []
-    row_group = metadata.row_group(group)
-    for index in range(row_group.num_columns):
-        column = row_group.column(index)
-        if any(column.path_in_schema == path or column.path_in_schema.startswith(f"{path}.") for path in paths):
-            start = column.data_page_offset
-            if column.has_dictionary_page and 0 < (column.dictionary_page_offset or 0) < start:
-                start = column.dictionary_page_offset
-            spans.append((start, start + column.total_compressed_size))
+    for chunk in chunks_of(row_group, paths):
+        start = chunk.data_page_offset
+        if chunk.has_dictionary_page and 0 < (chunk.dictionary_page_offset or 0) < start:
+            start = chunk.dictionary_page_offset
+        spans.append((start, start + chunk.total_compressed_size))
     return sorted(spans)
 
 
@@ -117,7 +124,7 @@ def read_group(
 
 def _read_chunks(source: SourceBytes, footer: Footer, group: int, paths: Sequence[str], hashed: Hashed) -> list[Buffer]:
     buffers = [footer.tail]
-    for start, stop in _joined(chunk_spans(footer.metadata, group, paths)):
+    for start, stop in _joined(chunk_spans(footer.metadata.row_group(group), paths)):
         if not 0 <= start <= stop <= source.size:
             raise DamageError("corrupt_file", {"row_group": group, "error": "column chunks lie outside the file"})
         buffers.append((start, b"".join(blocks(source, hashed, start, stop))))

@@ -15,7 +15,7 @@ import orjson
 import pyarrow as pa
 
 from factory.config import Columns
-from factory.corpus.parquet_source import chunk_spans, field_at, first_line, read_footer, wanted_columns
+from factory.corpus.parquet_source import chunks_of, field_at, first_line, read_footer, wanted_columns
 from factory.corpus.places import open_source
 from factory.corpus.ranges import SourceFile
 from factory.corpus.records import MISSING, excerpt, value_at
@@ -33,13 +33,13 @@ LINES_TO_JUDGE = 3
 
 @dataclass(frozen=True)
 class Peek:
-    """`columns` there are; `mapped` those the mapping names and that are there; `groups` rows and compressed
-    bytes (of the mapped columns) of each Parquet row group; `damaged`: the footer cannot be read; `empty`: a
-    JSONL file without any line."""
+    """`columns` there are; `mapped` those the mapping names and that are there; `groups` rows, compressed and
+    decompressed bytes (of the mapped columns) of each Parquet row group; `damaged`: the footer cannot be read;
+    `empty`: a JSONL file without any line."""
 
     columns: tuple[str, ...] = ()
     mapped: frozenset[str] = frozenset()
-    groups: tuple[tuple[int, int], ...] = ()
+    groups: tuple[tuple[int, int, int], ...] = ()
     damaged: bool = False
     empty: bool = False
 
@@ -71,11 +71,15 @@ def _peek_parquet(file: SourceFile, columns: Columns) -> Peek:
             remedy=f"set corpus.columns.text to one of: {', '.join(schema.names)}",
         )
     mapped = sorted(set(wanted_columns(schema, columns).values()))
-    groups = tuple(
-        (metadata.row_group(group).num_rows, sum(stop - start for start, stop in chunk_spans(metadata, group, mapped)))
-        for group in range(metadata.num_row_groups)
-    )
+    groups = tuple(_sizes(metadata, group, mapped) for group in range(metadata.num_row_groups))
     return Peek(tuple(schema.names), frozenset(mapped), groups)
+
+
+def _sizes(metadata: Any, group: int, mapped: list[str]) -> tuple[int, int, int]:
+    row_group = metadata.row_group(group)
+    chunks = chunks_of(row_group, mapped)
+    compressed = sum(chunk.total_compressed_size for chunk in chunks)
+    return row_group.num_rows, compressed, sum(chunk.total_uncompressed_size for chunk in chunks)
 
 
 def _is_text(kind: Any) -> bool:

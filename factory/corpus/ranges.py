@@ -57,7 +57,8 @@ class SourceRange:
     [start, stop) of a plain JSONL file, or whole files (start and stop 0): a compressed one, or many texts.
 
     A Parquet file with an unreadable footer is a range of no row groups; reading it reports the damage.
-    `first_row` is the number, in the Parquet file, of the first row.
+    `first_row` is the number, in the Parquet file, of the first row. `text_bytes` is about how much text comes
+    out, for estimates only: known for Parquet and plain files, guessed for compressed ones.
     """
 
     files: tuple[SourceFile, ...]
@@ -67,10 +68,12 @@ class SourceRange:
     columns: Columns
     default_source: str
     default_license: str
+    text_bytes: int = 0
 
     @cached_property
     def range_id(self) -> str:
-        return make_id("range", canonical_json(self.to_json()).decode())
+        content = {name: value for name, value in self.to_json().items() if name != "text_bytes"}
+        return make_id("range", canonical_json(content).decode())
 
     @property
     def format(self) -> Format:
@@ -104,6 +107,7 @@ class SourceRange:
             "columns": self.columns.model_dump(mode="json"),
             "default_source": self.default_source,
             "default_license": self.default_license,
+            "text_bytes": self.text_bytes,
         }
 
     @classmethod
@@ -116,6 +120,7 @@ class SourceRange:
             columns=Columns(**value["columns"]),
             default_source=value["default_source"],
             default_license=value["default_license"],
+            text_bytes=value["text_bytes"],
         )
 
 

@@ -15,6 +15,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from factory.config import Columns, CorpusConfig
@@ -38,6 +39,20 @@ TEXTS_A_RANGE = 256
 at every 256th file, so that a file added to a folder changes one range and not all that follow."""
 
 MOST_TEXTS_A_RANGE = 1024
+
+
+EXPANSION = {"": 1, "gzip": 3, "zstd": 4}
+"""Bytes of English or code that one compressed byte holds, about: for estimates."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a range takes of a file (see `SourceRange`)."""
+
+    start: int = 0
+    stop: int = 0
+    first_row: int = 0
+    text_bytes: int = 0
 
 
 def list_sources(config: CorpusConfig) -> list[SourceFile]:
@@ -69,17 +84,25 @@ def plan_ranges(files: Sequence[SourceFile], config: CorpusConfig) -> list[Sourc
         peeks = list(pool.map(lambda file: peek(file, columns), shards))
     _check_optional_columns(shards, peeks, columns)
 
-    def range_of(members: tuple[SourceFile, ...], start: int = 0, stop: int = 0, first_row: int = 0) -> SourceRange:
-        return SourceRange(members, start, stop, first_row, columns, config.default_source, config.default_license)
+    def range_of(files: tuple[SourceFile, ...], part: Part) -> SourceRange:
+        return SourceRange(
+            files=files,
+            start=part.start,
+            stop=part.stop,
+            first_row=part.first_row,
+            columns=columns,
+            default_source=config.default_source,
+            default_license=config.default_license,
+            text_bytes=part.text_bytes,
+        )
 
-    ranges = [range_of(tuple(batch)) for batch in _text_batches(files, config.range_mib * MIB)]
+    range_bytes = config.range_mib * MIB
+    ranges = [
+        range_of(tuple(batch), Part(text_bytes=sum(map(_expanded, batch))))
+        for batch in _text_batches(files, range_bytes)
+    ]
     for file, seen in zip(shards, peeks, strict=True):
-        if file.format == "parquet":
-            ranges += [range_of((file,), *part) for part in _group_parts(seen, config.range_mib * MIB)]
-        elif file.compression and not seen.empty:
-            ranges.append(range_of((file,)))
-        elif not file.compression:
-            ranges += [range_of((file,), *part) for part in _byte_parts(file.size, config.range_mib * MIB)]
+        ranges += [range_of((file,), part) for part in _parts(file, seen, range_bytes)]
     if not ranges:
         raise CorpusError(
             f"the corpus holds no documents: {_some([file.uri for file in files])} {_are(files)} empty",
@@ -210,27 +233,34 @@ def _text_batches(files: Sequence[SourceFile], range_bytes: int) -> Iterator[lis
         yield batch
 
 
-def _group_parts(seen: Peek, range_bytes: int) -> Iterator[tuple[int, int, int]]:
-    """(start, stop, first row) of consecutive row groups of up to `range_bytes` compressed; of a file whose
-    footer cannot be read, the one part whose reading will say so."""
+def _parts(file: SourceFile, seen: Peek, range_bytes: int) -> Iterator[Part]:
+    if file.format == "parquet":
+        yield from _group_parts(seen, range_bytes)
+    elif not file.compression:
+        for start in range(0, file.size, range_bytes):
+            stop = min(start + range_bytes, file.size)
+            yield Part(start, stop, text_bytes=stop - start)
+    elif not seen.empty:
+        yield Part(text_bytes=_expanded(file))
+
+
+def _group_parts(seen: Peek, range_bytes: int) -> Iterator[Part]:
+    """Consecutive row groups of up to `range_bytes` compressed; of a file whose footer cannot be read, the one
+    part whose reading will say so."""
     if seen.damaged:
-        yield 0, 0, 0
-        return
-    start = first_row = rows = size = 0
-    for group, (group_rows, group_bytes) in enumerate(seen.groups):
-        if rows and size + group_bytes > range_bytes:
-            yield start, group, first_row
-            start, first_row, rows, size = group, first_row + rows, 0, 0
-        rows += group_rows
-        size += group_bytes
+        yield Part()
+    start = first_row = rows = size = text = 0
+    for group, (group_rows, compressed, decompressed) in enumerate(seen.groups):
+        if rows and size + compressed > range_bytes:
+            yield Part(start, group, first_row, text)
+            start, first_row, rows, size, text = group, first_row + rows, 0, 0, 0
+        rows, size, text = rows + group_rows, size + compressed, text + decompressed
     if rows:
-        yield start, len(seen.groups), first_row
+        yield Part(start, len(seen.groups), first_row, text)
 
 
-def _byte_parts(size: int, range_bytes: int) -> Iterator[tuple[int, int, int]]:
-    """(start, stop, 0); a reader gives the lines that begin in its part."""
-    for start in range(0, size, range_bytes):
-        yield start, min(start + range_bytes, size), 0
+def _expanded(file: SourceFile) -> int:
+    return file.size * EXPANSION[file.compression]
 
 
 def _some(uris: Sequence[str]) -> str:

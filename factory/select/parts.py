@@ -1,0 +1,93 @@
+"""Chunks of a range as tables of the document schema, each about one unit of the steps that follow.
+
+Design: a part ends before a document that would overfill it, so a document lies in one part unless it alone has
+more chunks than a part holds. Finished parts stay in memory up to a bound; from then on they are written to a
+temporary file that Arrow maps and that is unlinked at once, so the space is given back even after a kill.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from factory.corpus.documents import Span, chunk_id
+from factory.corpus.records import SourceRow
+from factory.tables import DOCUMENT
+
+CHARACTERS_A_TOKEN = 6
+"""More than any language averages; bounds a part whose chunks are full of long runs of one character."""
+
+HELD_CHARACTERS = 256 << 20
+
+
+class PartWriter:
+    """`add` documents, `finish` gives the tables. `characters` is the sum over chunks."""
+
+    def __init__(self, unit_rows: int, chunk_tokens: int, held_characters: int = HELD_CHARACTERS) -> None:
+        self.characters = 0
+        self._most_rows = unit_rows
+        self._most_characters = unit_rows * chunk_tokens * CHARACTERS_A_TOKEN
+        self._may_hold = held_characters
+        self._tables: list[pa.Table] = []
+        self._clear()
+
+    def add(self, doc_id: str, text: str, spans: Sequence[Span], origin: SourceRow) -> None:
+        size = sum(span.stop - span.start for span in spans)
+        if self._full(len(spans), size):
+            self._close()
+        for number, span in enumerate(spans):
+            length = span.stop - span.start
+            if self._full(1, length):
+                self._close()
+            row = (
+                chunk_id(doc_id, span),
+                doc_id,
+                text[span.start : span.stop],
+                span.start,
+                span.stop,
+                number,
+                len(spans),
+                origin.source,
+                origin.license,
+                origin.url,
+                origin.shard,
+                origin.shard_row,
+            )
+            for column, value in zip(self._columns, row, strict=True):
+                column.append(value)
+            self._size += length
+        self.characters += size
+
+    def finish(self) -> tuple[pa.Table, ...]:
+        self._close()
+        return tuple(self._tables)
+
+    def _full(self, rows: int, characters: int) -> bool:
+        held = len(self._columns[0])
+        too_many = held + rows > self._most_rows or self._size + characters > self._most_characters
+        return bool(held) and too_many
+
+    def _close(self) -> None:
+        if not self._columns[0]:
+            return
+        arrays = [pa.array(values, field.type) for values, field in zip(self._columns, DOCUMENT, strict=True)]
+        table = pa.Table.from_arrays(arrays, schema=DOCUMENT)
+        self._may_hold -= self._size
+        self._tables.append(table if self._may_hold >= 0 else _mapped(table))
+        self._clear()
+
+    def _clear(self) -> None:
+        self._columns: list[list[object]] = [[] for _ in DOCUMENT]
+        self._size = 0
+
+
+def _mapped(table: pa.Table) -> pa.Table:
+    """The same rows, backed by a file without a name."""
+    with tempfile.TemporaryDirectory(prefix="factory-select-") as folder:
+        path = str(Path(folder) / "part.arrow")
+        with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+        return pa.ipc.open_file(pa.memory_map(path)).read_all()
