@@ -55,7 +55,7 @@ def handover_equation(step: StepFacts, steps: Sequence[StepFacts]) -> Equation |
     if not step.reads:
         return None
     accepted = {other.name: other.count("accepted") for other in steps}
-    terms = tuple((f"{name} accepted", accepted.get(name, 0)) for name in step.reads)
+    terms = tuple((name, accepted.get(name, 0)) for name in step.reads)
     return Equation(step.name, "inputs", step.count("inputs"), terms)
 
 

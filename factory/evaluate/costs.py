@@ -100,8 +100,14 @@ class Prices:
         return bool(self.engine_hour or self.million_prompt_tokens or self.million_generated_tokens)
 
 
+def section_of(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A section of a recorded configuration; empty where an older record has none."""
+    found = config.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
 def prices_of(config: Mapping[str, Any]) -> Prices:
-    section = config.get("prices") or {}
+    section = section_of(config, "prices")
     return Prices(**{item.name: section[item.name] for item in fields(Prices) if section.get(item.name) is not None})
 
 

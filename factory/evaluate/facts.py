@@ -141,6 +141,12 @@ class Example:
     split: str
     sources: tuple[SourceFacts, ...]
 
+    @property
+    def final_apart(self) -> bool:
+        """Whether the final answer has to be shown: there is one, and the answer does not end with it."""
+        final = str(self.row.get("final_answer") or "").strip()
+        return bool(final) and not str(self.row.get("answer") or "").rstrip(" .\n").endswith(final.rstrip(" ."))
+
 
 @dataclass(frozen=True)
 class DatasetFacts:

@@ -40,12 +40,6 @@ WORDS = {
 }
 UNKNOWN_STEP = Words("rows", "rows", "")
 
-SIDES = {
-    "input": ("inputs rejected", "rejected"),
-    "quarantine": ("inputs quarantined", "quarantined"),
-    "output": ("outputs rejected", "rejected"),
-}
-
 REASONS_SHOWN = 12
 """A step with more reasons than this has a defect, not a funnel; the rest is summed in one line."""
 
@@ -61,11 +55,13 @@ class Reason:
 
 @dataclass(frozen=True)
 class Side:
-    """One equation with its bar; `noun` is what is counted."""
+    """One equation with its bar and the reasons behind it; `noun` is what is counted."""
 
     equation: Equation
     noun: str
     bar: Markup
+    reasons: tuple[Reason, ...]
+    handover: Equation | None = None
 
 
 @dataclass(frozen=True)
@@ -74,16 +70,11 @@ class FlowRow:
     words: Words
     inputs: Side
     outputs: Side
-    reasons: tuple[Reason, ...]
-    handover: Equation | None
 
     @property
     def broken(self) -> bool:
-        return not (
-            self.inputs.equation.holds
-            and self.outputs.equation.holds
-            and (self.handover is None or self.handover.holds)
-        )
+        equations = (self.inputs.equation, self.inputs.handover, self.outputs.equation)
+        return not all(equation.holds for equation in equations if equation is not None)
 
 
 def flow_rows(data: ReportInput) -> list[FlowRow]:
@@ -97,10 +88,14 @@ def _row(step: StepFacts, data: ReportInput, scale: int) -> FlowRow:
     return FlowRow(
         step=step,
         words=words,
-        inputs=Side(ins, words.reads, _bar(ins, scale, "inputs")),
-        outputs=Side(outs, words.gives, _bar(outs, scale, "outputs")),
-        reasons=tuple(_reasons(step)),
-        handover=handover_equation(step, data.steps),
+        inputs=Side(
+            ins,
+            words.reads,
+            _bar(ins, scale, "inputs"),
+            (*_reasons(step, "input"), *_reasons(step, "quarantine")),
+            handover_equation(step, data.steps),
+        ),
+        outputs=Side(outs, words.gives, _bar(outs, scale, "outputs"), _reasons(step, "output")),
     )
 
 
@@ -109,16 +104,15 @@ def _bar(equation: Equation, scale: int, what: str) -> Markup:
     return stacked_bar(equation.terms, scale, f"{equation.step} {what}: {said}")
 
 
-def _reasons(step: StepFacts) -> list[Reason]:
-    found: list[Reason] = []
-    for side, (_, css) in SIDES.items():
-        reasons = sorted(step.reasons.get(side, {}).items(), key=lambda item: (-item[1], item[0]))
-        of = step.count("produced" if side == "output" else "inputs")
-        shown = reasons[:REASONS_SHOWN]
-        rest = sum(rows for _, rows in reasons[REASONS_SHOWN:])
-        if rest:
-            shown.append((f"{len(reasons) - REASONS_SHOWN} further reasons", rest))
-        for name, rows in shown:
-            label = f"{name}: {rows:,} ({share(rows, of)})"
-            found.append(Reason(side, name, rows, of, share_bar(rows / of if of else 0, css, label)))
-    return found
+def _reasons(step: StepFacts, side: str) -> tuple[Reason, ...]:
+    reasons = sorted(step.reasons.get(side, {}).items(), key=lambda item: (-item[1], item[0]))
+    of = step.count("produced" if side == "output" else "inputs")
+    shown = reasons[:REASONS_SHOWN]
+    rest = sum(rows for _, rows in reasons[REASONS_SHOWN:])
+    if rest:
+        shown.append((f"{len(reasons) - REASONS_SHOWN} further reasons", rest))
+    css = "quarantined" if side == "quarantine" else "rejected"
+    return tuple(
+        Reason(side, name, rows, of, share_bar(rows / of if of else 0, css, f"{name}: {rows:,} ({share(rows, of)})"))
+        for name, rows in shown
+    )

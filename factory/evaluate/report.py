@@ -23,7 +23,7 @@ from factory import __version__
 from factory.evaluate import charts, costs, text
 from factory.evaluate.checks import Equation, broken_equations
 from factory.evaluate.facts import Categories, Numbers, ReportInput
-from factory.evaluate.flow import SIDES, flow_rows
+from factory.evaluate.flow import flow_rows
 from factory.evaluate.models import SMALL, in_words
 from factory.store.base import Store
 
@@ -56,7 +56,6 @@ def build_report(summary: ReportInput) -> str:
         notices=_notices(summary, broken),
         tiles=_tiles(summary, total),
         flow=flow_rows(summary),
-        sides=SIDES,
         equations=_equations(summary, broken),
         spent=spent,
         total=total,
@@ -116,12 +115,12 @@ def _notices(data: ReportInput, broken: list[Equation]) -> list[Notice]:
                 "bad",
                 f"Rows do not add up in: {names}.",
                 "A row vanished, was counted twice, or a record was changed. The equations are marked below; "
-                "do not use this dataset before `factory verify` has explained it.",
+                "do not use these samples before factory verify has explained it.",
             )
         )
     failed = [gate.name for gate in data.gates if not gate.passed]
     if failed:
-        found.append(Notice("bad", f"Failed gates: {', '.join(failed)}.", "No dataset was published from this run."))
+        found.append(Notice("bad", f"Failed gates: {', '.join(failed)}.", "A run whose gates fail publishes nothing."))
     found.extend(_model_notices(data))
     found.extend(Notice("note", "Left out of this report.", problem) for problem in data.problems)
     return found
@@ -260,20 +259,21 @@ def _distributions(data: ReportInput) -> Mapping[str, list[Any]]:
 
 
 def _unvoted(data: ReportInput, name: str) -> bool:
-    return name == "agreement" and int((data.config.get("answer") or {}).get("samples", 1)) == 1
+    return name == "agreement" and _answers_asked(data) == 1
 
 
 def _ranking(title: str, found: Categories, *, wide: bool) -> Ranking:
-    most = max([rows for _, rows in found.values] + [found.other], default=0)
-    entries = [
-        *found.values,
-        *([(f"all others ({found.distinct - len(found.values):,})", found.other)] if found.other else []),
-    ]
+    most = max((rows for _, rows in found.values), default=0)
     rows = tuple(
         (name, rows, charts.share_bar(rows / most if most else 0, "used", f"{name}: {rows:,}"))
-        for name, rows in entries
+        for name, rows in found.values
     )
     return Ranking(title, rows, found, wide)
+
+
+def _answers_asked(data: ReportInput) -> int:
+    """k: answers sampled a question at most."""
+    return int(costs.section_of(data.config, "answer").get("samples", 1))
 
 
 def _voting(data: ReportInput) -> str:
@@ -281,7 +281,7 @@ def _voting(data: ReportInput) -> str:
     step = data.step("answer")
     if step is None or not step.finished:
         return ""
-    k = int((data.config.get("answer") or {}).get("samples", 1))
+    k = _answers_asked(data)
     if k <= 1:
         return "One answer was sampled a question, so there was no vote to decide early."
     saved, tokens = step.ledger.get("samples_saved", 0), step.ledger.get("tokens_saved", 0)

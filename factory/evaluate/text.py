@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from typing import Any
 
 from markupsafe import Markup
 
 NONE = "–"
+NBSP = "\u00a0"  # between a number and its unit, which should not part at the end of a line
 
 # Everything a browser would drop, obey or choke on: C0/C1 controls (tab and line feed stay), lone surrogates,
 # and the bidirectional overrides that make text read differently from what it says (CVE-2021-42574).
@@ -32,11 +34,11 @@ def share(part: float | None, whole: float | None = 1.0) -> str:
         return NONE
     percent = 100 * part / whole
     if percent in (0, 100):
-        return f"{percent:.0f} %"
+        return f"{percent:.0f}{NBSP}%"
     digits = 0 if 10 <= percent < 99.5 else 1 if percent >= 1 else 2
     if percent >= 99.5:
-        return f"{min(percent, 99.9):.1f} %"
-    return f"{percent:.{digits}f} %" if percent >= 0.005 else "< 0.01 %"
+        return f"{min(percent, 99.9):.1f}{NBSP}%"
+    return f"{percent:.{digits}f}{NBSP}%" if percent >= 0.005 else f"<{NBSP}0.01{NBSP}%"
 
 
 def decimal(value: float | None) -> str:
@@ -50,19 +52,20 @@ def seconds(value: float | None) -> str:
     if value is None:
         return NONE
     if value < 10:
-        return f"{value:.1f} s"
+        return f"{value:.1f}{NBSP}s"
     if value < 120:
-        return f"{value:.0f} s"
+        return f"{value:.0f}{NBSP}s"
     minutes, rest = divmod(round(value), 60)
     if minutes < 120:
-        return f"{minutes} min {rest:02d} s"
+        return f"{minutes}{NBSP}min{NBSP}{rest:02d}{NBSP}s"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours:,} h {minutes:02d} min"
+    return f"{hours:,}{NBSP}h{NBSP}{minutes:02d}{NBSP}min"
 
 
 def money(value: float, currency: str) -> str:
-    digits = 2 if value >= 10 else 4 if value >= 0.01 else 6
-    return f"{value:,.{digits}f} {currency}".strip()
+    """Two decimals from one unit on, three significant digits below it."""
+    digits = 2 if value >= 1 else min(8, 2 - math.floor(math.log10(value))) if value > 0 else 2
+    return f"{value:,.{digits}f}{NBSP}{currency}".strip()
 
 
 def moment(iso: str) -> str:

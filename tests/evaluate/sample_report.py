@@ -72,7 +72,9 @@ def step(
 def steps() -> tuple[StepFacts, ...]:
     refused = {"unsuitable_document": 9, "schema_mismatch": 4, "finish_length": 3}
     return (
-        step("select", (128, 22, 1, 412, 0), {"input": {"too_short": 19, "null_text": 3}, "quarantine": {"not_utf8": 1}}),
+        step(
+            "select", (128, 22, 1, 412, 0), {"input": {"too_short": 19, "null_text": 3}, "quarantine": {"not_utf8": 1}}
+        ),
         step("merge", (398, 14, 0, 398, 0), {"input": {"exact_duplicate": 14}}, reads=("select",)),
         step(
             "extract",
@@ -134,7 +136,11 @@ def lengths(seed: int, width: int, bins: int, centre: float) -> Numbers:
 
 def shares(counts: list[int]) -> Numbers:
     bins = tuple(Bin(i / 20, (i + 1) / 20, rows) for i, rows in enumerate(counts))
-    return Numbers(bins, sum(counts), 0, 0.0, 0.75, 1.0, 1.0, 0.71)
+    rows = sum(counts)
+    reached = [sum(counts[: place + 1]) for place in range(20)]
+    median, p95 = (next(i + 1 for i, seen in enumerate(reached) if seen >= part * rows) / 20 for part in (0.5, 0.95))
+    mean = sum((i + 0.5) / 20 * count for i, count in enumerate(counts)) / rows
+    return Numbers(bins, rows, 0, 0.0, median, p95, 1.0, mean)
 
 
 SUBJECTS = (
@@ -158,7 +164,9 @@ def distributions() -> Distributions:
         },
         categories={
             "subject": Categories(subjects, max(0, rest), 64, 846),
-            "edu_level": Categories((("college", 402), ("high_school", 261), ("grad_school", 140), ("other", 43)), 0, 4, 846),
+            "edu_level": Categories(
+                (("college", 402), ("high_school", 261), ("grad_school", 140), ("other", 43)), 0, 4, 846
+            ),
             "level": Categories((("1", 571), ("2", 275)), 0, 2, 846),
             "origin": Categories((("created", 790), ("extracted", 56)), 0, 2, 846),
             "verified": Categories((("unchecked", 846),), 0, 1, 846),
@@ -170,7 +178,7 @@ def example(number: int, question: str, answer: str, excerpt: str | None = None)
     source = SourceFacts(
         doc_id="9b1c2d3e4f5a69788796a5b4c3d2e1f0",
         source="numpy" if number % 3 else HANDLER,
-        url="https://numpy.org/doc/stable/reference/generated/numpy.einsum.html" if number % 4 else "javascript:alert(1)",
+        url="https://numpy.org/doc/stable/" + "x" * 60 if number % 4 else "javascript:alert(1)",
         license="BSD-3-Clause",
         span_start=1_204,
         span_end=4_811,
@@ -291,7 +299,7 @@ def report_input(**changes: Any) -> ReportInput:
             digest="ab" * 32,
         ),
         gates=(
-            GateFacts("schema", "max", 0.0, 0.0, True, "rows without question, answer, chat turns, documents or licence"),
+            GateFacts("schema", "max", 0.0, 0.0, True, "rows without question, answer, documents or licence"),
             GateFacts("min_samples", "min", 50.0, 846.0, True, "samples to publish"),
             GateFacts("min_yield", "min", 0.01, 0.826, True, "samples a question produced", ("846 samples",)),
             GateFacts(
