@@ -120,8 +120,11 @@ def run_llm(
                 fn_constructor_args=(pool, step, run),
                 batch_size=1,
                 batch_format="pyarrow",
-                compute=ray.data.ActorPoolStrategy(size=1, max_tasks_in_flight_per_actor=units_in_flight),
-                max_concurrency=units_in_flight,
+                compute=ray.data.ActorPoolStrategy(
+                    size=1,
+                    max_tasks_in_flight_per_actor=units_in_flight,
+                    max_concurrent_calls_per_actor=units_in_flight,
+                ),
                 num_cpus=0,
             )
             .map_batches(SettleTask(store, step, run, engine), **_STAGE)

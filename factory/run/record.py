@@ -34,7 +34,7 @@ def read_record(store: Store, run: str) -> Record | None:
 
 
 def write_record(store: Store, record: Record) -> None:
-    store.put(record_key(record["run"]), orjson.dumps(record, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+    store.put(record_key(record["run"]), orjson.dumps(record, option=orjson.OPT_INDENT_2))
 
 
 def done_key(run: str, step: str) -> str:

@@ -66,3 +66,5 @@ def _quiet_ray_data() -> None:
     context.print_on_execution_start = False
     context.execution_options.preserve_order = False
     logging.getLogger("ray.data").setLevel(logging.WARNING)
+    # It warns, once a process, that its progress bars are off; ours are on.
+    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
