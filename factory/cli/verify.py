@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
             rows = published
             checks.append(check)
             print(f"{'ok    ' if check.ok else 'FAILED'}  {check.name:<13} {check.detail}", file=sys.stderr)
-    except FactoryError as error:
+    except (FactoryError, KeyError, TypeError, ValueError) as error:
+        # A forged manifest with a right digest may hold anything; it is no reason to end without a verdict.
         checks.append(Check("readable", False, str(error)))
         print(f"FAILED  {error}", file=sys.stderr)
     result = summary(checks, dataset=args.dataset, rows=rows, mode="bytes" if args.bytes else "full")

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from factory.errors import FactoryError
+from factory.errors import FactoryError, TransientStoreError
 from factory.identity import make_id, sha256_hex
 from factory.publish.attribution import attribution_bytes
 from factory.publish.card import render_card
@@ -128,6 +128,11 @@ def _read_checked(
         data = store.get(f"{prefix}/{path}" if prefix else path)
     except KeyError:
         faults.add(f"{path} is missing")
+        return None
+    except TransientStoreError:
+        raise
+    except FactoryError as error:
+        faults.add(f"{path} cannot be read: {error.what}")
         return None
     entry = listed[path]
     if len(data) != entry["bytes"]:

@@ -9,21 +9,18 @@ import pytest
 from factory.cli.main import main
 from factory.publish.finalise import Published
 from factory.run.record import record_key
-from factory.store.base import Store
-from factory.store.local import LocalStore
 from tests.conftest import S3
-from tests.publish.world import RUN, make_world
+from tests.publish.world import RUN, World, make_world
 
 
-def publish(store: Store) -> Published:
-    published = make_world(store, documents=12).publish()
-    store.put(record_key(RUN), orjson.dumps({"run": RUN}))
-    return published
+def publish(world: World) -> Published:
+    world.store.put(record_key(RUN), orjson.dumps({"run": RUN}))
+    return world.publish()
 
 
 @pytest.fixture
-def dataset(local_store: LocalStore) -> Path:
-    return Path(local_store.root, publish(local_store).prefix)
+def dataset(world: World, root: Path) -> Path:
+    return root / publish(world).prefix
 
 
 def test_verify_prints_a_line_a_check_and_closes_with_one_json_object(
@@ -76,7 +73,7 @@ def test_verify_works_on_an_s3_address(s3: S3, capsys: pytest.CaptureFixture[str
     from factory.store.open import open_root
 
     root = s3.root()
-    published = publish(open_root(root, s3.endpoint_url))
+    published = publish(make_world(open_root(root, s3.endpoint_url), documents=6))
     assert main(["verify", f"{root}/{published.prefix}"]) == 0
     assert main(["verify", f"{root}/{published.prefix}/", "--bytes", "--endpoint-url", s3.endpoint_url]) == 0
     assert main(["show", f"{root}/{published.prefix}", "-n", "1"]) == 0

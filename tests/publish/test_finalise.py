@@ -16,7 +16,7 @@ from factory.publish.proof import verify_root
 from factory.publish.verify import verify_bytes
 from factory.store.base import Store
 from factory.store.local import LocalStore
-from tests.publish.world import make_world
+from tests.publish.world import World, make_world
 
 
 class KilledError(BaseException):
@@ -67,21 +67,18 @@ def test_a_published_dataset_verifies_alone_and_against_its_root(store: Store) -
     assert splits == {"train", "validation", "test"}
 
 
-def test_publishing_again_finds_the_dataset_and_changes_no_byte(local_store: LocalStore) -> None:
-    world = make_world(local_store)
+def test_publishing_again_finds_the_dataset_and_changes_no_byte(world: World, root: Path) -> None:
     first = world.publish()
-    before = contents(Path(local_store.root, first.prefix))
+    before = contents(root / first.prefix)
     second = world.publish()
     assert (first.already, second.already) == (False, True)
     assert second.manifest == first.manifest
-    assert contents(Path(local_store.root, first.prefix)) == before
+    assert contents(root / first.prefix) == before
 
 
-def test_killed_at_any_write_the_next_attempt_finishes_the_same_dataset(tmp_path: Path) -> None:
-    world = make_world(LocalStore(str(tmp_path)), documents=8)
-    survived: dict[str, bytes] | None = None
+def test_killed_at_any_write_the_next_attempt_finishes_the_same_dataset(world: World, root: Path) -> None:
     for writes in range(100):
-        world.store = DyingStore(str(tmp_path), [writes])
+        world.store = DyingStore(str(root), [writes])
         try:
             published = world.publish()
         except KilledError:
@@ -91,23 +88,22 @@ def test_killed_at_any_write_the_next_attempt_finishes_the_same_dataset(tmp_path
     else:
         pytest.fail("it never finished")
     assert writes >= 6  # claim, shards, attribution, card, manifest: each was a place to die
-    store = LocalStore(str(tmp_path))
+    store = LocalStore(str(root))
     assert verify_bytes(store, published.prefix).ok
-    survived = contents(tmp_path / published.prefix)
+    survived = contents(root / published.prefix)
     for info in list(store.list("datasets/")):
         if info.key != claim_key("toy", "v1"):  # the claim says when the dataset was created
             store.delete(info.key)
     world.store = store
     world.publish()
-    assert contents(tmp_path / published.prefix) == survived
+    assert contents(root / published.prefix) == survived
 
 
-def test_leftovers_of_a_lost_attempt_are_removed_before_the_manifest_stands(local_store: LocalStore) -> None:
-    world = make_world(local_store)
-    local_store.put("datasets/toy/v1/data/train-00000-of-00009.parquet", b"from another plan")
-    (Path(local_store.root) / "datasets/toy/v1/data/.~tmp.0123").write_bytes(b"half a shard")
+def test_leftovers_of_a_lost_attempt_are_removed_before_the_manifest_stands(world: World, root: Path) -> None:
+    world.store.put("datasets/toy/v1/data/train-00000-of-00009.parquet", b"from another plan")
+    (root / "datasets/toy/v1/data/.~tmp.0123").write_bytes(b"half a shard")
     published = world.publish()
-    verified = verify_bytes(local_store, published.prefix)
+    verified = verify_bytes(world.store, published.prefix)
     assert verified.ok, verified.checks
 
 
@@ -121,83 +117,78 @@ def test_many_attempts_at_once_make_one_dataset(store: Store) -> None:
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_another_dataset_under_the_same_version_is_refused_naming_both(tmp_path: Path, finished: bool) -> None:
-    store = LocalStore(str(tmp_path))
-    world = make_world(store)
+def test_another_dataset_under_the_same_version_is_refused_naming_both(
+    world: World, root: Path, finished: bool
+) -> None:
     if finished:
         world.publish()
     else:
-        world.store = DyingStore(str(tmp_path), [3])
+        world.store = DyingStore(str(root), [3])
         with pytest.raises(KilledError):
             world.publish()
-        world.store = store
-    before = contents(tmp_path / "datasets/toy/v1")
+        world.store = LocalStore(str(root))
+    before = contents(root / "datasets/toy/v1")
     with pytest.raises(StoreError, match=r"already the dataset of run .* this is run") as error:
         world.publish(license="CC-BY-4.0")
     assert "publish.version" in error.value.remedy
-    assert contents(tmp_path / "datasets/toy/v1") == before
+    assert contents(root / "datasets/toy/v1") == before
 
 
-def test_the_same_rows_under_another_version_are_another_dataset(local_store: LocalStore) -> None:
-    world = make_world(local_store)
+def test_the_same_rows_under_another_version_are_another_dataset(world: World) -> None:
     first, second = world.publish(), world.publish(version="v2")
-    assert verify_bytes(local_store, first.prefix).ok
-    assert verify_bytes(local_store, second.prefix).ok
+    assert verify_bytes(world.store, first.prefix).ok
+    assert verify_bytes(world.store, second.prefix).ok
     assert first.manifest["shards"][0]["content_sha256"] == second.manifest["shards"][0]["content_sha256"]
 
 
-def test_shards_can_be_written_by_other_workers(local_store: LocalStore) -> None:
+def test_shards_can_be_written_by_other_workers(world: World) -> None:
     import pickle
 
     def elsewhere(function: Any, placements: Any) -> Iterator[Any]:
         for place in placements:
             yield pickle.loads(pickle.dumps(function))(pickle.loads(pickle.dumps(place)))
 
-    world = make_world(local_store)
-    published = finalise(local_store, world.publication(), world.outputs("shards"), each=elsewhere)
-    assert verify_bytes(local_store, published.prefix).ok
+    published = finalise(world.store, world.publication(), world.outputs("shards"), each=elsewhere)
+    assert verify_bytes(world.store, published.prefix).ok
 
 
-def test_every_parquet_file_says_that_it_is_synthetic_and_by_whom(local_store: LocalStore) -> None:
-    published = make_world(local_store).publish()
+def test_every_parquet_file_says_that_it_is_synthetic_and_by_whom(world: World, root: Path) -> None:
+    published = world.publish()
     for shard in published.manifest["shards"]:
-        metadata = pq.read_metadata(Path(local_store.root, published.prefix, shard["path"])).metadata
+        metadata = pq.read_metadata(root / published.prefix / shard["path"]).metadata
         assert metadata[b"synthetic"] == b"true"
         assert metadata[b"generator"] == b"toy/answer@r1, toy/question@r1"
         assert metadata[b"split"].decode() == shard["split"]
 
 
-def test_a_changed_committed_shard_is_not_published(local_store: LocalStore) -> None:
-    world = make_world(local_store)
+def test_a_changed_committed_shard_is_not_published(world: World) -> None:
     key = world.outputs("shards")[0].file.key
-    local_store.put(key, local_store.get(world.outputs("shards")[1].file.key))
+    world.store.put(key, world.store.get(world.outputs("shards")[1].file.key))
     with pytest.raises(StoreError, match="not the file that was committed"):
         world.publish()
-    assert local_store.head("datasets/toy/v1/manifest.json") is None
+    assert world.store.head("datasets/toy/v1/manifest.json") is None
 
 
-def test_a_missing_shard_is_not_overlooked(local_store: LocalStore) -> None:
-    world = make_world(local_store)
+def test_a_missing_shard_is_not_overlooked(world: World) -> None:
     with pytest.raises(ConservationError, match="samples step accepted"):
-        finalise(local_store, world.publication(), world.outputs("shards")[1:])
-    assert local_store.head("datasets/toy/v1/manifest.json") is None
+        finalise(world.store, world.publication(), world.outputs("shards")[1:])
+    assert world.store.head("datasets/toy/v1/manifest.json") is None
 
 
-def test_nothing_to_publish_is_an_error_not_an_empty_dataset(local_store: LocalStore) -> None:
-    world = make_world(local_store)
+def test_nothing_to_publish_is_an_error_not_an_empty_dataset(world: World) -> None:
     with pytest.raises(GateError, match="not one sample"):
-        finalise(local_store, world.publication(), [])
+        finalise(world.store, world.publication(), [])
 
 
-def test_the_dataset_has_the_licence_its_publisher_gives_it(local_store: LocalStore) -> None:
-    manifest = make_world(local_store).publish(license="CC-BY-SA-4.0").manifest
+def test_the_dataset_has_the_licence_its_publisher_gives_it(world: World) -> None:
+    manifest = world.publish(license="CC-BY-SA-4.0").manifest
     assert manifest["license"]["dataset"] == "CC-BY-SA-4.0"
     assert "LicenseRef-unknown" in manifest["license"]["combined_sources"]
 
 
-def test_attribution_lists_the_copies_of_merged_documents(local_store: LocalStore) -> None:
-    published = make_world(local_store).publish()
-    text = local_store.get(f"{published.prefix}/ATTRIBUTION.md").decode()
+def test_attribution_lists_the_copies_of_merged_documents(world: World) -> None:
+    published = world.publish()
+    text = world.store.get(f"{published.prefix}/ATTRIBUTION.md").decode()
     assert "https://site1.example/3/0" in text
     assert "https://site1.example/3/1" in text
     assert text.count("## site-0") == 1

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factory.config import GateConfig
@@ -35,11 +35,11 @@ def sample(number: int, **changes: Any) -> dict[str, Any]:
 
 
 def judge(rows: list[dict[str, Any]], questions: int = 100, **config: Any) -> dict[str, GateResult]:
-    settings = GateConfig(**config)
+    limits = GateConfig(**config)
     half = len(rows) // 2
     tables = [pa.Table.from_pylist(part, schema=SCHEMA) for part in (rows[:half], rows[half:])]
-    stats = gather_stats(tables, settings.copied_answer)
-    return {result.name: result for result in evaluate_gates(stats, questions, settings)}
+    stats = gather_stats(tables, limits.copied_answer)
+    return {result.name: result for result in evaluate_gates(stats, questions, limits)}
 
 
 def test_good_samples_pass_every_gate() -> None:
@@ -87,6 +87,7 @@ def test_no_samples_at_all_divide_by_nothing() -> None:
     assert results["max_copied_share"].measured == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), max_size=300), st.integers(2, 10))
 def test_the_summary_of_starts_never_understates_and_errs_within_its_bound(starts: list[str], kept: int) -> None:
     true = Counter(starts)

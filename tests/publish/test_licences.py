@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factory.publish.licences import UNKNOWN, Attribution, attribution_text, combine, terms
@@ -46,6 +46,7 @@ def test_words_that_are_no_licence_id_stay_recognisable_and_apart() -> None:
     assert one != other
 
 
+@settings(deadline=None)
 @given(st.lists(stated, max_size=5))
 def test_combining_does_not_depend_on_order_or_repetition(licences: list[str | None]) -> None:
     whole = combine(licences)
@@ -53,12 +54,14 @@ def test_combining_does_not_depend_on_order_or_repetition(licences: list[str | N
     assert combine(licences * 2) == whole
 
 
+@settings(deadline=None)
 @given(st.lists(stated, min_size=1, max_size=4), st.lists(stated, min_size=1, max_size=4))
 def test_combining_combinations_changes_nothing(left: list[str | None], right: list[str | None]) -> None:
     assert combine([combine(left), combine(right)]) == combine([*left, *right])
     assert combine([combine(left)]) == combine(left)
 
 
+@settings(deadline=None)
 @given(st.lists(stated, min_size=1, max_size=5))
 def test_no_licence_is_lost(licences: list[str | None]) -> None:
     whole = set(terms(combine(licences)))
@@ -66,6 +69,7 @@ def test_no_licence_is_lost(licences: list[str | None]) -> None:
         assert set(terms(combine([licence]))) <= whole
 
 
+@settings(deadline=None)
 @given(st.lists(expression, min_size=1, max_size=4))
 def test_the_result_is_a_valid_spdx_expression(licences: list[str]) -> None:
     from packaging.licenses import canonicalize_license_expression

@@ -12,14 +12,12 @@ from factory.publish.proof import verify_root
 from factory.run.outputs import _files_of
 from factory.run.record import plan_key
 from factory.store.commits import commit_key, read_commit
-from factory.store.local import LocalStore
 from factory.store.parquet import read_parquet, to_parquet
-from tests.publish.world import RUN, World, make_world
+from tests.publish.world import RUN, World
 
 
 @pytest.fixture
-def made(local_store: LocalStore) -> tuple[World, Published]:
-    world = make_world(local_store, documents=12)
+def made(world: World) -> tuple[World, Published]:
     return world, world.publish()
 
 

@@ -44,8 +44,7 @@ def test_every_row_replays_to_the_prompts_that_were_sent(store: Store) -> None:
         ]
 
 
-def test_a_prompt_that_was_changed_since_is_not_proven(local_store: Store) -> None:
-    world = make_world(local_store, documents=6)
+def test_a_prompt_that_was_changed_since_is_not_proven(world: World) -> None:
     published = world.publish()
     sample_id = all_ids(world, published)[0]
     folder = world.dones["answer"]["folder"]
@@ -54,32 +53,28 @@ def test_a_prompt_that_was_changed_since_is_not_proven(local_store: Store) -> No
     assert not result.proven
 
 
-def test_an_unknown_sample_is_said_so(local_store: Store) -> None:
-    world = make_world(local_store, documents=6)
+def test_an_unknown_sample_is_said_so(world: World) -> None:
     published = world.publish()
     with pytest.raises(ConfigError, match="no row of the dataset"):
-        find_sample(local_store, published.prefix, published.manifest, "0" * 32)
+        find_sample(world.store, published.prefix, published.manifest, "0" * 32)
 
 
-def test_a_step_that_cannot_be_rebuilt_is_named(local_store: Store) -> None:
-    world = make_world(local_store, documents=6)
+def test_a_step_that_cannot_be_rebuilt_is_named(world: World) -> None:
     published = world.publish()
     with pytest.raises(ConfigError, match=r"answer-.* cannot be rebuilt"):
         replayed(world, published, all_ids(world, published)[0], {})
 
 
-def test_a_root_that_lost_its_requests_is_said_so(local_store: Store) -> None:
-    world = make_world(local_store, documents=6)
+def test_a_root_that_lost_its_requests_is_said_so(world: World) -> None:
     published = world.publish()
-    sample = find_sample(local_store, published.prefix, published.manifest, all_ids(world, published)[0])
+    sample = find_sample(world.store, published.prefix, published.manifest, all_ids(world, published)[0])
     lost = {**sample, "lineage": {**sample["lineage"], "answer_request_ids": ["0" * 32]}}
     with pytest.raises(StoreError, match="no requests file"):
-        replay(local_store, published.manifest, lost, world.steps)
+        replay(world.store, published.manifest, lost, world.steps)
 
 
-def test_a_request_is_found_where_no_parent_leads_to_it(local_store: Store) -> None:
-    world = make_world(local_store, documents=6)
+def test_a_request_is_found_where_no_parent_leads_to_it(world: World) -> None:
     published = world.publish()
-    sample = find_sample(local_store, published.prefix, published.manifest, all_ids(world, published)[0])
+    sample = find_sample(world.store, published.prefix, published.manifest, all_ids(world, published)[0])
     moved = {**sample, "lineage": {**sample["lineage"], "answer_file": ""}}
-    assert replay(local_store, published.manifest, moved, world.steps).proven
+    assert replay(world.store, published.manifest, moved, world.steps).proven
