@@ -83,7 +83,7 @@ def open_source(file: SourceFile) -> SourceBytes:
     if file.uri.startswith(DOCSTRINGS_SCHEME):
         from factory.corpus.docstrings import path_of
 
-        path = path_of(file.uri)
+        path = path_of(file.uri, file.etag)
         return LocalBytes(str(path), path.stat().st_size, str(path.stat().st_mtime_ns))
     return LocalBytes(file.uri, file.size, file.etag)
 
