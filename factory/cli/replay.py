@@ -55,7 +55,7 @@ def _report(replayed: Replayed) -> None:
     from rich.console import Console
     from rich.rule import Rule
 
-    console = Console(file=sys.stdout, highlight=False, markup=False)
+    console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
     sample = replayed.sample
     console.print(f"sample   {sample['sample_id']}  level {sample['level']}")
     console.print(f"run      {sample['lineage']['run']}  seed {sample['lineage']['seed']}")

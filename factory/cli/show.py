@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
     dataset = open_dataset(args.dataset, args.endpoint_url)
     manifest = read_manifest(dataset)
-    console = Console(file=sys.stdout, highlight=False, markup=False)
+    console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
     splits = ", ".join(f"{split['name']} {split['rows']:,}" for split in manifest["splits"])
     console.print(f"{manifest['name']} {manifest['version']}: {manifest['totals']['rows']:,} samples ({splits})")
     models = ", ".join(f"{item['role']}: {item['model']}" for item in manifest["generators"])

@@ -116,16 +116,27 @@ def _kind(kind: pa.DataType) -> dict[str, Any]:
 
 def _introduction(manifest: Manifest) -> str:
     models = sorted({generator["model"] for generator in manifest["generators"]})
+    named = ", ".join(f"`{_text(model)}`" for model in models)
+    writers = f"**all of them written by language models** ({named}) from passages of real documents"
+    if is_dry_run(manifest):
+        writers = (
+            "**made by the scripted engine, which is no language model**: the output of a dry run, good for trying "
+            "out pipelines and useless for training"
+        )
     return (
         f"# {_text(manifest['name'])}\n\n"
-        f"{manifest['totals']['rows']:,} question-answer pairs, **all of them written by language models** "
-        f"({', '.join(f'`{_text(model)}`' for model in models)}) from passages of real documents. Each row names the "
+        f"{manifest['totals']['rows']:,} question-answer pairs, {writers}. Each row names the "
         "passages, prompts and requests it came from.\n\n"
         f"- version `{manifest['version']}`, published {manifest['created']}\n"
         f"- domain `{_text(manifest['domain'])}`; "
         f"language: {', '.join(manifest['languages']) or 'as in the corpus, not determined'}\n"
         f"- digital source type: <{manifest['digital_source_type']}>\n"
     )
+
+
+def is_dry_run(manifest: Manifest) -> bool:
+    """Whether any row's words came from the scripted engine."""
+    return any(engine["kind"] == "scripted" for step in manifest["steps"] for engine in step["engines"])
 
 
 def _loading(manifest: Manifest) -> str:

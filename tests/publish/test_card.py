@@ -74,6 +74,15 @@ def test_the_card_says_which_models_wrote_the_rows_and_that_nobody_checked(publi
     assert "| max_duplicate_start |" in text
 
 
+def test_the_card_of_a_dry_run_says_that_no_model_wrote_it(published: tuple[Path, Published]) -> None:
+    manifest = published[1].manifest
+    assert "written by language models" in render_card(manifest)
+    steps = [{**step, "engines": [{**e, "kind": "scripted"} for e in step["engines"]]} for step in manifest["steps"]]
+    card = render_card({**manifest, "steps": steps})
+    assert "written by language models" not in card
+    assert "scripted engine, which is no language model" in card
+
+
 def test_free_text_cannot_break_the_cards_tables(published: tuple[Path, Published]) -> None:
     manifest: dict[str, Any] = {**published[1].manifest}
     manifest["generators"] = [{**manifest["generators"][0], "output_terms": "a | b\n# Heading\n`code`"}]

@@ -38,7 +38,7 @@ def test_every_row_replays_to_the_prompts_that_were_sent(store: Store) -> None:
         assert answer.sampling["temperature"] == 0.7
         assert answer.sampling["seed"] == 17
         assert answer.model == MODEL
-        assert answer.engine["kind"] == "scripted"
+        assert answer.engine["kind"] == "openai"
         assert [document["chunk_id"] for document in result.documents] == [
             source["chunk_id"] for source in result.sample["lineage"]["sources"]
         ]

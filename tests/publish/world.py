@@ -37,7 +37,7 @@ from factory.store.parquet import read_parquet
 from factory.tables import ANSWER, DOCUMENT, QUESTION
 
 MODEL = {"revision": "r1", "weights": "w", "tokenizer": "t", "chat_template": "c"}
-ENGINE = {"kind": "scripted", "model": "toy", "revision": "r1", "versions": {"toy": "1"}, "seed_per_request": True}
+ENGINE = {"kind": "openai", "model": "toy", "revision": "r1", "versions": {"toy": "1"}, "seed_per_request": True}
 RUN, SEED = "0123456789abcdef", 17
 LICENCES = ("MIT", "BSD-3-Clause", "CC-BY-SA-4.0", "MIT OR Apache-2.0", "")
 
@@ -317,9 +317,6 @@ def make_world(store: Store, documents: int = 24, gate: GateConfig | None = None
 
 
 def halves(plan: ShardPlan) -> list[ShardPlan]:
-    """The plan of a split cut in two, so that small datasets have several shards."""
-    middle = 1 << 63
-    return [
-        replace(plan, lo=f"{0:016x}", hi=f"{middle - 1:016x}"),
-        replace(plan, lo=f"{middle:016x}", hi=f"{(1 << 64) - 1:016x}"),
-    ]
+    """A planned shard cut in two, so that small datasets have several of a split."""
+    middle = (int(plan.lo, 16) + int(plan.hi, 16)) // 2
+    return [replace(plan, hi=f"{middle:016x}"), replace(plan, lo=f"{middle + 1:016x}")]
