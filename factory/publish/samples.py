@@ -3,7 +3,7 @@
 Design: row-wise over answer files and column by column, so that text, votes and source references pass
 through untouched; only ids, split, order key, licences and token counts are computed per row. The split is
 chosen by document, and a row whose documents fall into different splits is a reject. Rows are ordered by
-hash(seed, sample id), so neighbours in a shard are unrelated. Cost: about 40 microseconds a row beside the
+hash(seed, sample id), so neighbours in a shard are unrelated. Cost: about 45 microseconds a row beside the
 tokenizer (tests/publish/test_samples.py holds it above 5,000 rows/s).
 """
 

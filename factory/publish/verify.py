@@ -3,7 +3,7 @@
 Design: the manifest proves itself by its digest and everything else by its hashes; then each shard is
 decoded once and its rows are held against what the manifest and the card say of them. Splits need no set
 of documents: every row must lie in the split that the rule gives each of its documents. Cost: one read of
-every byte, one shard in memory at a time, about 30,000 rows a second.
+every byte, one shard in memory at a time, 70,000 short rows a second and core.
 """
 
 from __future__ import annotations
