@@ -19,7 +19,7 @@ from factory.store.parquet import read_rows
 
 EXAMPLES = 12
 
-EXCERPT_CHARACTERS = 700
+EXCERPT_CHARACTERS = 600
 """About a paragraph: enough to see whether the answer stands on it."""
 
 TEXT_CHARACTERS = 4000

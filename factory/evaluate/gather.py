@@ -44,7 +44,7 @@ def gather(store: Store, run_id: str) -> ReportInput:
     config = record.get("config") or {}
     problems: list[str] = []
     dones = _dones(store, run_id, record)
-    steps = tuple(_step(name, str(folder), dones.get(name)) for name, folder in _ordered(record, dones))
+    steps = tuple(_step(name, str(folder), dones.get(name)) for name, folder in (record.get("steps") or {}).items())
     manifest = _manifest(store, record, problems)
     dataset = _dataset(store, record, manifest)
     distributions, examples = _samples(store, run_id, record, manifest, problems)
@@ -83,19 +83,6 @@ def _json(store: Store, key: str) -> dict[str, Any] | None:
 def _dones(store: Store, run: str, record: Record) -> dict[str, dict[str, Any]]:
     found = {name: _json(store, f"runs/{run}/{name}.done.json") for name in record.get("steps") or {}}
     return {name: done for name, done in found.items() if done is not None}
-
-
-# The order data walks through the steps. The record is JSON with sorted keys, which does not keep it.
-_ORDER = (
-    "select", "merge", "extract", "graph", "question_1", "question_2", "question_3", "sketch", "match", "curate",
-    "answer", "samples", "gate", "shards", "publish",
-)  # fmt: skip
-
-
-def _ordered(record: Record, dones: Mapping[str, Record]) -> list[tuple[str, str]]:
-    """Steps in the order they ran; those unknown to `_ORDER` come last, as the record has them."""
-    steps = list((record.get("steps") or {}).items())
-    return sorted(steps, key=lambda item: _ORDER.index(item[0]) if item[0] in _ORDER else len(_ORDER))
 
 
 def _step(name: str, folder: str, done: Record | None) -> StepFacts:
@@ -143,20 +130,22 @@ def _models(record: Record, dones: Mapping[str, Record]) -> tuple[ModelFacts, ..
         found.append(
             ModelFacts(
                 id=known_as,
-                roles=tuple(sorted(roles, key=lambda role: ("extract", "question", "answer").index(role)
-                           if role in ("extract", "question", "answer") else 9)),
+                roles=tuple(_ROLES.get(role, role) for role in sorted(roles, reverse=True)),
                 revision=revision,
                 license=str(model.get("license") or ""),
                 output_terms=str(model.get("output_terms") or ""),
                 parameters=int(parameters) if parameters else None,
             )
-        )  # fmt: skip
+        )
     return tuple(found)
+
+
+_ROLES = {"generator": "concepts and questions", "answerer": "answers"}
 
 
 def _engine_starts(record: Record) -> tuple[EngineStarts, ...]:
     return tuple(
-        EngineStarts(str(model), int(starts.get("starts", 0)), int(starts.get("replacements", 0)))
+        EngineStarts(str(model), int(starts.get("starts", starts.get("first", 0))), int(starts.get("replacements", 0)))
         for model, starts in (record.get("engine_starts") or {}).items()
         if isinstance(starts, Mapping)
     )

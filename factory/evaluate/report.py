@@ -251,7 +251,7 @@ def _distributions(data: ReportInput) -> Mapping[str, list[Any]]:
             remark = "One sample a question, so every answer agrees with itself." if _unvoted(data, name) else ""
             histograms.append(Histogram(title, found, chart, labels, as_share, remark))
     rankings = [
-        _ranking(title, categories[name], wide=name == "subject")
+        _ranking(title, categories[name], wide=name == "subject", by_name=name == "level")
         for name, title in RANKINGS.items()
         if name in categories
     ]
@@ -262,11 +262,11 @@ def _unvoted(data: ReportInput, name: str) -> bool:
     return name == "agreement" and _answers_asked(data) == 1
 
 
-def _ranking(title: str, found: Categories, *, wide: bool) -> Ranking:
+def _ranking(title: str, found: Categories, *, wide: bool, by_name: bool) -> Ranking:
     most = max((rows for _, rows in found.values), default=0)
     rows = tuple(
         (name, rows, charts.share_bar(rows / most if most else 0, "used", f"{name}: {rows:,}"))
-        for name, rows in found.values
+        for name, rows in (sorted(found.values) if by_name else found.values)
     )
     return Ranking(title, rows, found, wide)
 
@@ -293,6 +293,8 @@ def _voting(data: ReportInput) -> str:
 
 def _commands(data: ReportInput) -> list[tuple[str, str]]:
     """(what it does, shell command), for the dataset of this run."""
+    endpoint = costs.section_of(data.config, "store").get("endpoint_url")
+    options = f" --endpoint-url {shlex.quote(str(text.without_secrets(endpoint)))}" if endpoint else ""
     root = shlex.quote(data.root)
     found = []
     if data.dataset is not None:
@@ -306,4 +308,4 @@ def _commands(data: ReportInput) -> list[tuple[str, str]]:
         found.append(("Shows samples in the terminal", f"factory show {address}"))
     found.append(("Says how far the runs under this root are", f"factory status {root}"))
     found.append(("Writes this page again", f"factory report {root} --run {shlex.quote(data.run)}"))
-    return found
+    return [(does, command + options) for does, command in found]
