@@ -10,11 +10,13 @@ depth and name, members by name, so content and order depend on the installed ve
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import json
 import os
 import pkgutil
+import random
 import re
 import sys
 import warnings
@@ -206,11 +208,27 @@ def topic_page(topic: str) -> str:
     return _PAGE_OF_TOPIC.get(topic, "library/stdtypes.html")
 
 
+def _fix_randomness() -> None:
+    """SciPy 1.17 writes the docstrings of its distributions when imported, with examples drawn without a seed."""
+    import numpy as np
+
+    unseeded = np.random.default_rng
+
+    @functools.wraps(unseeded)
+    def seeded(seed: Any = None) -> Any:
+        return unseeded(0 if seed is None else seed)
+
+    np.random.default_rng = seeded
+    np.random.seed(0)
+    random.seed(0)
+
+
 def main(packages: list[str]) -> None:
     rows = os.fdopen(os.dup(1), "w", encoding="utf-8")
     # What modules print when imported, also from C, must not get between the rows.
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
+    _fix_randomness()
     for package in packages:
         for row in collect(package):
             rows.write(json.dumps({"package": package, **row}) + "\n")
