@@ -201,6 +201,12 @@ class PublishConfig(Section):
     test: Share = Field(default=0.02, description="share of documents whose rows go to test")
 
     @model_validator(mode="after")
+    def _version_is_free(self) -> PublishConfig:
+        if self.version == "records":
+            raise ValueError("publish.version=records is taken: datasets/<name>/records holds what comes after")
+        return self
+
+    @model_validator(mode="after")
     def _room_for_train(self) -> PublishConfig:
         if self.validation + self.test >= 1:
             raise ValueError("publish.validation and publish.test together leave nothing for train")

@@ -95,7 +95,10 @@ def _table(status: dict[str, Any]) -> str:
     head = f"run {status['run']}  {status['state']}  started {status['started']}"
     if status["finished"]:
         head += f"  ended {status['finished']}"
-    lines = [head, f"  {'step':<12}{'state':<9}{'units':>11}{'rows in':>12}{'accepted':>12}{'tokens out':>13}{'seconds':>10}"]
+    lines = [
+        head,
+        f"  {'step':<12}{'state':<9}{'units':>11}{'rows in':>12}{'accepted':>12}{'tokens out':>13}{'seconds':>10}",
+    ]
     for step in status["steps"]:
         units = f"{step['units_done']}/{step['units']}"
         lines.append(

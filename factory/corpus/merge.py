@@ -174,7 +174,8 @@ def _result(
                 first_of.setdefault(doc_id, (output.file.name, start))
                 continue
             rejects.extend(
-                _drop(chunk_ids[row], doc_id, occurrences.doc_id[index] in kept_ids, first_of) for row in range(start, stop)
+                _drop(chunk_ids[row], doc_id, occurrences.doc_id[index] in kept_ids, first_of)
+                for row in range(start, stop)
             )
         if rows:
             used += len(rows)

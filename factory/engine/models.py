@@ -33,6 +33,12 @@ DEFAULT_MODEL = "smollm2"
 SCRIPTED_VERSION = 1
 """Raise when the scripted engine answers the same prompt differently: it is that engine's weights."""
 
+SCRIPTED = {
+    "id": "scripted",
+    "license": "Apache-2.0",
+    "output_terms": "written by the factory's scripted engine, not by a language model",
+}
+
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".py")  # .py: models that bring their own code
 WEIGHT_NAMES = ("config.json", "generation_config.json", "params.json")
 TOKENIZER_NAMES = (
@@ -84,7 +90,8 @@ def resolve(config: ModelConfig, kind: EngineKind = "vllm") -> ResolvedModel:
     Raises ConfigError when it cannot be found, is not usable for chat, or is not the revision asked for.
     """
     if kind == "scripted":
-        return _named(config, f"scripted-{SCRIPTED_VERSION}")
+        # Not the configured model: rows of a dry run must never claim that it wrote them.
+        return _named(config.model_copy(update=SCRIPTED), f"scripted-{SCRIPTED_VERSION}")
     if kind == "openai":
         return _named(config, config.revision or "served")
     if config.id == DEFAULT_MODEL:

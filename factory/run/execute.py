@@ -15,7 +15,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -26,6 +26,9 @@ from factory.run.attempt import Attempt, Receipt, StepRun, begin, finish
 from factory.run.step import LlmStep, WorkStep
 from factory.run.units import Unit
 from factory.store.base import Store
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 PASSES = 3
 """Times a unit whose attempts keep missing their deadline is tried before the run stops and says so."""
@@ -131,6 +134,38 @@ def run_llm(
         )
 
     return _until_committed(pipeline, units, run)
+
+
+def on_worker(call: Callable[[], Result]) -> Result:
+    """What `call` returns, called in a task: its memory is a worker's, not the driver's. Raises the
+    FactoryError that `call` raised."""
+    import ray
+
+    try:
+        result: Result = ray.get(ray.remote(_called).remote(call))
+    except Exception as error:
+        raise _own_error(error) from error
+    return result
+
+
+def each_on_worker(apply: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """`apply` over `items`, each in a task of its own; results in the order of the items."""
+    import ray
+
+    task = ray.remote(_applied)
+    try:
+        results: list[Result] = ray.get([task.remote(apply, item) for item in items])
+    except Exception as error:
+        raise _own_error(error) from error
+    return results
+
+
+def _called(call: Callable[[], Result]) -> Result:
+    return call()
+
+
+def _applied(apply: Callable[[Item], Result], item: Item) -> Result:
+    return apply(item)
 
 
 _STAGE: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow", "zero_copy_batch": True}

@@ -125,7 +125,8 @@ def _stages(session: Session) -> int:
 
             require_passed(gate_results(session.store, session.run))
         requests += int(dones[stage.name]["spent_now"].get("requests", 0))
-    session.record["dataset"] = publish(session.store, session.chain, dones).prefix
+    _ensure_ray(session)
+    session.record["dataset"] = publish(session.store, session.chain, dones)
     session.record["samples"] = dones["shards"]["counts"]["accepted"]
     return requests
 

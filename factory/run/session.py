@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,6 +35,7 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
+    on_terminate = signal.getsignal(signal.SIGTERM)
     try:
         if config.address is None:
             ray.init(
@@ -52,6 +55,9 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
             remedy="check cluster.address; on one machine leave it null and lower cluster.object_store_mib",
         ) from error
     try:
+        if threading.current_thread() is threading.main_thread():
+            # Ray takes SIGTERM for itself; ours ends the run in good order and writes its record.
+            signal.signal(signal.SIGTERM, on_terminate)
         _quiet_ray_data()
         yield
     finally:
