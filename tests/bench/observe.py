@@ -36,6 +36,8 @@ class Watch:
     """Cumulative processor seconds by kind of process, one mapping a sample."""
     driver_peak_kib: dict[str, int] = field(default_factory=dict)
     """VmHWM and the peaks of RssAnon and RssShmem of the driver."""
+    driver_kib: list[int] = field(default_factory=list)
+    """Resident memory of the driver, one a sample."""
     worker_peak_bytes: int = 0
     _seen: dict[int, float] = field(default_factory=dict)
     _sums: Counter[str] = field(default_factory=Counter)
@@ -58,8 +60,10 @@ class Watch:
                 continue
             self._sums[name] += max(0.0, used - self._seen.get(process.pid, 0.0))
             self._seen[process.pid] = max(used, self._seen.get(process.pid, 0.0))
-        for label, size in _status(self.pid).items():
+        status = _status(self.pid)
+        for label, size in status.items():
             self.driver_peak_kib[label] = max(size, self.driver_peak_kib.get(label, 0))
+        self.driver_kib.append(status.get("VmRSS", 0))
         self.times.append(time.time())
         self.processor.append(dict(self._sums))
 
@@ -67,6 +71,11 @@ class Watch:
         """Processor seconds by kind of process between two moments, interpolated between samples."""
         first, last = self._at(start), self._at(stop)
         return {name: last[name] - first.get(name, 0.0) for name in last}
+
+    def driver_mib_between(self, start: float, stop: float) -> float:
+        """Largest resident memory of the driver seen between two moments, in MiB."""
+        found = [size for moment, size in zip(self.times, self.driver_kib, strict=True) if start <= moment <= stop]
+        return max(found, default=0) / 1024
 
     def _at(self, moment: float) -> dict[str, float]:
         right = bisect.bisect_left(self.times, moment)
@@ -144,4 +153,4 @@ def _status(pid: int) -> dict[str, int]:
     return {words[0].rstrip(":"): int(words[1]) for words in fields if words[0] in MEMORY_LINES}
 
 
-MEMORY_LINES = ("VmHWM:", "RssAnon:", "RssShmem:")
+MEMORY_LINES = ("VmHWM:", "VmRSS:", "RssAnon:", "RssShmem:")

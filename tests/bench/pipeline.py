@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ class Measured:
     """Of the whole command, start-up of Python, Ray and the engine included."""
     driver_peak_mib: float
     driver_anonymous_mib: float
+    driver_mib_after_steps: Mapping[str, float]
     worker_peak_mib: float
     by_process: Mapping[str, float]
     steps: list[dict[str, Any]]
@@ -188,10 +190,13 @@ def _measured(documents: int, root: Path, observed: Observed) -> Measured:
                 "requests": int(done["ledger"].get("requests", 0)),
                 "wall_seconds": round(done["wall_seconds"], 3),
                 "processor_seconds": round(sum(used.values()), 2),
+                "driver_mib": round(watch.driver_mib_between(until - done["wall_seconds"], until), 1),
                 "by_process": _rounded(used),
             }
         )
     used = watch.seconds_between(start, end)
+    last = ends[dones[-1]["step"]]
+    after = {"finalise": watch.driver_mib_between(last, end), "report": watch.driver_mib_between(end, time.time())}
     return Measured(
         documents=documents,
         requests=sum(int(done["ledger"]["requests"]) for done in dones if done["step"] in LLM_STEPS),
@@ -203,6 +208,7 @@ def _measured(documents: int, root: Path, observed: Observed) -> Measured:
         command_seconds=round(observed.seconds, 3),
         driver_peak_mib=round(watch.driver_peak_kib.get("VmHWM", 0) / 1024, 1),
         driver_anonymous_mib=round(watch.driver_peak_kib.get("RssAnon", 0) / 1024, 1),
+        driver_mib_after_steps={name: round(size, 1) for name, size in after.items()},
         worker_peak_mib=round(watch.worker_peak_bytes / 2**20, 1),
         by_process=_rounded(used),
         steps=steps,
