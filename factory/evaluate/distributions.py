@@ -5,7 +5,8 @@ columns are never touched. Token counts go into an exact histogram (one counter 
 exact), shares into twenty bins, names into a counter that forgets its rarest entries when a free-text
 column (a model's "subject") has more than it can hold.
 
-Cost: about 35 MB of read blocks and counters, seconds a GB of shards.
+Cost: 260,000 to 420,000 rows a second on one core from a local disk (50,000 to 500,000 rows, row groups of
+64); memory 170 MiB for the first and 190 MiB for the second, all of Python included.
 """
 
 from __future__ import annotations

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from factory.cli.status import all_records
 from factory.evaluate.checks import broken_equations
 from factory.evaluate.facts import ReportInput
 from factory.evaluate.gather import gather
-from factory.evaluate.report import report_key
+from factory.evaluate.report import report_key, write_report
 from factory.store.local import LocalStore
 from tests.corpora import write_corpus
 from tests.runs import run_factory
 
+VOTING = ("answer.samples=4", "answer.samples_per_round=2")
+
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[LocalStore, ReportInput]:
-    folder = tmp_path_factory.mktemp("reported")
-    corpus = write_corpus(folder / "corpus", 24)
-    run = run_factory(corpus, str(folder / "root"), ("answer.samples=4", "answer.samples_per_round=2"))
-    store = LocalStore(str(folder / "root"))
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("reported") / "corpus", 24)
+
+
+@pytest.fixture(scope="module")
+def finished(corpus: Path) -> tuple[LocalStore, ReportInput]:
+    store = LocalStore(str(corpus.parent / "root"))
+    run = run_factory(corpus, store.uri, VOTING)
     return store, gather(store, run.result["run"])
 
 
@@ -48,3 +56,24 @@ def test_the_run_wrote_its_report_and_it_says_which_engine(finished: tuple[Local
     page = store.get(report_key(data.run)).decode()
     assert "No language model wrote these samples." in page
     assert data.examples[0].row["sample_id"] in page
+
+
+def test_a_run_stopped_by_a_gate_is_reported_with_its_samples_and_the_gate(
+    corpus: Path, finished: tuple[LocalStore, ReportInput]
+) -> None:
+    store, published = finished
+    stopped = run_factory(corpus, store.uri, (*VOTING, "gate.min_samples=100000"), check=False)
+    assert stopped.code == 7, stopped.stderr[-2000:]
+    data = gather(store, all_records(store)[-1]["run"])
+    assert data.run != published.run
+    assert data.state == "failed"
+    assert data.dataset is None
+    assert [gate.name for gate in data.gates if not gate.passed] == ["min_samples"]
+    samples = data.step("samples")
+    assert samples is not None
+    assert data.distributions.rows == samples.count("accepted") > 0
+    assert data.examples
+    assert data.problems == ()
+    page = store.get(write_report(store, data.run)).decode()
+    assert "Failed gates: min_samples." in page
+    assert "Samples, not published" in page

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from factory.evaluate.report import build_report
-from tests.browser import Browser, View, open_browser, page_url
+from tests.browser import Browser, View, find_chromium, open_browser, page_url
 from tests.evaluate.sample_report import report_input
 
 pytestmark = pytest.mark.browser
@@ -112,3 +112,15 @@ def test_scripts_cannot_run_even_if_escaping_had_failed(browser: Browser, page: 
     view = browser.look(page_url(injected), 1280)
     assert view.title == "docstrings-demo – run report"
     assert any("Content Security Policy" in line for line in view.console)
+
+
+def test_without_a_browser_tests_skip_with_a_remedy_and_fail_under_ci(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="apt-get install"):
+        find_chromium()
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="apt-get install"):
+        find_chromium()
