@@ -12,9 +12,41 @@ import pyarrow.parquet as pq
 import zstandard
 
 SUBJECTS = ("matrix", "polynomial", "graph", "integral", "vector", "sequence", "group", "function", "set", "tree")
-VERBS = ("contains", "maps", "bounds", "divides", "approximates", "generates", "preserves", "orders", "covers", "splits")
-OBJECTS = ("eigenvalue", "root", "edge", "limit", "basis", "term", "element", "domain", "subset", "leaf", "prime", "norm")
-WAYS = ("uniquely", "slowly", "exactly", "in linear time", "almost surely", "up to isomorphism", "under mild conditions")
+VERBS = (
+    "contains",
+    "maps",
+    "bounds",
+    "divides",
+    "approximates",
+    "generates",
+    "preserves",
+    "orders",
+    "covers",
+    "splits",
+)
+OBJECTS = (
+    "eigenvalue",
+    "root",
+    "edge",
+    "limit",
+    "basis",
+    "term",
+    "element",
+    "domain",
+    "subset",
+    "leaf",
+    "prime",
+    "norm",
+)
+WAYS = (
+    "uniquely",
+    "slowly",
+    "exactly",
+    "in linear time",
+    "almost surely",
+    "up to isomorphism",
+    "under mild conditions",
+)
 
 
 def text_of(number: int, sentences: int = 14) -> str:

@@ -37,6 +37,7 @@ def test_ids_are_the_same_on_every_machine_and_day() -> None:
     # Written down once: a change of it would orphan every dataset published before.
     assert make_id("chunk", "d0", 0, 10) == "590ca6b955c3d017f90dcd64d3eb898b"
 
+
 @given(st.lists(words, max_size=8), st.randoms(use_true_random=False))
 def test_digest_of_ids_ignores_order_and_adds_up(ids: list[str], random: Random) -> None:
     shuffled = random.sample(ids, len(ids))

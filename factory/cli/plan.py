@@ -137,12 +137,14 @@ def _table(chain: Chain, store: Store, rows: list[StagePlan]) -> str:
     ]
     for row in rows:
         units = f"{row.units_done}/{row.units}" if row.units is not None else "later"
-        about = "" if not row.requests else "~"
-        lines.append(
-            f"  {row.step:<12}{units:>16}{about + format(row.requests, ','):>12}{about + format(row.prompt_tokens, ','):>16}"
-            f"{about + format(row.generated_tokens_at_most, ','):>20}  {row.folder or '(named when its inputs are there)'}"
-        )
+        asked = [_about(number) for number in (row.requests, row.prompt_tokens, row.generated_tokens_at_most)]
+        folder = row.folder or "(named when its inputs are there)"
+        lines.append(f"  {row.step:<12}{units:>16}{asked[0]:>12}{asked[1]:>16}{asked[2]:>20}  {folder}")
     total = sum(row.requests for row in rows)
     lines.append(f"estimate: about {total:,} requests, {sum(row.prompt_tokens for row in rows):,} prompt tokens")
     lines.append("units of later steps are known once the steps before them have committed")
     return "\n".join(lines)
+
+
+def _about(number: int) -> str:
+    return f"~{number:,}" if number else "0"

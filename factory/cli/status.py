@@ -103,7 +103,8 @@ def _table(status: dict[str, Any]) -> str:
         units = f"{step['units_done']}/{step['units']}"
         lines.append(
             f"  {step['step']:<12}{step['state']:<9}{units:>11}{_number(step.get('rows_in')):>12}"
-            f"{_number(step.get('accepted')):>12}{_number(step.get('generated_tokens')):>13}{step.get('seconds', ''):>10}"
+            f"{_number(step.get('accepted')):>12}{_number(step.get('generated_tokens')):>13}"
+            f"{step.get('seconds', ''):>10}"
         )
     if status["error"]:
         lines.append(f"  stopped by: {status['error']}")

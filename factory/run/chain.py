@@ -23,7 +23,16 @@ from factory.publish.samples import STEP_VERSION as SAMPLES_VERSION
 from factory.publish.samples import Generator, SamplesStep
 from factory.publish.shards import plan_shards
 from factory.run.outputs import Output, outputs_key, read_outputs
-from factory.run.plan import Part, Plan, global_folder, plan_global, plan_rows, plan_units, row_wise_folder, step_identity
+from factory.run.plan import (
+    Part,
+    Plan,
+    global_folder,
+    plan_global,
+    plan_rows,
+    plan_units,
+    row_wise_folder,
+    step_identity,
+)
 from factory.run.record import Record, plan_key
 from factory.run.settings import Settings, load_settings
 from factory.run.step import LlmStep, WorkStep
@@ -151,7 +160,9 @@ def build_stages(
 
         def plan(store: Store, dones: Dones) -> Planned:
             given = parameters(dones)
-            folder = global_folder(step, planned_units(store, run, reads), [dones[reads]["folder"], given.get("questions")])
+            folder = global_folder(
+                step, planned_units(store, run, reads), [dones[reads]["folder"], given.get("questions")]
+            )
             return Planned(step, folder, plan_global(folder, given, committed_units(store, folder)))
 
         return plan
@@ -208,7 +219,10 @@ def build_stages(
             prepare=steps.sketch.prepare,
         ),
         Stage(
-            "match", over_all(steps.match, "sketch", lambda _: {"sketches": key("sketch")}), ("sketch",), step=steps.match
+            "match",
+            over_all(steps.match, "sketch", lambda _: {"sketches": key("sketch")}),
+            ("sketch",),
+            step=steps.match,
         ),
         Stage("curate", plan_curate, questions, step=steps.curate),
         asking["answer"],

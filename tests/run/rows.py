@@ -16,7 +16,9 @@ from factory.store.base import Store
 from factory.tables import DOCUMENT
 
 
-def document(doc: str, *, chunk: int = 0, chunks: int = 1, shard: str = "a.jsonl", row: int = 0, url: str = "") -> dict[str, Any]:
+def document(
+    doc: str, *, chunk: int = 0, chunks: int = 1, shard: str = "a.jsonl", row: int = 0, url: str = ""
+) -> dict[str, Any]:
     doc_id = make_id("doc", doc)
     return {
         "chunk_id": make_id("chunk", doc_id, chunk),

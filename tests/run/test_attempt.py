@@ -29,7 +29,8 @@ def test_first_commit_wins_and_the_second_attempt_reads_it(store: Store) -> None
     slow, quick = begin(store, RUN, unit, {}), begin(store, RUN, unit, {})
     won = finish(store, RUN, quick, result(3))
     late = finish(store, RUN, slow, result(3))
-    assert won.commit is not None and late.commit is not None
+    assert won.commit is not None
+    assert late.commit is not None
     assert won.commit.attempt == late.commit.attempt == quick.attempt
     assert read_commit(store, RUN.folder, "aa01").files == won.commit.files
 

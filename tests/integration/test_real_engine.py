@@ -1,0 +1,37 @@
+"""End to end with the real vLLM engine and SmolLM2, on a handful of documents of the built-in corpus."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.runs import REPOSITORY, done_of, environment, factory_cli
+
+
+@pytest.mark.engine
+def test_real_model_makes_a_dataset_that_verifies_with_one_engine_start(tmp_path: Path) -> None:
+
+    arguments = ["preset=demo", "limit=6", "gate.min_samples=1", f"store.root={tmp_path}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "jobs.run", *arguments],
+        cwd=REPOSITORY,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=580,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    result = json.loads(done.stdout.strip().splitlines()[-1])
+    verified = factory_cli("verify", result["dataset"])
+    assert verified.code == 0, verified.stdout
+    record = json.loads((tmp_path / "runs" / f"{result['run']}.json").read_text())
+    (starts,) = record["engine_starts"].values()
+    assert (starts["first"], starts["replacements"]) == (1, 0)
+    assert record["models"]["generator"]["id"] == "smollm2"
+    extract = done_of(tmp_path, result["run"], "extract")
+    assert extract["ledger"]["generated_tokens"] > 0
+    assert extract["engines"][0]["kind"] == "vllm"
