@@ -194,7 +194,7 @@ def _result(
         input_ids_digest=add_digests(read_digests),
         accepted=used,
         accepted_ids_digest=add_digests(row["ids_digest"] for row in picks),
-        facts={"documents": int(len(np.unique(occurrences.doc_id[kept]))) if len(kept) else 0},
+        facts={"documents": len(np.unique(occurrences.doc_id[kept])) if len(kept) else 0},
     )
 
 

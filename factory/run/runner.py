@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from factory.config import FactoryConfig
-from factory.errors import FactoryError
+from factory.errors import ConservationError, FactoryError, GateError
+from factory.evaluate.report import write_report
 from factory.identity import canonical_json, fingerprint
 from factory.run.attempt import Receipt, StepRun
 from factory.run.chain import Chain, Planned, Stage, build_chain
@@ -98,14 +99,21 @@ def execute(config: FactoryConfig, store: Store, progress: Progress) -> RunResul
             record |= {"state": "interrupted" if interrupted else "failed", "error": str(error), "finished": now()}
             _count_engine_starts(session)
             write_record(store, record)
+            _report_failure(session, error)
             raise
         _count_engine_starts(session)
     record |= {"state": "finished", "finished": now()}
     write_record(store, record)
-    from factory.evaluate.report import write_report
-
     write_report(store, chain.run)
     return _result(record, spent, False, started)
+
+
+def _report_failure(session: Session, error: BaseException) -> None:
+    """The report of a run that a gate or a conservation check stopped: it shows what to look at. Other
+    failures may be the store's, and must not be hidden behind a second one."""
+    if isinstance(error, GateError | ConservationError):
+        key = write_report(session.store, session.run)
+        session.progress.say(f"report: {session.store.uri.rstrip('/')}/{key}")
 
 
 def _stages(session: Session) -> int:
@@ -196,6 +204,7 @@ def _work(session: Session, stage: Stage, planned: Planned, plan_digest: str, ex
         "step": stage.name,
         "folder": folder,
         "plan": plan_digest,
+        "reads": list(stage.reads or ()),
         "units": len(plan.units),
         "units_reused": len(plan.units) - len(pending),
         "counts": tally.counts.to_json(),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from factory.corpus.merge import MergeStep
@@ -25,7 +26,9 @@ def kept(result: UnitResult, sizes: dict[str, int]) -> set[tuple[str, int]]:
 
 def test_first_occurrence_is_kept_and_every_origin_is_remembered(local_store: Store) -> None:
     first = commit_documents(local_store, "u0", [[document("a", url="http://one"), document("b", row=1)]])
-    second = commit_documents(local_store, "u1", [[document("c", shard="b"), document("a", shard="b", row=1, url="http://two")]])
+    second = commit_documents(
+        local_store, "u1", [[document("c", shard="b"), document("a", shard="b", row=1, url="http://two")]]
+    )
     result = merge(local_store, first + second)
     assert kept(result, {output.file.name: 2 for output in first + second}) == {
         (first[0].file.name, 0),
@@ -72,7 +75,7 @@ def test_a_sample_is_exact_and_part_of_every_larger_sample(local_store: Store) -
     sizes = {output.file.name: output.file.rows for output in outputs}
     samples = [kept(merge(local_store, outputs, limit), sizes) for limit in (5, 12, 39, 40, 100)]
     assert [len(sample) for sample in samples] == [5, 12, 39, 40, 40]
-    for smaller, larger in zip(samples, samples[1:], strict=False):
+    for smaller, larger in itertools.pairwise(samples):
         assert smaller <= larger
 
 
