@@ -5,7 +5,7 @@ place itself comes as `SourceDamage` (one for a bad row, one for the lost rest o
 the range follows. Only what another try may mend (disk, network) or the user must (a file changed or gone)
 is raised. The bytes read are hashed while they pass.
 
-Cost: about 300 MB/s JSONL, 400 MB/s Parquet text on one core from a local disk.
+Cost, in text on one core from a local disk: JSONL 370 MB/s, .gz 200, .zst 340, Parquet 400; 40,000 rows/s of 3 kB.
 """
 
 from __future__ import annotations

@@ -120,7 +120,13 @@ def _docstrings() -> list[SourceFile]:
     for place in map(PurePosixPath, ensure_docstrings(cache_root())):
         size, digest = sha256_of(str(place))
         files.append(
-            SourceFile(f"{DOCSTRINGS_SCHEME}{place.parent.name}/{place.name}", size, digest, "parquet", place.name)
+            SourceFile(
+                uri=f"{DOCSTRINGS_SCHEME}{place.parent.name}/{place.name}",
+                size=size,
+                etag=digest,
+                format="parquet",
+                name=f"docstrings/{place.name}",
+            )
         )
     return sorted(files, key=lambda file: file.uri)
 

@@ -4,7 +4,7 @@ Design: blocks of 8 MiB, so memory is bounded however large the file. A stream t
 decompress raises `DamageError` after everything before the damage has been given; errors of the disk or the
 network are not damage and pass through, because they may be gone at the next try.
 
-Cost: SHA-256 about 1 GB/s, gzip 250 MB/s, zstd 800 MB/s of what comes out, on one core.
+Cost, with hashing, on one core: plain 1,800 MB/s; gzip 380 and zstd 1,300 MB/s of what comes out.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ process loads `tokenizer.json` once, when it first counts. Identity is the hash 
 the same tokenizer in another folder is the same tokenizer. `words` needs no file: a token is a run of
 letters and digits, or one other visible character.
 
-Cost: loading 0.1 to 1 s a process; counting 3 to 6 MB/s a core for byte-level BPE, 15 MB/s for `words`.
+Cost: loading 0.1 to 1 s a process; counting 3.3 MB/s a core with SmolLM2's tokenizer, 28 MB/s with `words`.
 """
 
 from __future__ import annotations
