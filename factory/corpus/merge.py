@@ -3,8 +3,8 @@
 Design: a global step over what `select` committed. It reads ids and origins, never text. The first
 occurrence of a document (in the plan's order of files, then by row) is kept; chunks of later ones become
 rejects that name it, and every origin (url, licence, shard, row) of a document met more than once goes to
-the origins table, so that no licence is lost. With `limit`, the documents with the smallest ids are taken:
-ids are hashes, so that is a uniform sample, and the sample of a larger limit contains it.
+the origins table, so that no licence is lost. With `limit`, documents are taken in the order of sample.py,
+so that the sample of a larger limit contains this one.
 
 Output: table 0 "picks", one row a committed select file that still has rows (name, rows to read, their
 chunk-id digest); table 1 "origins". Cost: 16 bytes a chunk for ids plus one file's columns at a time; the
@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from factory.corpus.sample import sample_key
 from factory.identity import add_digests, ids_digest
 from factory.run.outputs import Output, read_outputs
 from factory.run.reject import Reject
@@ -77,7 +78,7 @@ class MergeStep:
         occurrences = find_occurrences(
             [read_parquet(store, output.file.key, ["doc_id", "chunk"]) for output in outputs]
         )
-        kept, repeated = choose(occurrences, self.limit)
+        kept, repeated = choose(occurrences, self.limit, [output.file.name for output in outputs])
         return _result(store, outputs, occurrences, kept, repeated)
 
 
@@ -111,8 +112,11 @@ def find_occurrences(tables: Sequence[pa.Table]) -> Occurrences:
     )
 
 
-def choose(occurrences: Occurrences, limit: int | None) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def choose(
+    occurrences: Occurrences, limit: int | None, names: Sequence[str]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Masks over occurrences: which are kept, and which belong to a document that occurs more than once.
+    `names` are the lineage names of the files.
 
     A document whose chunks run over two files has an occurrence in each; the continuation (first chunk
     above 0) counts as part of the first.
@@ -133,7 +137,9 @@ def choose(occurrences: Occurrences, limit: int | None) -> tuple[npt.NDArray[np.
     keep_head = np.zeros(len(heads), dtype=bool)
     keep_head[first] = True
     if limit is not None and limit < len(unique):
-        keep_head &= occurrences.doc_id[heads] < np.sort(unique)[limit]
+        places = zip(occurrences.file[heads[first]].tolist(), occurrences.start[heads[first]].tolist(), strict=True)
+        keys = np.array([sample_key(names[file], row) for file, row in places], dtype=np.uint64)
+        keep_head[first[np.argsort(keys, kind="stable")[limit:]]] = False
     head_of = np.cumsum(~continues) - 1
     return keep_head[head_of], (counts[inverse] > 1)[head_of]
 

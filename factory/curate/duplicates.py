@@ -41,11 +41,12 @@ PAIRS_AT_ONCE = 200_000
 
 @dataclass(frozen=True)
 class Sketches:
-    """N questions: `ids` S32[N], `levels` int8[N], `exact` uint64[N, 2] (hash of the normal form), `keys`
+    """N questions: `ids` S32[N], `levels` int8[N], `sample_keys` uint64[N] (corpus/sample.py), `exact` uint64[N, 2] (hash of the normal form), `keys`
     uint64[N, bands], `eligible` bool[N] (false: already turned away, neither kept nor compared with)."""
 
     ids: npt.NDArray[np.bytes_]
     levels: npt.NDArray[np.int8]
+    sample_keys: U64
     exact: U64
     keys: U64
     eligible: Mask
@@ -93,9 +94,10 @@ def find_duplicates(sketches: Sketches, threshold: float, shingles: Shingles) ->
 
 
 def keep_order(sketches: Sketches) -> I64:
-    """Eligible rows, the ones to be kept first first: lower level, smaller id, earlier row."""
+    """Eligible rows, the ones to be kept first first: place of the source in the sampling order (so that
+    a grown sample keeps what a smaller one kept), lower level, smaller id, earlier row."""
     rows: I64 = np.flatnonzero(sketches.eligible)
-    order: I64 = rows[np.lexsort((rows, sketches.ids[rows], sketches.levels[rows]))]
+    order: I64 = rows[np.lexsort((rows, sketches.ids[rows], sketches.levels[rows], sketches.sample_keys[rows]))]
     return order
 
 

@@ -32,7 +32,7 @@ from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import read_parquet, read_rows
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 DECISION = pa.schema(
     [
@@ -52,7 +52,7 @@ PART_ROWS = 100_000
 PARALLEL_READS = 16
 """Files read at once: S3 answers in 5-30 ms, and a run of a million questions has thousands of files."""
 
-COLUMNS = ["question_id", "row", "level", "exact_hash", "band_keys", "contaminated_by", "overlap"]
+COLUMNS = ["question_id", "row", "level", "sample_key", "exact_hash", "band_keys", "contaminated_by", "overlap"]
 
 
 @dataclass(frozen=True)
@@ -138,12 +138,14 @@ def _stack(tables: Sequence[pa.Table], bands: int) -> Sketches:
     """Columns of all sketch tables as arrays. Rows that overlap a benchmark are not eligible."""
     ids: list[npt.NDArray[np.bytes_]] = [np.zeros(0, "S32")]
     levels = [np.zeros(0, np.int8)]
+    sample_keys = [np.zeros(0, np.uint64)]
     exact = [np.zeros((0, 2), np.uint64)]
     keys = [np.zeros((0, bands), np.uint64)]
     eligible = [np.zeros(0, np.bool_)]
     for table in tables:
         ids.append(np.array(table.column("question_id").to_pylist(), "S"))
         levels.append(table.column("level").to_numpy())
+        sample_keys.append(table.column("sample_key").to_numpy())
         hashes = b"".join(table.column("exact_hash").to_pylist())
         exact.append(np.frombuffer(hashes, "<u8").reshape(-1, 2))
         keys.append(table.column("band_keys").combine_chunks().flatten().to_numpy().reshape(-1, bands))
@@ -151,6 +153,7 @@ def _stack(tables: Sequence[pa.Table], bands: int) -> Sketches:
     return Sketches(
         np.concatenate(ids),
         np.concatenate(levels),
+        np.concatenate(sample_keys),
         np.concatenate(exact),
         np.concatenate(keys),
         np.concatenate(eligible),

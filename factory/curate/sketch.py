@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from factory.config import BenchmarkConfig, CurateConfig
+from factory.corpus.sample import sample_key
 from factory.curate.benchmarks import read_benchmarks
 from factory.curate.minhash import LshParameters, sketch_keys
 from factory.curate.overlap import (
@@ -36,13 +37,14 @@ from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import read_parquet
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 SKETCH = pa.schema(
     [
         ("question_id", pa.string()),
         ("row", pa.int64()),  # in the question file, whatever rows of it the unit picked
         ("level", pa.int8()),
+        ("sample_key", pa.uint64()),  # of the question's first source: which of two duplicates is kept
         ("words", pa.int32()),
         ("exact_hash", pa.binary(16)),  # of the normal form
         ("band_keys", pa.list_(pa.uint64())),
@@ -97,7 +99,7 @@ class SketchStep:
     def work(self, store: Store, unit: Unit) -> UnitResult:
         if unit.file is None:
             raise ValueError("a sketch unit covers a question file")
-        table = read_parquet(store, unit.file.key, ["question_id", "level", "text"])
+        table = read_parquet(store, unit.file.key, ["question_id", "level", "text", "sources"])
         rows = np.arange(table.num_rows) if unit.picks is None else np.array(unit.picks, np.int64)
         if unit.picks is not None:
             table = table.take(rows)
@@ -154,6 +156,7 @@ def sketch_table(table: pa.Table, rows: Any, parameters: LshParameters, index: O
         table.column("question_id").combine_chunks(),
         pa.array(rows, pa.int64()),
         table.column("level").combine_chunks(),
+        pa.array(_sample_keys(table.column("sources")), pa.uint64()),
         pa.array(array.counts, pa.int32()),
         pa.array(array.text_hashes, pa.binary(16)),
         pa.ListArray.from_arrays(pa.array(offsets), pa.array(keys.reshape(-1))),
@@ -162,3 +165,8 @@ def sketch_table(table: pa.Table, rows: Any, parameters: LshParameters, index: O
         pa.array([overlap and canonical_json(overlap.evidence()).decode() for overlap in found], pa.string()),
     ]
     return pa.table(columns, schema=SKETCH)
+
+
+def _sample_keys(sources: pa.ChunkedArray) -> list[int]:
+    """Place of each question's first source in the sampling order; 0 for questions without one."""
+    return [sample_key(row[0]["file"], row[0]["row"]) if row else 0 for row in sources.to_pylist()]

@@ -111,6 +111,7 @@ def _curated(config: FactoryConfig, questions: pa.Table) -> pa.Table:
     sketches = Sketches(
         np.array(table.column("question_id").to_pylist(), "S"),
         table.column("level").to_numpy(),
+        table.column("sample_key").to_numpy(),
         np.frombuffer(b"".join(table.column("exact_hash").to_pylist()), "<u8").reshape(-1, 2),
         table.column("band_keys").combine_chunks().flatten().to_numpy().reshape(-1, parameters.bands),
         np.ones(count, np.bool_),
