@@ -268,9 +268,12 @@ def _pool(session: Session, role: str) -> EnginePool:
 def _count_engine_starts(session: Session) -> None:
     for revision, pool in session.pools.items():
         try:
-            session.record["engine_starts"][revision] = asdict(pool.starts())
+            starts = pool.starts()
         except FactoryError:
             continue
+        model = next(model for model in session.chain.settings.models.values() if model.revision == revision)
+        counted = {"starts": starts.first, "replacements": starts.replacements, "seconds": starts.seconds}
+        session.record["engine_starts"][model.id] = counted
 
 
 def _about(model: ResolvedModel) -> dict[str, str]:

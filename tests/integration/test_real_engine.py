@@ -30,7 +30,7 @@ def test_real_model_makes_a_dataset_that_verifies_with_one_engine_start(tmp_path
     assert verified.code == 0, verified.stdout
     record = json.loads((tmp_path / "runs" / f"{result['run']}.json").read_text())
     (starts,) = record["engine_starts"].values()
-    assert (starts["first"], starts["replacements"]) == (1, 0)
+    assert (starts["starts"], starts["replacements"]) == (1, 0)
     assert record["models"]["generator"]["id"] == "smollm2"
     extract = done_of(tmp_path, result["run"], "extract")
     assert extract["ledger"]["generated_tokens"] > 0
