@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -81,6 +83,21 @@ def dataset_rows(dataset: str) -> dict[str, pa.Table]:
 def done_of(root: Path, run: str, step: str) -> dict[str, Any]:
     done: dict[str, Any] = json.loads((root / "runs" / run / f"{step}.done.json").read_text())
     return done
+
+
+def end_of_ray(processes: Sequence[psutil.Process]) -> None:
+    """Waits until the workers of a killed driver have left (2-5 s): until then a unit in flight may commit.
+
+    Ray's agents take a minute to notice and do no work of ours; they are ended here.
+    """
+    agents, workers = [], []
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            (agents if "Agent" in "".join(process.cmdline()[:1]) else workers).append(process)
+    _, left = psutil.wait_procs(workers, timeout=60)
+    for process in [*agents, *left]:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
 
 
 LLM_STEPS = ("extract", "question_1", "question_2", "answer")

@@ -25,7 +25,7 @@ import psutil  # type: ignore[import-untyped]
 from tests.bench.figures import Figures, Row
 from tests.bench.observe import observe
 from tests.corpora import write_corpus
-from tests.runs import LLM_STEPS, REPOSITORY, command, done_of, environment
+from tests.runs import LLM_STEPS, REPOSITORY, command, done_of, end_of_ray, environment
 
 UNIT_ROWS = 16
 AGAIN_TARGET_S = 10.0
@@ -133,9 +133,7 @@ def _kill_half_way(corpus: Path, root: Path, commits: int) -> Units:
     os.kill(process.pid, signal.SIGKILL)
     at_kill = units_of(root)
     process.wait()
-    _, left = psutil.wait_procs(tree, timeout=60)
-    for orphan in left:
-        orphan.kill()
+    end_of_ray(tree)
     return at_kill
 
 
