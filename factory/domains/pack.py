@@ -22,7 +22,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from factory.config import DomainConfig, Section
-from factory.domains.prompt import Prompt, check_placeholders
+from factory.domains.prompt import Prompt, check_prompt
 from factory.errors import ConfigError
 from factory.identity import fingerprint, sha256_hex
 
@@ -104,7 +104,7 @@ def load_pack(config: DomainConfig) -> Pack:
     system = templates.pop(_SYSTEM, "")
     prompts = {name: Prompt(name, template, system) for name, template in templates.items()}
     for name, (required, optional) in _PLACEHOLDERS.items():
-        check_placeholders(prompts[name], required, optional, str(folder / "prompts" / f"{name}.md"))
+        check_prompt(prompts[name], required, optional, str(folder / "prompts" / f"{name}.md"))
     paths = [folder / "pack.yaml", *sorted((folder / "prompts").glob("*.md"))]
     files = {path.relative_to(folder).as_posix(): sha256_hex(path.read_bytes()) for path in paths}
     return Pack(**about.model_dump(), prompts=prompts, files=files)
