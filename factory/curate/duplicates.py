@@ -41,8 +41,9 @@ PAIRS_AT_ONCE = 200_000
 
 @dataclass(frozen=True)
 class Sketches:
-    """N questions: `ids` S32[N], `levels` int8[N], `sample_keys` uint64[N] (corpus/sample.py), `exact` uint64[N, 2] (hash of the normal form), `keys`
-    uint64[N, bands], `eligible` bool[N] (false: already turned away, neither kept nor compared with)."""
+    """N questions: `ids` S32[N], `levels` int8[N], `sample_keys` uint64[N] (corpus/sample.py), `exact`
+    uint64[N, 2] (hash of the normal form), `keys` uint64[N, bands], `eligible` bool[N] (false: already turned
+    away, neither kept nor compared with)."""
 
     ids: npt.NDArray[np.bytes_]
     levels: npt.NDArray[np.int8]

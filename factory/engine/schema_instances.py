@@ -242,7 +242,7 @@ def _string(compiler: _Compiler, schema: Mapping[str, Any], key: str) -> Make:
     write = _wording(key)
 
     def make(draw: Draw) -> str:
-        text = write(draw)
+        text: str = write(draw)
         while len(text) < low:
             text = f"{text} {draw.sentence()}"
         if len(text) > high:

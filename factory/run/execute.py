@@ -97,7 +97,7 @@ def run_llm(
 
     def pipeline(pending: Sequence[Unit]) -> Any:
         task = LlmTask(store, step, run, pool, engine)
-        slots = ray.data.TaskPoolStrategy(size=units_in_flight)
+        slots = ray.data.TaskPoolStrategy(size=min(units_in_flight, len(pending)))
         return _dataset(pending).map_batches(task, compute=slots, num_cpus=0, **_STAGE)
 
     return _until_committed(pipeline, units, run)
