@@ -166,13 +166,12 @@ class EngineActor:
                 return
 
     def _note_start(self, seconds: float) -> None:
-        import ray
         from ray.experimental import internal_kv
 
-        again = bool(ray.get_runtime_context().was_current_actor_reconstructed)
+        prefix = f"{STARTS_KEY}{self._spec.pool}:{self._replica}:"
+        again = bool(internal_kv._internal_kv_list(prefix))
         start = EngineStart(self._replica, again, seconds, socket.gethostname(), os.getpid())
-        key = f"{STARTS_KEY}{self._spec.pool}:{self._replica}:{uuid.uuid4().hex}"
-        internal_kv._internal_kv_put(key, orjson.dumps(asdict(start)))
+        internal_kv._internal_kv_put(f"{prefix}{uuid.uuid4().hex}", orjson.dumps(asdict(start)))
 
 
 def _lost(error: Exception) -> EngineLost:
