@@ -35,12 +35,14 @@ RECIPE = (
     "corpus=files",
     "answer.samples=1",
     "limit=null",
+    "engine.units_in_flight=4",
     "gate.min_samples=1",
     "gate.min_yield=null",
     "gate.max_duplicate_start=null",
     "gate.max_copied_share=null",
 )
-"""The paper's shape (up to 5 questions a level and document) in units of 256 rows. The gates are computed but
+"""The paper's shape (up to 5 questions a level and document) in units of 256 rows, four of them open: each is
+a process, and an engine that answers at once needs no more than keep two cores busy. The gates are computed but
 let everything pass: the corpus is drawn from templates, so its questions begin alike."""
 
 DOCUMENTS_A_SHARD = 2048
@@ -92,7 +94,8 @@ def measure(options: argparse.Namespace) -> Figures:
         runs = [_run(size, Path(folder, str(size))) for size in sizes]
     first, last = runs[0], runs[-1]
     loop_rate = loop["requests"] / loop["seconds"]
-    rate = first.rate(cores)
+    loop_processor_rate = loop["requests"] / loop["processor_seconds"]
+    rate, processor_rate = first.rate(cores), first.requests / first.processor_seconds
     # The loop's own processor seconds a request are the work itself; what the tree spent beyond is framework.
     framework = first.processor_seconds - loop["processor_seconds"] * first.requests / loop["requests"]
     growth = last.driver_peak_mib - first.driver_peak_mib
@@ -105,9 +108,11 @@ def measure(options: argparse.Namespace) -> Figures:
             rate >= RATE_TARGET,
         ),
         Row("the same from select on", f"{first.requests / first.seconds_with_select / cores:,.0f}"),
-        Row("requests per processor second (all processes)", f"{first.requests / first.processor_seconds:,.0f}"),
+        Row("requests per processor second (all processes)", f"{processor_rate:,.0f}"),
         Row("plain loop in one process, requests per second", f"{loop_rate:,.0f}"),
-        Row("pipeline per core / plain loop", f"{rate / loop_rate:.2f}"),
+        Row("pipeline / plain loop, per core of wall time", f"{rate / loop_rate:.2f}"),
+        Row("pipeline / plain loop, per processor second", f"{processor_rate / loop_processor_rate:.2f}"),
+        Row("cores busy between extract and manifest", f"{first.processor_seconds / first.seconds:.2f} of {cores}"),
         Row("framework, processor time per unit", f"{framework / first.units * 1000:,.0f} ms"),
         Row("seconds extract to manifest / whole command", f"{first.seconds:.1f} / {first.command_seconds:.1f}"),
         Row(f"driver's peak memory, {first.documents:,} documents", f"{first.driver_peak_mib:,.0f} MiB"),
@@ -121,9 +126,10 @@ def measure(options: argparse.Namespace) -> Figures:
         ]
     values = {
         "requests_per_second_per_core": round(rate, 1),
-        "requests_per_processor_second": round(first.requests / first.processor_seconds, 1),
+        "requests_per_processor_second": round(processor_rate, 1),
         "plain_loop_requests_per_second": round(loop_rate, 1),
         "ratio_to_plain_loop": round(rate / loop_rate, 4),
+        "ratio_to_plain_loop_processor": round(processor_rate / loop_processor_rate, 4),
         "framework_ms_per_unit": round(framework / first.units * 1000, 2),
         "driver_peak_mib": {str(run.documents): round(run.driver_peak_mib, 1) for run in runs},
         "driver_peak_growth_mib": round(growth, 1),

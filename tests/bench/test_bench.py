@@ -1,0 +1,64 @@
+"""The benchmarks themselves work: each runs at its smallest size and says what it has to say."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.bench.figures import DOCUMENT, Figures, Row, rewrite
+from tests.runs import REPOSITORY, environment
+
+KEYS = {
+    "engine": {"ratio_median", "ratio_min", "ratio_with_step_start_median", "idle_engine_core_share_max"},
+    "pipeline": {"requests_per_second_per_core", "ratio_to_plain_loop", "framework_ms_per_unit", "driver_peak_mib"},
+    "resume": {"again_seconds", "again_requests", "units_redone", "in_flight_at_kill", "overhead_ratio"},
+}
+
+
+def run_bench(name: str) -> dict[str, object]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench", name, "--tiny"],
+        cwd=REPOSITORY,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=550,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    assert result["benchmark"] == name
+    return result
+
+
+@pytest.mark.parametrize("name", ["engine", "pipeline"])
+def test_a_benchmark_ends_with_its_figures_as_one_json_object(name: str) -> None:
+    result = run_bench(name)
+    assert result.keys() >= KEYS[name] | {"sizes", "machine"}
+    machine = result["machine"]
+    assert isinstance(machine, dict)
+    assert machine.keys() >= {"python", "ray", "vllm", "pyarrow", "cores", "load_average_at_start"}
+
+
+@pytest.mark.slow
+def test_resume_redoes_only_what_was_in_flight() -> None:
+    result = run_bench("resume")
+    assert result.keys() >= KEYS["resume"]
+    assert result["again_requests"] == 0
+    assert result["redone_only_in_flight"] is True
+
+
+def test_the_document_has_a_place_for_every_benchmark() -> None:
+    text = DOCUMENT.read_text()
+    for name in KEYS:
+        figures = Figures(name, [Row("a figure", "42 apples", "> 1:", True)], {})
+        changed = rewrite(text, figures)
+        assert "| a figure | 42 apples | > 1: met |" in changed
+        assert rewrite(changed, figures) == changed
+
+
+def test_a_document_without_the_markers_is_refused() -> None:
+    with pytest.raises(ValueError, match="markers"):
+        rewrite("# Benchmarks", Figures("engine", [], {}))
