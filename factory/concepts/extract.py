@@ -5,7 +5,8 @@ topics with 5-20 key concepts each) as one schema-constrained JSON object. Names
 bounded string admits no quote, backslash or line break, which plain names do not need, and stops a model that
 will not end. Concepts that are empty, cut by the bound or named before under the same topic are
 dropped, as are topics left without any; the same concept under two topics stays, since both edges of the graph
-are real. Every reply that yields no concept is a reject with its own reason.
+are real. Every reply that yields no concept is a reject with its own reason, and so is one whose
+concepts come from the prompt's examples instead of the document.
 
 Cost: parsing takes 20-150 microseconds a row (1-100 concepts).
 """
@@ -39,7 +40,10 @@ _MIN_DISTINCT_SHARE = 0.5
 _MIN_NAMES_TO_JUDGE = 6
 _MIN_WORDS_TO_LOOP = 4  # "set of set of" loops, "divide and conquer" does not
 
-NO_CONCEPTS, REPETITION = "no_concepts", "repetition"
+# More than this share of concepts from the prompt that the document does not hold: the examples were copied.
+_MAX_COPIED_SHARE = 0.5
+
+NO_CONCEPTS, REPETITION, COPIES_PROMPT = "no_concepts", "repetition", "copies_prompt"
 
 
 def sampling_from(config: SamplingConfig, seed: int) -> Sampling:
@@ -112,6 +116,10 @@ class ExtractStep:
     def _levels(self) -> dict[str, str]:
         return {comparable(level): level for level in self.pack.levels}
 
+    @cached_property
+    def _prompt_words(self) -> str:
+        return comparable(self.pack.prompt("extract").template)
+
     def identity(self) -> dict[str, Any]:
         return {
             "prompt": self.pack.prompt("extract").prompt_id,
@@ -142,7 +150,8 @@ class ExtractStep:
         return False
 
     def parse(self, row: Row, texts: Texts, rounds: Sequence[Completion], folder: str) -> Parsed:
-        """One CONCEPTS row, or one reject: truncated, invalid_json, schema_mismatch, repetition, no_concepts."""
+        """One CONCEPTS row, or one reject: truncated, invalid_json, schema_mismatch, repetition,
+        no_concepts, copies_prompt."""
         text, finish_reason = text_of(rounds)
 
         def turned_away(reason: str, **evidence: Any) -> Parsed:
@@ -168,6 +177,13 @@ class ExtractStep:
             return turned_away(REPETITION, named=named, distinct=distinct)
         if not kept:
             return turned_away(NO_CONCEPTS, named=named)
+        names = [comparable(concept) for topic in kept for concept in topic["key_concepts"]]
+        copied = [name for name in names if name in self._prompt_words]
+        if len(copied) > _MAX_COPIED_SHARE * len(names):
+            document = comparable(texts[row["chunk_id"]])
+            copied = [name for name in copied if name not in document]
+            if len(copied) > _MAX_COPIED_SHARE * len(names):
+                return turned_away(COPIES_PROMPT, copied=copied[:5], concepts=len(names))
         accepted = {
             "chunk_id": row["chunk_id"],
             "doc_id": row["doc_id"],
