@@ -70,7 +70,7 @@ def test_completions_come_in_the_batch_order_and_info_names_the_engine(pools: An
     pool = pools()
     completions = asyncio.run(pool.generate(batch(count=5)))
     assert [completion.request_id for completion in completions] == [f"a{i}" for i in range(5)]
-    assert (pool.info().kind, pool.info().model) == ("scripted", "any")
+    assert (pool.info().kind, pool.info().model) == ("scripted", "scripted")
 
 
 def test_one_start_a_replica_however_many_steps_use_it(pools: Any) -> None:
