@@ -23,6 +23,7 @@ SMALL = (
     "engine=scripted",
     "limit=null",
     "corpus=files",
+    "select.max_characters=null",
     "select.unit_rows=8",
     "curate.unit_rows=16",
     "gate.min_samples=1",
