@@ -36,7 +36,7 @@ from tests.bench.figures import Figures, Row
 from tests.bench.fixed_length import FixedLengthStep, commit_passages, prompts_of
 
 RATIO_TARGET = 0.95
-PROMPT_WORDS = 110
+PROMPT_WORDS = 150
 """Makes about 250 prompt tokens with SmolLM2's tokenizer and chat template."""
 
 
@@ -215,11 +215,11 @@ def _factory_arm(
 
 
 def _engine_processes(exclude: list[int]) -> list[int]:
-    """Processes of vLLM's engine cores below this one, but those of the bare arm."""
+    """Processes of vLLM (VLLM::EngineCore, VLLM::Worker) below this one, but those of the bare arm."""
     found = []
     for process in psutil.Process().children(recursive=True):
         try:
-            if "EngineCore" in process.name() or any("EngineCore" in word for word in process.cmdline()):
+            if "".join(process.cmdline()[:1]).startswith("VLLM::"):
                 found.append(process.pid)
         except psutil.Error:
             continue
