@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import pyarrow as pa
@@ -47,6 +47,8 @@ from factory.store.base import Store
 from factory.store.commits import read_commits
 from factory.store.parquet import to_parquet
 from factory.tables import SCHEMA_VERSION
+
+Put = TypeVar("Put")
 
 ENCODED_AT_ONCE = 2
 """Shards encoded at once in one process: a shard of 128 MiB takes about 1 GiB of memory decoded."""
@@ -124,7 +126,7 @@ def finalise(store: Store, publication: Publication, outputs: Sequence[Output], 
     manifest = build_manifest(publication, shards, created, entries)
     _remove_strangers(store, prefix, {entry["path"] for entry in manifest["files"]})
     sealed = seal(manifest)
-    if not store.put_if_absent(f"{prefix}/{MANIFEST}", sealed):
+    if not _retried(lambda: store.put_if_absent(f"{prefix}/{MANIFEST}", sealed)):
         finished = _existing(store, prefix)
         if finished is not None:
             return Published(prefix, _same(finished, publication, placements, store), True)
@@ -278,9 +280,16 @@ def _put(store: Store, key: str, data: bytes) -> None:
     _retried(lambda: store.put(key, data))
 
 
-def _retried(put: Callable[[], None]) -> None:
-    # A concurrent attempt at the same dataset clears unfinished writes, ours among them; its bytes are ours.
-    try:
-        put()
-    except StoreError:
-        put()
+def _retried(put: Callable[[], Put]) -> Put:
+    """Puts again where a concurrent attempt at the same dataset cleared away our unfinished write: each one
+    that finishes does so once, and its bytes are ours."""
+    for _ in range(CONCURRENT_ATTEMPTS):
+        try:
+            return put()
+        except StoreError as error:
+            last = error
+    raise last
+
+
+CONCURRENT_ATTEMPTS = 8
+"""Attempts at one dataset that may finish while another one writes; a run has one, two drivers by mistake two."""
