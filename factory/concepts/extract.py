@@ -172,12 +172,11 @@ class ExtractStep:
         shaped = [topic for topic in topics if _is_topic(topic)]
         if len(shaped) < len(topics):
             return turned_away(SCHEMA_MISMATCH, field="topics", malformed=len(topics) - len(shaped))
-        kept, named, distinct = self._topics(shaped)
-        if named >= _MIN_NAMES_TO_JUDGE and distinct < _MIN_DISTINCT_SHARE * named:
-            return turned_away(REPETITION, named=named, distinct=distinct)
+        kept, named, names = self._topics(shaped)
+        if named >= _MIN_NAMES_TO_JUDGE and len(names) < _MIN_DISTINCT_SHARE * named:
+            return turned_away(REPETITION, named=named, distinct=len(names))
         if not kept:
             return turned_away(NO_CONCEPTS, named=named)
-        names = [comparable(concept) for topic in kept for concept in topic["key_concepts"]]
         copied = [name for name in names if name in self._prompt_words]
         if len(copied) > _MAX_COPIED_SHARE * len(names):
             document = comparable(texts[row["chunk_id"]])
@@ -195,8 +194,8 @@ class ExtractStep:
         }
         return Parsed(accepted=[accepted])
 
-    def _topics(self, topics: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int, int]:
-        """Cleaned topics within the configured bounds; concepts named; distinct ones among them. Topics of
+    def _topics(self, topics: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int, set[str]]:
+        """Cleaned topics within the configured bounds; concepts named; distinct ones, comparable. Topics of
         one name are merged."""
         merged: dict[str, tuple[str, dict[str, str]]] = {}
         everywhere: set[str] = set()
@@ -215,7 +214,7 @@ class ExtractStep:
             {"topic": name, "key_concepts": list(concepts.values())[: self.config.max_concepts]}
             for name, concepts in merged.values()
         ]
-        return kept[: self.config.max_topics], named, len(everywhere)
+        return kept[: self.config.max_topics], named, everywhere
 
 
 def _loops(name: str) -> bool:

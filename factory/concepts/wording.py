@@ -18,6 +18,8 @@ _BLANK_LINES = re.compile(r"\n\s*\n\s*\n+")
 _SPACES = re.compile(r"[^\S\n]+(?=\n|$)")
 # Punctuation between words of a name. Mathematical and programming signs stay: C, C++ and C# are three names.
 _BETWEEN_WORDS = re.compile(r"[\s\"'`.,;:!?()\[\]{}_\u2018-\u201f\u00ab\u00bb\u2026]+")
+# The same for ASCII, where translating and splitting takes a third of the time.
+_ASCII_BETWEEN_WORDS = str.maketrans(dict.fromkeys("\"'`.,;:!?()[]{}_\x1c\x1d\x1e\x1f", " "))
 
 # Whisper (Radford et al. 2022, section 4.5) calls a text degenerate above a gzip ratio of 2.4. That holds
 # for texts of some length; a short one needs more than that.
@@ -42,6 +44,8 @@ def clean_text(text: str) -> str:
 
 def comparable(text: str) -> str:
     """The form in which two names are compared; empty for a text of punctuation alone."""
+    if text.isascii():
+        return " ".join(text.lower().translate(_ASCII_BETWEEN_WORDS).split())
     return _BETWEEN_WORDS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 

@@ -9,9 +9,10 @@ one; quality beyond that is for curation and gates. Cost: 10-60 microseconds a q
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from factory.concepts.wording import repetition
@@ -31,6 +32,7 @@ _PROMPT_RUN_WORDS = 6
 
 _QUESTION_MARKS = re.compile("[?\uff1f\u061f\u037e\u2047\u2048\u2049\u203d\u2e2e\u055e\u1367]")
 _WORD = re.compile(r"\w+")
+_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation.replace("_", "") + "“”‘’«»–—…", " "))
 
 # Word lists are written in one script. A text mostly in others is not judged by them.
 _OTHER_SCRIPTS_SHARE = 0.3
@@ -96,19 +98,31 @@ def same_question(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(" .?!:")
 
 
-def stands_in(question: str, document_words: str) -> bool:
-    """Whether at least half of the question's word trigrams stand in the document (`words_of` it): what is
-    asked of a question before the claim that it was taken from there goes into its lineage."""
-    words = _WORD.findall(question.casefold())
-    if len(words) < _WORDS_OF_A_TRIGRAM:
-        return f" {' '.join(words)} " in document_words
-    trigrams = [f" {a} {b} {c} " for a, b, c in zip(words, words[1:], words[2:], strict=False)]
-    found = sum(trigram in document_words for trigram in trigrams)
-    return found >= _EXTRACTED_SHARE * len(trigrams)
+@dataclass(frozen=True)
+class Document:
+    """The text that questions of one row claim to come from; its words are counted once, and only if asked."""
+
+    text: str
+
+    @cached_property
+    def _words(self) -> str:
+        return words_of(self.text)
+
+    def holds(self, question: str) -> bool:
+        """Whether at least half of the question's word trigrams stand in the document: what is asked of a
+        question before the claim that it was taken from there goes into its lineage."""
+        words = words_of(question).split()
+        if len(words) < _WORDS_OF_A_TRIGRAM:
+            return f" {' '.join(words)} " in self._words
+        trigrams = [f" {a} {b} {c} " for a, b, c in zip(words, words[1:], words[2:], strict=False)]
+        found = sum(trigram in self._words for trigram in trigrams)
+        return found >= _EXTRACTED_SHARE * len(trigrams)
 
 
-def words_of(document: str) -> str:
-    return f" {' '.join(_WORD.findall(document.casefold()))} "
+def words_of(text: str) -> str:
+    """Words of a text, one space between two and one at either end. Translating takes a fifth of what a regular
+    expression does on a document of 6,000 characters."""
+    return f" {' '.join(text.casefold().translate(_PUNCTUATION).split())} "
 
 
 def _run_of_prompt(question: str, instructions: str) -> str:

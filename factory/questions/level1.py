@@ -26,7 +26,7 @@ from factory.concepts.wording import comparable
 from factory.config import QuestionConfig
 from factory.domains.pack import Pack
 from factory.engine.api import Completion, Message, Sampling
-from factory.questions.checks import QuestionChecks, checks_for, stands_in, words_of
+from factory.questions.checks import Document, QuestionChecks, checks_for
 from factory.questions.rows import CREATED, EXTRACTED, MORE_THAN_ASKED, Sorting
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
@@ -151,13 +151,14 @@ class Level1Step:
             "sources": row["sources"],
         }
         sorting = Sorting(row, folder, self._checks, constant)
+        document = Document(texts[row["chunk_id"]])
         for index, item in enumerate(questions):
-            self._sort(sorting, index, item, texts[row["chunk_id"]])
+            self._sort(sorting, index, item, document)
         if reply.cut_off:
             sorting.turn_away(len(questions), TRUNCATED, reply.cut_off)
         return sorting.parsed(NO_QUESTIONS, text)
 
-    def _sort(self, sorting: Sorting, index: int, item: Any, document: str) -> None:
+    def _sort(self, sorting: Sorting, index: int, item: Any, document: Document) -> None:
         if index >= self.config.level_1_questions:
             sorting.turn_away(index, MORE_THAN_ASKED, None)
             return
@@ -174,5 +175,5 @@ class Level1Step:
         if claimed is None:
             sorting.turn_away(index, SCHEMA_MISMATCH, question, field="origin")
             return
-        extracted = claimed == EXTRACTED and stands_in(question, words_of(document))
+        extracted = claimed == EXTRACTED and document.holds(question)
         sorting.take(index, question, EXTRACTED if extracted else CREATED, edu_level, ())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from factory.config import DomainConfig, QuestionConfig
 from factory.domains.pack import load_pack
-from factory.questions.checks import QuestionChecks, checks_for, same_question, stands_in, words_of
+from factory.questions.checks import Document, QuestionChecks, checks_for, same_question
 
 PACK = load_pack(DomainConfig())
 CHECKS = checks_for(QuestionConfig(min_characters=12, max_characters=400), PACK, "question_level_1")
@@ -79,12 +79,12 @@ def test_one_question_has_one_form_and_brackets_matter() -> None:
 
 
 def test_a_question_stands_in_the_document_when_half_of_its_trigrams_do() -> None:
-    document = words_of("Exercise 3. What is the number\nof edges in a tree with n vertices? See above.")
-    assert stands_in("What is the number of edges in a tree with $n$ vertices?", document)
-    assert stands_in("A tree has n vertices. What is the number of edges in a tree?", document)
-    assert not stands_in("How many edges does a tree with ten vertices have?", document)
-    assert not stands_in("edge?", document)
-    assert stands_in("edges in", document)
+    document = Document("Exercise 3. What is the number\nof edges in a tree with n vertices? See above.")
+    assert document.holds("What is the number of edges in a tree with $n$ vertices?")
+    assert document.holds("A tree has n vertices. What is the number of edges in a tree?")
+    assert not document.holds("How many edges does a tree with ten vertices have?")
+    assert not document.holds("edge?")
+    assert document.holds("edges in")
 
 
 def test_identity_changes_with_bounds_lists_and_instructions() -> None:
