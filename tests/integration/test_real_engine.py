@@ -15,7 +15,7 @@ from tests.runs import REPOSITORY, done_of, environment, factory_cli
 @pytest.mark.engine
 def test_real_model_makes_a_dataset_that_verifies_with_one_engine_start(tmp_path: Path) -> None:
 
-    arguments = ["preset=demo", "limit=6", "gate.min_samples=1", f"store.root={tmp_path}"]
+    arguments = ["preset=demo", "limit=12", "gate.min_samples=1", f"store.root={tmp_path}"]
     done = subprocess.run(
         [sys.executable, "-m", "jobs.run", *arguments],
         cwd=REPOSITORY,
