@@ -1,0 +1,60 @@
+"""A step whose code changed gets a new STEP_VERSION, or somebody says that its rows stay as they were."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from factory.run.steps import Steps
+from tests.run.step_sources import STEPS, complaints, current, recorded
+from tests.runs import REPOSITORY
+
+
+def test_no_steps_source_changed_without_its_version_raised_or_the_change_acknowledged() -> None:
+    assert not complaints(recorded(), current()), (
+        "raise STEP_VERSION where rows may come out differently; then, or where they cannot, run "
+        "`.venv/bin/python -m tests.run.step_sources [STEP …]` (its docstring says which) and commit the result"
+    )
+
+
+def test_every_step_of_a_run_is_watched() -> None:
+    named = {name for name in Steps.__dataclass_fields__ if name != "llm"}
+    assert named <= STEPS.keys()
+    assert {"extract", "question_1", "question_2", "answer", "samples"} <= STEPS.keys()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(REPOSITORY / "factory", tmp_path / "factory", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def _edit(repository: Path, module: str, old: str, new: str) -> None:
+    path = repository / module
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_a_changed_helper_names_every_step_that_reaches_it(copy: Path) -> None:
+    _edit(copy, "factory/curate/words.py", "\nimport ", "\nCHANGED = 1\nimport ")
+    found = complaints(current(), current(copy))
+    assert [line.split(":")[0] for line in found] == [
+        step
+        for step in STEPS
+        if "factory.curate.words" in current()[step]["modules"]  # type: ignore[operator]
+    ]
+    assert "factory.curate.words" in found[0]
+
+
+def test_comments_and_docstrings_ask_for_nothing(copy: Path) -> None:
+    _edit(copy, "factory/curate/words.py", '"""', '"""Said differently. ')
+    _edit(copy, "factory/curate/words.py", "\nimport ", "\n# why\nimport ")
+    assert not complaints(current(), current(copy))
+
+
+def test_a_raised_version_is_to_be_recorded(copy: Path) -> None:
+    _edit(copy, "factory/curate/step.py", "STEP_VERSION = 1", "STEP_VERSION = 2")
+    assert complaints(current(), current(copy)) == ["curate: STEP_VERSION is 2, recorded is 1: record it"]
