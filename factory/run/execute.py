@@ -1,9 +1,9 @@
 """Units through Ray Data: a streaming pipeline over a step's pending units.
 
-Design (docs/decisions/0001): a unit travels as one row holding one binary payload, which Ray Data can
-neither split nor merge, and is worked in one task from reading to commit. An LLM step has a bounded number
-of such tasks, which reserve no core: most of the time they wait for the engine, while others read and write.
-So exactly that many units are begun and not committed, and a deadline never runs while a unit queues. The
+Design (docs/decisions/0001): a unit travels in one row holding one binary payload, which Ray Data can
+neither split nor merge, and is worked in one task from reading to commit (small units of a step without a
+model share tasks, each with its own commit). An LLM step has a bounded number of such tasks, which reserve
+no core: most of the time they wait for the engine, while others read and write. So exactly that many units are begun and not committed, and a deadline never runs while a unit queues. The
 driver receives one receipt a unit. An attempt that outlived its deadline comes back uncommitted and is done
 again, at most `PASSES` times.
 
@@ -36,21 +36,30 @@ Result = TypeVar("Result")
 PASSES = 3
 """Times a unit whose attempts keep missing their deadline is tried before the run stops and says so."""
 
+UNITS_A_TASK = 8
+"""Small units of a step without a model that one task works. Ray Data costs 20-30 ms a task, as much as such a
+unit's own work: one at a time, curate, sketch and samples kept 1.2 of two cores busy."""
+
+TASKS_A_CORE = 4
+"""Tasks a core at least, before units share one: the last of them must not leave the other cores waiting."""
+
 PAYLOAD = "payload"
 
 
 @dataclass(frozen=True)
 class WorkTask:
-    """One unit of a step without a model, from reading to commit."""
+    """Units of a step without a model, one after another, each from reading to its own commit."""
 
     store: Store
     step: WorkStep
     run: StepRun
 
     def __call__(self, block: pa.Table) -> pa.Table:
-        unit: Unit = _load(block)
+        return _pack([self._committed(unit) for unit in _load(block)])
+
+    def _committed(self, unit: Unit) -> Receipt:
         attempt = begin(self.store, self.run, unit, {})
-        return _pack(finish(self.store, self.run, attempt, self.step.work(self.store, unit)))
+        return finish(self.store, self.run, attempt, self.step.work(self.store, unit))
 
 
 @dataclass(frozen=True)
@@ -64,21 +73,26 @@ class LlmTask:
     engine: dict[str, Any]
 
     def __call__(self, block: pa.Table) -> pa.Table:
-        unit: Unit = _load(block)
+        (unit,) = _load(block)
         prepared = llm.prepare(self.store, self.step, self.run.folder, unit)
         attempt = begin(self.store, self.run, unit, {"requests": len(prepared.requests)})
         # A handle of its own: what a pool knows of lost engines belongs to the event loop it was used in.
         pool = copy.copy(self.pool)
         answers = asyncio.run(llm.ask(self.step, self.run.folder, prepared, pool.generate))
         result, requests = llm.settle(self.step, self.run.folder, prepared, answers)
-        return _pack(finish(self.store, self.run, attempt, result, requests, self.engine))
+        return _pack([finish(self.store, self.run, attempt, result, requests, self.engine)])
 
 
 def run_work(store: Store, step: WorkStep, run: StepRun, units: Sequence[Unit]) -> Iterator[Receipt]:
     """Works `units`; yields receipts as they commit. Raises the FactoryError a unit raised."""
 
+    import ray
+
+    tasks_at_least = TASKS_A_CORE * int(ray.cluster_resources().get("CPU", 1))
+
     def pipeline(pending: Sequence[Unit]) -> Any:
-        return _dataset(pending).map_batches(WorkTask(store, step, run), **_STAGE)
+        units_a_task = max(1, min(UNITS_A_TASK, len(pending) // tasks_at_least)) if _are_small(pending) else 1
+        return _dataset(pending, units_a_task).map_batches(WorkTask(store, step, run), **_STAGE)
 
     return _until_committed(pipeline, units, run)
 
@@ -163,7 +177,7 @@ def _receipts(dataset: Any) -> Iterator[Receipt]:
     try:
         for block in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
             for payload in block.column(PAYLOAD):
-                yield pickle.loads(payload.as_py())
+                yield from pickle.loads(payload.as_py())
     except Exception as error:
         raise _own_error(error) from error
 
@@ -183,15 +197,23 @@ def _own_error(error: BaseException) -> BaseException:
     return error
 
 
-def _dataset(units: Sequence[Unit]) -> Any:
+def _are_small(units: Sequence[Unit]) -> bool:
+    """Whether units are some hundred rows of a committed file, not a source range or everything at once."""
+    return all(unit.file is not None for unit in units)
+
+
+def _dataset(units: Sequence[Unit], units_a_task: int = 1) -> Any:
+    """One row a task: the pickled tuple of its units."""
     import ray
 
-    rows = [{PAYLOAD: pickle.dumps(unit)} for unit in units]
+    tasks = [tuple(units[start : start + units_a_task]) for start in range(0, len(units), units_a_task)]
+    rows = [{PAYLOAD: pickle.dumps(task)} for task in tasks]
     return ray.data.from_items(rows, override_num_blocks=len(rows))
 
 
-def _load(block: pa.Table) -> Any:
-    return pickle.loads(block.column(PAYLOAD)[0].as_py())
+def _load(block: pa.Table) -> tuple[Unit, ...]:
+    units: tuple[Unit, ...] = pickle.loads(block.column(PAYLOAD)[0].as_py())
+    return units
 
 
 def _pack(value: Any) -> pa.Table:
