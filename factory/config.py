@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from factory.errors import ConfigError
-
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+from factory.section import Section, Share
+from factory.select.config import SelectConfig
 
 
 class Columns(Section):
@@ -49,19 +45,6 @@ class CorpusConfig(Section):
         if self.kind == "files" and not self.paths:
             raise ValueError("corpus.kind=files needs corpus.paths, for example corpus.paths=[/data/shards]")
         return self
-
-
-class SelectConfig(Section):
-    """No filters yet: normalise, chunk, keep."""
-
-    min_characters: int = Field(default=200, ge=1, description="shorter documents hold too little to ask about")
-    max_characters: int | None = Field(
-        default=None, ge=1, description="longer documents are rejected; null: chunked however long"
-    )
-    chunk_tokens: int = Field(
-        default=1500, ge=64, le=100_000, description="tokens a chunk at most, counted by the model's tokenizer"
-    )
-    unit_rows: int = Field(default=256, ge=1, le=10_000, description="chunks a unit: 1-3 minutes of engine time")
 
 
 class DomainConfig(Section):

@@ -24,9 +24,27 @@ SOURCE = pa.struct(
         ("url", pa.string()),
         ("shard", pa.string()),  # the user's own file, and the row in it
         ("shard_row", pa.int64()),
+        ("lang", pa.string()),  # what `select` found, null where the filter is off
+        ("lang_prob", pa.float64()),
+        ("domain_score", pa.float64()),
+        ("duties", pa.list_(pa.string())),
     ]
 )
 SOURCES = pa.list_(SOURCE)
+
+MASKED = pa.list_(pa.struct([("kind", pa.string()), ("start", pa.int64()), ("end", pa.int64())]))
+
+FINDINGS = pa.schema(
+    [
+        ("lang", pa.string()),
+        ("lang_prob", pa.float64()),
+        ("quality", pa.map_(pa.string(), pa.float64())),  # measure -> value, of the rules that are on
+        ("domain_score", pa.float64()),  # 1 to 10
+        ("masked", MASKED),  # personal data: what a placeholder stands for, and where it stands in the text
+        ("duties", pa.list_(pa.string())),  # of the licence: attribution, share-alike, ...
+    ]
+)
+"""What the filters of `select` found out about a document; null where a filter is off."""
 
 DOCUMENT = pa.schema(
     [
@@ -42,6 +60,7 @@ DOCUMENT = pa.schema(
         ("url", pa.string()),
         ("shard", pa.string()),
         ("shard_row", pa.int64()),
+        *FINDINGS,
     ]
 )
 
@@ -134,4 +153,8 @@ def source_of(document: dict[str, object], file: str, row: int) -> dict[str, obj
         "url": document["url"],
         "shard": document["shard"],
         "shard_row": document["shard_row"],
+        "lang": document["lang"],
+        "lang_prob": document["lang_prob"],
+        "domain_score": document["domain_score"],
+        "duties": document["duties"],
     }

@@ -21,10 +21,11 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from factory.config import DomainConfig, Section
+from factory.config import DomainConfig
 from factory.domains.prompt import Prompt, check_prompt
 from factory.errors import ConfigError
 from factory.identity import fingerprint, sha256_hex
+from factory.section import Section
 
 PACKS = Path(__file__).parent
 

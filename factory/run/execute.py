@@ -3,9 +3,9 @@
 Design (docs/decisions/0001): a unit travels in one row holding one binary payload, which Ray Data can
 neither split nor merge, and is worked in one task from reading to commit (small units of a step without a
 model share tasks, each with its own commit). An LLM step has a bounded number of such tasks, which reserve
-no core: most of the time they wait for the engine, while others read and write. So exactly that many units are begun and not committed, and a deadline never runs while a unit queues. The
-driver receives one receipt a unit. An attempt that outlived its deadline comes back uncommitted and is done
-again, at most `PASSES` times.
+no core: most of the time they wait for the engine, while others read and write. So exactly that many units
+are begun and not committed, and a deadline never runs while a unit queues. The driver receives one receipt a
+unit. An attempt that outlived its deadline comes back uncommitted and is done again, at most `PASSES` times.
 
 Three stages (prepare, an asynchronous actor that asks, settle) took 1.4 to 1.8 times the processor time of
 one, 2.5 s of it an actor started for every step, and began every unit of a step at once.

@@ -8,14 +8,15 @@ temporary file that Arrow maps and that is unlinked at once, so the space is giv
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from factory.corpus.documents import Span, chunk_id
 from factory.corpus.records import SourceRow
-from factory.tables import DOCUMENT
+from factory.tables import DOCUMENT, FINDINGS
 
 CHARACTERS_A_TOKEN = 6
 """More than any language averages; bounds a part whose chunks are full of long runs of one character."""
@@ -34,7 +35,10 @@ class PartWriter:
         self._tables: list[pa.Table] = []
         self._clear()
 
-    def add(self, doc_id: str, text: str, spans: Sequence[Span], origin: SourceRow) -> None:
+    def add(
+        self, doc_id: str, text: str, spans: Sequence[Span], origin: SourceRow, findings: Mapping[str, Any]
+    ) -> None:
+        found = tuple(findings.get(name) for name in FINDINGS.names)
         size = sum(span.stop - span.start for span in spans)
         if self._full(len(spans), size):
             self._close()
@@ -55,6 +59,7 @@ class PartWriter:
                 origin.url,
                 origin.shard,
                 origin.shard_row,
+                *found,
             )
             for column, value in zip(self._columns, row, strict=True):
                 column.append(value)

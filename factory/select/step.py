@@ -1,9 +1,10 @@
 """The `select` step: the only one that reads source files.
 
-Design: a unit is one range of the corpus. Its rows stream through normalising, filters and chunking into parts
-of about one model unit each; text, span and origin are committed, so lineage outlives the source. What is
-turned away (by a filter, or because it could not be read) becomes a reject that names shard and row. Copies of
-a document are kept here, whichever range they are in: only `merge` sees them all. Parts beyond 256 MiB of text
+Design: a unit is one range of the corpus. Its rows stream, a batch at a time, through normalising, the filters
+(filters.py; order.py says which) and chunking into parts of about one model unit each; text, span, origin and
+what the filters found are committed, so lineage outlives the source. What is turned away (by a filter, or because
+it could not be read) becomes a reject that names shard and row. Copies of a document are kept here, whichever
+range they are in: only the global phases (corpus/merge.py, near.py) see them all. Parts beyond 256 MiB of text
 go to a temporary file that Arrow maps, so memory is bounded even where one compressed file is one range.
 
 Cost: the tokenizer's, nearly all of it: 1.0 to 1.3 MB/s a core with SmolLM2's on long documents, 7 to 10 MB/s
@@ -12,11 +13,11 @@ with `words`; reading alone runs at 200 to 400.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from factory.config import FactoryConfig, SelectConfig
+from factory.config import FactoryConfig
 from factory.corpus.documents import (
     CHUNKER_VERSION,
     NORMALISER_VERSION,
@@ -33,34 +34,42 @@ from factory.engine.tokenizer import Tokenizer
 from factory.identity import make_id
 from factory.run.reject import Reject
 from factory.run.units import Unit, UnitResult
-from factory.select.filters import Filter, Length, Verdict, judge
+from factory.select.config import SelectConfig
+from factory.select.filters import Candidate, Filter, Verdict, judge
+from factory.select.order import filters_of
 from factory.select.parts import PartWriter
 from factory.store.base import Store
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 EXCERPT_CHARACTERS = 2000
 """Of a rejected text, kept beside the reason: enough to judge the filter by. The whole is in the source."""
 
 
+BATCH_DOCUMENTS = 256
+"""Documents the filters judge together: models and vectorised checks no longer gain beyond it."""
+
+BATCH_CHARACTERS = 4 << 20
+"""Of text held for one batch, unless a single document is longer."""
+
+
 @dataclass(frozen=True)
 class SelectStep:
+    """`filters` in the order they are asked; the first that objects decides."""
+
     config: SelectConfig
     tokenizer: Tokenizer
+    filters: tuple[Filter, ...]
 
     name = "select"
     version = STEP_VERSION
-
-    @property
-    def filters(self) -> tuple[Filter, ...]:
-        """In the order they are asked; the first that objects decides."""
-        return (Length(self.config.min_characters, self.config.max_characters),)
 
     def identity(self) -> dict[str, Any]:
         """Column mapping and defaults are not here: they are part of each range, and so of each unit's id."""
         config = self.config
         identity: dict[str, Any] = {
-            "config": config.model_dump(mode="json"),
+            "filters": [[each.name, each.identity()] for each in self.filters],
+            "chunks": [config.chunk_tokens, config.unit_rows],
             "normaliser": NORMALISER_VERSION,
             "chunker": CHUNKER_VERSION,
         }
@@ -76,15 +85,17 @@ class SelectStep:
         parts = PartWriter(self.config.unit_rows, self.config.chunk_tokens)
         rejects: list[Reject] = []
         used = 0
-        filters = self.filters
-        for text, item in _normalised(reader, rejects):
-            verdict = judge(filters, text)
-            if verdict is not None:
-                rejects.append(_rejected(item, text, verdict))
-                continue
-            spans = chunk(text, self.config.chunk_tokens, self.tokenizer.count)
-            parts.add(document_id(text), text, spans, item)
-            used += 1
+        judges = [each.open(store) for each in self.filters]
+        for batch in _batches(_normalised(reader, rejects)):
+            documents = [Candidate(text, item.source, item.license, item.url) for text, item in batch]
+            for document, (_, item), verdict in zip(documents, batch, judge(judges, documents), strict=True):
+                if verdict is not None:
+                    rejects.append(_rejected(item, document, verdict))
+                    continue
+                text = document.text
+                spans = chunk(text, self.config.chunk_tokens, self.tokenizer.count)
+                parts.add(document_id(text), text, spans, item, document.findings)
+                used += 1
         summary = reader.summary
         return UnitResult(
             inputs=summary.rows + summary.damages,
@@ -104,7 +115,8 @@ class SelectStep:
 
 
 def select_step(config: FactoryConfig, tokenizer: Tokenizer) -> SelectStep:
-    return SelectStep(config.select, tokenizer)
+    """Raises ConfigError where a filter's model or benchmark files are missing or not what they must be."""
+    return SelectStep(config.select, tokenizer, filters_of(config))
 
 
 def plan_select(config: FactoryConfig, tokenizer: Tokenizer) -> list[Unit]:
@@ -132,6 +144,26 @@ def _normalised(reader: RangeReader, rejects: list[Reject]) -> Iterator[tuple[st
             yield normalise(item.text), item
 
 
-def _rejected(row: SourceRow, text: str, verdict: Verdict) -> Reject:
+def _batches(rows: Iterable[tuple[str, SourceRow]]) -> Iterator[list[tuple[str, SourceRow]]]:
+    batch: list[tuple[str, SourceRow]] = []
+    characters = 0
+    for text, item in rows:
+        if batch and (len(batch) == BATCH_DOCUMENTS or characters + len(text) > BATCH_CHARACTERS):
+            yield batch
+            batch, characters = [], 0
+        batch.append((text, item))
+        characters += len(text)
+    if batch:
+        yield batch
+
+
+def _rejected(row: SourceRow, document: Candidate, verdict: Verdict) -> Reject:
     evidence = {**verdict.evidence, "shard": row.shard, "row": row.shard_row}
-    return Reject(document_id(text), verdict.reason, evidence=evidence, text=text[:EXCERPT_CHARACTERS])
+    excerpt = document.text if document.excerpt is None else document.excerpt
+    return Reject(
+        document_id(document.text),
+        verdict.reason,
+        side=verdict.side,
+        evidence=evidence,
+        text=excerpt[:EXCERPT_CHARACTERS],
+    )

@@ -17,7 +17,6 @@ from factory.config import (
     EngineConfig,
     FactoryConfig,
     ModelConfig,
-    SelectConfig,
     StoreConfig,
 )
 from factory.corpus.documents import Span, chunk_id, document_id, normalise
@@ -27,13 +26,21 @@ from factory.errors import ConfigError, CorpusError
 from factory.run.attempt import account, rejects_table
 from factory.run.units import Unit, UnitResult
 from factory.select import parts
+from factory.select.config import SelectConfig
+from factory.select.filters import Length
 from factory.select.step import SelectStep, plan_select, source_bytes
 from factory.store.base import Store
 from factory.tables import DOCUMENT
 from tests.corpus.shards import range_over, texts, write_jsonl, write_parquet
 
 WORDS = Tokenizer("words")
-STEP = SelectStep(SelectConfig(min_characters=20, chunk_tokens=64, unit_rows=10), WORDS)
+
+
+def step_with(select: SelectConfig) -> SelectStep:
+    return SelectStep(select, WORDS, (Length(select.min_characters, select.max_characters),))
+
+
+STEP = step_with(SelectConfig(min_characters=20, chunk_tokens=64, unit_rows=10))
 
 
 def config_with(**corpus: Any) -> FactoryConfig:
@@ -106,7 +113,7 @@ def test_a_document_of_2_400_000_characters_is_chunked_over_several_parts(local_
         tmp_path / "a.parquet", {"text": ["a short document before it", text, "one after it, also short"]}
     )
     started = time.process_time()
-    step = SelectStep(SelectConfig(min_characters=20, chunk_tokens=1500, unit_rows=64), WORDS)
+    step = step_with(SelectConfig(min_characters=20, chunk_tokens=1500, unit_rows=64))
     result = work(local_store, path, step)
     assert time.process_time() - started < 30
     rows = [row for row in rows_of(result) if row["shard_row"] == 1]
@@ -133,7 +140,7 @@ def test_everything_turned_away_says_why_and_where(local_store: Store, tmp_path:
     ]
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(b"\n".join(lines) + b"\n" + os.urandom(20_000).hex().encode())[:-9000])
-    step = SelectStep(SelectConfig(min_characters=20, max_characters=200), WORDS)
+    step = step_with(SelectConfig(min_characters=20, max_characters=200))
     result = work(local_store, path, step)
     assert [reject.reason for reject in result.rejects] == [
         "too_short",
@@ -168,7 +175,7 @@ def test_an_unreadable_parquet_file_is_one_reject(local_store: Store, tmp_path: 
 
 
 def test_a_long_rejected_text_is_kept_as_an_excerpt(local_store: Store, tmp_path: Path) -> None:
-    step = SelectStep(SelectConfig(max_characters=3000), WORDS)
+    step = step_with(SelectConfig(max_characters=3000))
     result = work(local_store, write_jsonl(tmp_path / "a.jsonl", [{"text": "word " * 5000}]), step)
     assert len(result.rejects[0].text or "") == 2000
 
@@ -206,17 +213,17 @@ def test_large_results_lie_on_disk_without_a_name(
 
 def test_identity_holds_what_can_change_a_row() -> None:
     config = SelectConfig()
-    base = SelectStep(config, WORDS).identity()
+    base = step_with(config).identity()
     for changed in ({"min_characters": 5}, {"max_characters": 10**6}, {"chunk_tokens": 99}, {"unit_rows": 3}):
-        assert SelectStep(config.model_copy(update=changed), WORDS).identity() != base
+        assert step_with(config.model_copy(update=changed)).identity() != base
     assert base["tokenizer"] == "words"
     orjson.dumps(base)
 
 
 def test_the_tokenizer_is_no_part_of_it_where_no_document_can_be_chunked() -> None:
     config = SelectConfig(max_characters=1000, chunk_tokens=50_000)
-    assert "tokenizer" not in SelectStep(config, WORDS).identity()
-    assert "tokenizer" in SelectStep(config.model_copy(update={"chunk_tokens": 5000}), WORDS).identity()
+    assert "tokenizer" not in step_with(config).identity()
+    assert "tokenizer" in step_with(config.model_copy(update={"chunk_tokens": 5000})).identity()
 
 
 def test_the_step_pickles_small() -> None:
