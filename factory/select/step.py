@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from factory.config import FactoryConfig
 from factory.corpus.documents import (
@@ -102,7 +102,7 @@ class SelectStep:
             used=used,
             tables=parts.finish(),
             id_column="chunk_id",
-            rejects=tuple(rejects),
+            rejects=tuple(sorted(rejects, key=lambda reject: cast(int, reject.evidence["row"]))),
             ledger={"source_bytes": summary.bytes, "characters": parts.characters},
             facts={
                 "range": range_.name,
