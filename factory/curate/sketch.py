@@ -17,21 +17,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from factory.config import BenchmarkConfig, CurateConfig
+from factory.config import CurateConfig
 from factory.corpus.sample import sample_key
-from factory.curate.benchmarks import read_benchmarks
+from factory.curate.index_store import BenchmarkIndex, benchmark_index
 from factory.curate.minhash import LshParameters, sketch_keys
-from factory.curate.overlap import (
-    Overlap,
-    OverlapIndex,
-    build_index,
-    index_digest,
-    index_from_bytes,
-    index_identity,
-    index_to_bytes,
-)
+from factory.curate.overlap import Overlap, OverlapIndex
 from factory.curate.words import NORMALISER_VERSION, tokenise
-from factory.errors import ConfigError
 from factory.identity import canonical_json, ids_digest
 from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
@@ -57,12 +48,10 @@ SKETCH = pa.schema(
 
 @dataclass(frozen=True)
 class SketchStep:
-    """Work step over question files. `index` is the identity of the benchmark index, `sources` where its
-    files lie on the machine that starts the run (not part of the identity)."""
+    """Work step over question files."""
 
     parameters: LshParameters
-    index: dict[str, Any]
-    sources: tuple[BenchmarkConfig, ...] = ()
+    index: BenchmarkIndex
 
     name = "sketch"
     version = STEP_VERSION
@@ -71,30 +60,11 @@ class SketchStep:
         lsh = self.parameters.identity()
         # The threshold acts here only through the bands; a new one with the same bands keeps the sketches.
         del lsh["threshold"]
-        return {"lsh": lsh, "normaliser": NORMALISER_VERSION, "benchmarks": self.index}
-
-    @property
-    def index_key(self) -> str | None:
-        """Where the index lies in the store; None without benchmarks."""
-        return f"curate/benchmarks-{index_digest(self.index)}.arrow" if self.index["files"] else None
+        return {"lsh": lsh, "normaliser": NORMALISER_VERSION, "benchmarks": self.index.identity}
 
     def prepare(self, store: Store) -> None:
-        """Puts the benchmark index into the store; to be called on the driver before units are worked.
-
-        Raises ConfigError when the files changed since the step was made.
-        """
-        if self.index_key is None or store.head(self.index_key) is not None:
-            return
-        benchmarks = read_benchmarks(self.sources)
-        sizes = self.index["ngram_sizes"]
-        if index_identity(benchmarks, sizes) != self.index:
-            raise ConfigError(
-                "the benchmark files changed while the run was being planned",
-                remedy="start the run again; it will be planned with the files as they are now",
-            )
-        index = build_index(benchmarks, sizes)
-        store.put(self.index_key, index_to_bytes(index))
-        _INDEXES[self.index_key] = index
+        """Puts the benchmark index into the store; to be called on the driver before units are worked."""
+        self.index.prepare(store)
 
     def work(self, store: Store, unit: Unit) -> UnitResult:
         if unit.file is None:
@@ -103,7 +73,7 @@ class SketchStep:
         rows = np.arange(table.num_rows) if unit.picks is None else np.array(unit.picks, np.int64)
         if unit.picks is not None:
             table = table.take(rows)
-        sketches = sketch_table(table, rows, self.parameters, self._load_index(store))
+        sketches = sketch_table(table, rows, self.parameters, self.index.load(store))
         ids = table.column("question_id").to_pylist()
         contaminated = sketches.num_rows - sketches.column("contaminated_by").null_count
         return UnitResult(
@@ -115,33 +85,12 @@ class SketchStep:
             ledger={"contaminated": contaminated},
         )
 
-    def _load_index(self, store: Store) -> OverlapIndex | None:
-        if self.index_key is None:
-            return None
-        if self.index_key not in _INDEXES:
-            try:
-                data = store.get(self.index_key)
-            except KeyError:
-                raise ConfigError(
-                    f"the benchmark index {self.index_key} is not in {store.uri}",
-                    cause="it was deleted while the run was going on",
-                    remedy="start the run again; the index is built anew from the benchmark files",
-                ) from None
-            _INDEXES.clear()
-            _INDEXES[self.index_key] = index_from_bytes(data)
-        return _INDEXES[self.index_key]
-
-
-_INDEXES: dict[str, OverlapIndex] = {}
-"""Indexes by key, of this process; the key names the contents, so an entry never goes stale."""
-
 
 def sketch_step(config: CurateConfig) -> SketchStep:
     """The step that `config` describes. Reads the benchmark files; raises ConfigError where they are missing,
     unreadable or lack a field."""
     parameters = LshParameters(config.shingle_words, config.permutations, config.threshold)
-    identity = index_identity(read_benchmarks(config.benchmarks), config.ngram_sizes)
-    return SketchStep(parameters, identity, config.benchmarks)
+    return SketchStep(parameters, benchmark_index(config.benchmarks, config.ngram_sizes))
 
 
 def sketch_table(table: pa.Table, rows: Any, parameters: LshParameters, index: OverlapIndex | None) -> pa.Table:

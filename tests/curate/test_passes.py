@@ -232,7 +232,7 @@ def test_workers_take_the_index_from_the_store(
     step = sketch_step(config)
     step.prepare(store)
     (tmp_path / "school.jsonl").unlink()  # a worker on another machine has no such file
-    monkeypatch.setattr("factory.curate.sketch._INDEXES", {})
+    monkeypatch.setattr("factory.curate.index_store._INDEXES", {})
     file = put_questions(store, "question_1-0", FIRST)
     assert step.work(store, unit_over(file)).ledger["contaminated"] == 1
 
@@ -240,7 +240,7 @@ def test_workers_take_the_index_from_the_store(
 def test_an_index_gone_missing_is_said_and_not_skipped(
     store: LocalStore, config: CurateConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("factory.curate.sketch._INDEXES", {})
+    monkeypatch.setattr("factory.curate.index_store._INDEXES", {})
     file = put_questions(store, "question_1-0", FIRST)
     with pytest.raises(ConfigError, match="benchmark index"):
         sketch_step(config).work(store, unit_over(file))
