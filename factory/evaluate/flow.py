@@ -23,7 +23,9 @@ class Words:
 
 WORDS = {
     "select": Words("documents", "passages", "reads the corpus, normalises and chunks it"),
-    "merge": Words("passages", "passages", "joins documents met more than once"),
+    "document_sketch": Words("passages", "document sketches", "MinHash bands of whole documents"),
+    "document_match": Words("document sketches", "documents to keep", "finds near-duplicate documents"),
+    "merge": Words("passages", "passages", "joins documents met more than once, leaves out near-duplicates, samples"),
     "extract": Words("passages", "passages with concepts", "level, subject, topics and key concepts of a passage"),
     "graph": Words("passages with concepts", "walks", "co-occurrence of concepts, and walks over it"),
     "question_1": Words("passages", "questions", "level 1: questions a passage holds, and new ones"),

@@ -1,17 +1,19 @@
 """The chain of a run: which step reads what, in the order data walks through them.
 
-    select -> merge -> extract -> question_2 -> sketch -> match -> curate -> answer -> samples -> gate -> shards
-                  \\-> question_1 ------------/
+    select [-> document_sketch -> document_match] -> merge
+    merge -> extract -> question_2 -> sketch -> match -> curate -> answer -> samples -> gate -> shards
+         \\-> question_1 ----------/
 
-Design: one-way. A stage is planned from the `done` records and outputs of earlier stages and from nothing
-else, so `factory plan` and a run share this file. Row-wise folders are named by configuration, prompts and
-model alone; global ones also by the set of units they read. `curate` and `samples` work row by row but
-depend on global decisions, so their folders are named like global ones.
+Design: one-way; the steps in brackets are there when near-duplicate documents are looked for. A stage is
+planned from the `done` records and outputs of earlier stages and from nothing else, so `factory plan` and a
+run share this file. Row-wise folders are named by configuration, prompts and model alone; global ones also by
+the set of units they read. `curate` and `samples` work row by row but depend on global decisions, so their
+folders are named like global ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -96,6 +98,11 @@ class Chain:
     def stage(self, name: str) -> Stage:
         return next(stage for stage in self.stages if stage.name == name)
 
+    def between(self, after: str, last: str) -> list[Stage]:
+        """The stages behind `after`, up to and with `last`."""
+        names = [stage.name for stage in self.stages]
+        return list(self.stages[names.index(after) + 1 : names.index(last) + 1])
+
     def inputs_digest(self) -> str:
         """What a finished run must still agree with to have nothing to do: corpus, steps, prompts, models."""
         steps = [step_identity(stage.step, stage.model_identity) for stage in self.stages if stage.step is not None]
@@ -167,6 +174,21 @@ def build_stages(
 
         return plan
 
+    def resembling() -> Iterator[Stage]:
+        """The stages that look for near-duplicate documents."""
+        if steps.document_sketch is not None and steps.document_match is not None:
+            planner = row_wise(steps.document_sketch, None, outputs_of("select"))
+            yield Stage("document_sketch", planner, ("select",), step=steps.document_sketch)
+            planner = over_all(steps.document_match, "document_sketch", lambda _: {"sketches": key("document_sketch")})
+            yield Stage("document_match", planner, ("document_sketch",), step=steps.document_match)
+
+    def plan_merge(store: Store, dones: Dones) -> Planned:
+        repeats = dones.get("document_match")
+        given = {"outputs": key("select")} | ({"repeats": key("document_match")} if repeats else {})
+        upstream = [dones["select"]["folder"], repeats["folder"] if repeats else None]
+        folder = global_folder(steps.merge, planned_units(store, run, "select"), upstream)
+        return Planned(steps.merge, folder, plan_global(folder, given, committed_units(store, folder)))
+
     def plan_curate(store: Store, dones: Dones) -> Planned:
         folder = global_folder(steps.curate, planned_units(store, run, "match"), dones["match"]["folder"])
         done = committed_units(store, folder)
@@ -206,10 +228,10 @@ def build_stages(
         name: llm_stage(step, "answerer" if name == "answer" else "generator", *inputs[name])
         for name, step in steps.llm.items()
     }
-    select_index = {"outputs": key("select")}
     return (
-        Stage("select", plan_select, step=steps.select),
-        Stage("merge", over_all(steps.merge, "select", lambda _: select_index), ("select",), step=steps.merge),
+        Stage("select", plan_select, step=steps.select, prepare=steps.select.prepare),
+        *resembling(),
+        Stage("merge", plan_merge, ("select",), step=steps.merge),
         *(stage for name, stage in asking.items() if name != "answer"),
         Stage(
             "sketch",

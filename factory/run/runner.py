@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from factory.config import FactoryConfig
@@ -102,9 +103,12 @@ def execute(config: FactoryConfig, store: Store, progress: Progress) -> RunResul
             _report_failure(session, error)
             raise
         _count_engine_starts(session)
-    record |= {"state": "finished", "finished": now()}
-    write_record(store, record)
-    write_report(store, chain.run)
+        record |= {"state": "finished", "finished": now()}
+        write_record(store, record)
+        from factory.run.execute import on_worker
+
+        # In a worker: reading samples and counting for the report took 70 MiB of the driver's memory.
+        on_worker(partial(write_report, store, chain.run))
     return _result(record, spent, False, started)
 
 
@@ -127,7 +131,8 @@ def _stages(session: Session) -> int:
             dones[stage.name] = _stage(session, stage, dones)
         if stage.name == "merge" and _sample_is_short(session, dones):
             _select_enough(session, session.chain.stage("select"), dones, all_ranges=True)
-            dones["merge"] = _stage(session, stage, dones)
+            for again in session.chain.between("select", "merge"):
+                dones[again.name] = _stage(session, again, dones)
         if stage.name == "gate":
             from factory.publish.gates import require_passed
 

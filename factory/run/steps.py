@@ -16,8 +16,8 @@ import orjson
 from factory.answers.step import AnswerStep
 from factory.concepts.extract import ExtractStep
 from factory.config import FactoryConfig, load_config
-from factory.corpus.merge import MergeStep
 from factory.curate.match import MatchStep
+from factory.curate.minhash import LshParameters
 from factory.curate.sketch import SketchStep, sketch_step
 from factory.curate.step import CurateStep
 from factory.domains.pack import Pack, load_pack
@@ -29,15 +29,22 @@ from factory.questions.level1 import Level1Step
 from factory.questions.level2 import Level2Step
 from factory.run.record import read_record
 from factory.run.step import LlmStep
+from factory.select.config import DocumentDuplicatesConfig
+from factory.select.document_match import DocumentMatchStep
+from factory.select.document_sketch import DocumentSketchStep
+from factory.select.merge import MergeStep
 from factory.select.step import SelectStep, select_step
 from factory.store.base import Store
 
 
 @dataclass(frozen=True)
 class Steps:
-    """`llm` has the LLM steps this run takes, by name, in order."""
+    """`llm` has the LLM steps this run takes, by name, in order. The two document steps look for near-duplicate
+    documents; None where that is off."""
 
     select: SelectStep
+    document_sketch: DocumentSketchStep | None
+    document_match: DocumentMatchStep | None
     merge: MergeStep
     llm: Mapping[str, LlmStep]
     sketch: SketchStep
@@ -54,8 +61,11 @@ class Steps:
 def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any) -> Steps:
     """Raises ConfigError where a benchmark file is missing or lacks a field."""
     sketch = sketch_step(config.curate)
+    resemblance = document_parameters(config.select.duplicates)
     return Steps(
         select=select_step(config, tokenizer),
+        document_sketch=DocumentSketchStep(resemblance) if resemblance else None,
+        document_match=DocumentMatchStep(resemblance) if resemblance else None,
         merge=MergeStep(config.limit),
         llm=llm_steps(config, pack),
         sketch=sketch,
@@ -64,6 +74,12 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any) -> Steps:
         gate=GateStep(config.gate),
         shards=ShardStep(),
     )
+
+
+def document_parameters(config: DocumentDuplicatesConfig) -> LshParameters | None:
+    if config.threshold is None:
+        return None
+    return LshParameters(config.shingle_words, config.permutations, config.threshold)
 
 
 def llm_steps(config: FactoryConfig, pack: Pack) -> dict[str, LlmStep]:

@@ -4,7 +4,7 @@ Design: the sketches of all select files are judged together by curation's own j
 candidates share a band key, are verified by the exact Jaccard similarity of their word shingles, and a
 document falls only because of one that is kept, so there are no chains. Which of two is kept is the one that
 comes first in the sampling order (corpus/sample.py), so a larger sample keeps what a smaller one kept. Only
-the texts of documents that share a key are read again. The decisions are read by corpus/merge.py, which
+the texts of documents that share a key are read again. The decisions are read by select/merge.py, which
 leaves the document's chunks out and says why.
 
 Cost: as curate/match.py; 56 + 8 x bands bytes a document in one worker's memory.

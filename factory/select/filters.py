@@ -53,6 +53,10 @@ class Filter(Protocol):
         """Everything that can change a verdict, a finding or the text: settings, version, hash of a model."""
         ...
 
+    def prepare(self, store: Store) -> None:
+        """Puts what workers will need into the store; called once, on the driver. Most filters need nothing."""
+        ...
+
     def open(self, store: Store) -> Judge:
         """The filter ready to judge. Called in workers; loads models once a process. Raises ConfigError."""
         ...
@@ -69,6 +73,9 @@ class Length:
 
     def identity(self) -> dict[str, Any]:
         return {"minimum": self.minimum, "maximum": self.maximum}
+
+    def prepare(self, store: Store) -> None:
+        """Nothing to prepare."""
 
     def open(self, store: Store) -> Judge:
         return self.judge

@@ -6,11 +6,21 @@ before anything is kept or scored, so no later filter, finding or reject carries
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from factory.config import FactoryConfig
+from factory.curate.index_store import benchmark_index
+from factory.select.benchmark_pages import NGRAM_WORDS, BenchmarkPages
 from factory.select.filters import Filter, Length
 
 
 def filters_of(config: FactoryConfig) -> tuple[Filter, ...]:
     """Raises ConfigError where a filter's model or benchmark files are missing or not what they must be."""
+    return tuple(_filters(config))
+
+
+def _filters(config: FactoryConfig) -> Iterator[Filter]:
     select = config.select
-    return (Length(select.min_characters, select.max_characters),)
+    yield Length(select.min_characters, select.max_characters)
+    if select.benchmark_pages and config.curate.benchmarks:
+        yield BenchmarkPages(benchmark_index(config.curate.benchmarks, (NGRAM_WORDS,)))

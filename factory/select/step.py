@@ -4,7 +4,7 @@ Design: a unit is one range of the corpus. Its rows stream, a batch at a time, t
 (filters.py; order.py says which) and chunking into parts of about one model unit each; text, span, origin and
 what the filters found are committed, so lineage outlives the source. What is turned away (by a filter, or because
 it could not be read) becomes a reject that names shard and row. Copies of a document are kept here, whichever
-range they are in: only the global phases (corpus/merge.py, near.py) see them all. Parts beyond 256 MiB of text
+range they are in: only the global phases (select/merge.py, near.py) see them all. Parts beyond 256 MiB of text
 go to a temporary file that Arrow maps, so memory is bounded even where one compressed file is one range.
 
 Cost: the tokenizer's, nearly all of it: 1.0 to 1.3 MB/s a core with SmolLM2's on long documents, 7 to 10 MB/s
@@ -77,6 +77,12 @@ class SelectStep:
         if longest is None or not fits_without_counting(longest, config.chunk_tokens):
             identity |= self.tokenizer.identity()
         return identity
+
+    def prepare(self, store: Store) -> None:
+        """Puts what filters need (indexes, models) where workers find it; to be called on the driver before any
+        unit is worked. Raises ConfigError."""
+        for each in self.filters:
+            each.prepare(store)
 
     def work(self, store: Store, unit: Unit) -> UnitResult:
         """Reads the range in `unit.parameters`. Raises CorpusError when a file is gone or has changed."""

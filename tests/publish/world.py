@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from factory.config import GateConfig
 from factory.corpus.documents import Span, chunk_id, document_id
-from factory.corpus.merge import MergeStep
 from factory.engine.api import Batch, Completion, Message, Sampling
 from factory.engine.tokenizer import Tokenizer
 from factory.identity import canonical_json, ids_digest, make_id
@@ -32,6 +31,7 @@ from factory.run.plan import global_folder, row_wise_folder, step_identity
 from factory.run.record import plan_key
 from factory.run.step import LlmStep, Parsed, Row, Texts, WorkStep
 from factory.run.units import Unit, UnitResult, unit_over
+from factory.select.merge import MergeStep
 from factory.store.base import Store
 from factory.store.parquet import read_parquet
 from factory.tables import ANSWER, DOCUMENT, QUESTION

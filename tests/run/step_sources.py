@@ -29,7 +29,9 @@ ROOMS = ("corpus", "select", "concepts", "questions", "curate", "answers", "publ
 
 STEPS = {
     "select": "factory.select.step",
-    "merge": "factory.corpus.merge",
+    "document_sketch": "factory.select.document_sketch",
+    "document_match": "factory.select.document_match",
+    "merge": "factory.select.merge",
     "extract": "factory.concepts.extract",
     "question_1": "factory.questions.level1",
     "question_2": "factory.questions.level2",

@@ -3,10 +3,10 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from factory.corpus.merge import MergeStep
 from factory.identity import add_digests, ids_digest
 from factory.run.outputs import Output, write_outputs
 from factory.run.units import Unit, UnitResult
+from factory.select.merge import MergeStep
 from factory.store.base import Store
 from tests.run.rows import commit_documents, document
 

@@ -3,7 +3,8 @@
 Design: a global step over what `select` committed. It reads ids and origins, never text. The first
 occurrence of a document (in the plan's order of files, then by row) is kept; chunks of later ones become
 rejects that name it, and every origin (url, licence, shard, row) of a document met more than once goes to
-the origins table, so that no licence is lost. With `limit`, documents are taken in the order of sample.py,
+the origins table, so that no licence is lost. Near-duplicates (select/document_match.py) are left out before
+anything is sampled. With `limit`, documents are taken in the order of sample.py,
 so that the sample of a larger limit contains this one.
 
 Output: table 0 "picks", one row a committed select file that still has rows (name, rows to read, their
@@ -13,7 +14,7 @@ rejects are as many as the chunks dropped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +27,11 @@ from factory.identity import add_digests, ids_digest
 from factory.run.outputs import Output, read_outputs
 from factory.run.reject import Reject
 from factory.run.units import Unit, UnitResult
+from factory.select.document_match import read_repeats
 from factory.store.base import Store
 from factory.store.parquet import read_parquet
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 PICKS = pa.schema([("file", pa.string()), ("picks", pa.list_(pa.int32())), ("ids_digest", pa.string())])
 
@@ -43,6 +45,9 @@ ORIGIN = pa.struct(
     ]
 )
 ORIGINS = pa.schema([("doc_id", pa.string()), ("origins", pa.list_(ORIGIN))])
+
+Repeats = Mapping[str, tuple[str, float]]
+"""Document id -> (id of the document it repeats, similarity)."""
 
 Ids = npt.NDArray[np.bytes_]
 Numbers = npt.NDArray[np.int64]
@@ -78,8 +83,11 @@ class MergeStep:
         occurrences = find_occurrences(
             [read_parquet(store, output.file.key, ["doc_id", "chunk"]) for output in outputs]
         )
-        kept, repeated = choose(occurrences, self.limit, [output.file.name for output in outputs])
-        return _result(store, outputs, occurrences, kept, repeated)
+        repeats_key = unit.parameters.get("repeats")
+        repeats = read_repeats(store, repeats_key) if repeats_key else {}
+        names = [output.file.name for output in outputs]
+        kept, repeated = choose(occurrences, self.limit, names, repeats.keys())
+        return _result(store, outputs, occurrences, kept, repeated, repeats)
 
 
 def find_occurrences(tables: Sequence[pa.Table]) -> Occurrences:
@@ -113,10 +121,10 @@ def find_occurrences(tables: Sequence[pa.Table]) -> Occurrences:
 
 
 def choose(
-    occurrences: Occurrences, limit: int | None, names: Sequence[str]
+    occurrences: Occurrences, limit: int | None, names: Sequence[str], left_out: Collection[str] = ()
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Masks over occurrences: which are kept, and which belong to a document that occurs more than once.
-    `names` are the lineage names of the files.
+    `names` are the lineage names of the files, `left_out` the ids of documents that are not to be kept.
 
     A document whose chunks run over two files has an occurrence in each; the continuation (first chunk
     above 0) counts as part of the first.
@@ -134,9 +142,11 @@ def choose(
     unique, first, inverse, counts = np.unique(
         occurrences.doc_id[heads], return_index=True, return_inverse=True, return_counts=True
     )
+    if left_out:
+        first = first[~np.isin(unique, np.array(sorted(left_out), dtype="S32"))]
     keep_head = np.zeros(len(heads), dtype=bool)
     keep_head[first] = True
-    if limit is not None and limit < len(unique):
+    if limit is not None and limit < len(first):
         places = zip(occurrences.file[heads[first]].tolist(), occurrences.start[heads[first]].tolist(), strict=True)
         keys = np.array([sample_key(names[file], row) for file, row in places], dtype=np.uint64)
         keep_head[first[np.argsort(keys, kind="stable")[limit:]]] = False
@@ -150,6 +160,7 @@ def _result(
     occurrences: Occurrences,
     kept: npt.NDArray[np.bool_],
     repeated: npt.NDArray[np.bool_],
+    repeats: Repeats,
 ) -> UnitResult:
     picks: list[dict[str, Any]] = []
     rejects: list[Reject] = []
@@ -180,7 +191,7 @@ def _result(
                 first_of.setdefault(doc_id, (output.file.name, start))
                 continue
             rejects.extend(
-                _drop(chunk_ids[row], doc_id, occurrences.doc_id[index] in kept_ids, first_of)
+                _drop(chunk_ids[row], doc_id, occurrences.doc_id[index] in kept_ids, first_of, repeats)
                 for row in range(start, stop)
             )
         if rows:
@@ -207,8 +218,14 @@ def _result(
 ORIGINS_COLUMNS = ["source", "license", "url", "shard", "shard_row"]
 
 
-def _drop(chunk_id: str, doc_id: str, document_is_kept: bool, first_of: dict[str, tuple[str, int]]) -> Reject:
+def _drop(
+    chunk_id: str, doc_id: str, document_is_kept: bool, first_of: dict[str, tuple[str, int]], repeats: Repeats
+) -> Reject:
     if document_is_kept:
         file, row = first_of.get(doc_id, ("", -1))
         return Reject(chunk_id, "duplicate_document", evidence={"doc_id": doc_id, "kept_file": file, "kept_row": row})
+    if doc_id in repeats:
+        kept, similarity = repeats[doc_id]
+        evidence = {"doc_id": doc_id, "kept": kept, "similarity": round(similarity, 6)}
+        return Reject(chunk_id, "near_duplicate_document", evidence=evidence)
     return Reject(chunk_id, "outside_limit", evidence={"doc_id": doc_id})
