@@ -96,7 +96,7 @@ def resolve(config: ModelConfig, kind: EngineKind = "vllm") -> ResolvedModel:
         return _named(config, config.revision or "served")
     if config.id == DEFAULT_MODEL:
         return _from_prepared(config)
-    if (folder := _as_folder(config.id)) is not None:
+    if (folder := as_folder(config.id)) is not None:
         return _from_folder(config, folder)
     return _from_hub(config)
 
@@ -108,7 +108,7 @@ def path_here(model: ResolvedModel) -> Path:
     """
     if model.path and Path(model.path).is_dir():
         return Path(model.path)
-    if _as_folder(model.id) is None:
+    if as_folder(model.id) is None:
         try:
             # The commit, not the branch: the branch may have moved since the driver looked.
             here = resolve(model.config.model_copy(update={"revision": model.revision}))
@@ -134,7 +134,7 @@ def _named(config: ModelConfig, revision: str) -> ResolvedModel:
     return ResolvedModel(config.id, "", revision, name, name, name, config.license, config.output_terms, config)
 
 
-def _as_folder(model_id: str) -> Path | None:
+def as_folder(model_id: str) -> Path | None:
     """The folder that `model_id` means, or None when it reads as a Hugging Face id."""
     path = Path(model_id).expanduser()
     if path.is_dir():
@@ -160,7 +160,7 @@ def _from_folder(config: ModelConfig, folder: Path) -> ResolvedModel:
             cause="a mistyped path, or a disk that is not mounted here",
             remedy="give a folder with config.json and weights, a Hugging Face id, or `smollm2`",
         )
-    names = sorted(path.name for path in folder.iterdir() if path.is_file() and _class_of(path.name) is not None)
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and class_of(path.name) is not None)
     return _pinned(config, _described(config, folder, file_hashes(folder, names), None))
 
 
@@ -182,14 +182,14 @@ def _from_hub(config: ModelConfig) -> ResolvedModel:
             f"{config.id!r} is neither a folder nor a Hugging Face id (model.id)",
             remedy="a Hugging Face id reads like `HuggingFaceTB/SmolLM2-135M-Instruct`",
         )
-    folder = _snapshot(config.id, config.revision)
-    names = sorted(path.name for path in folder.iterdir() if path.is_file() and _class_of(path.name) is not None)
+    folder = snapshot(config.id, config.revision)
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and class_of(path.name) is not None)
     stored = {name: blob for name in names if _SHA256_NAME.fullmatch(blob := (folder / name).resolve().name)}
     others = file_hashes(folder, [name for name in names if name not in stored])
     return _described(config, folder, {**stored, **others}, folder.name)
 
 
-def _snapshot(model_id: str, revision: str | None) -> Path:
+def snapshot(model_id: str, revision: str | None) -> Path:
     """Folder of a Hugging Face model: from the local cache when it is whole there, else downloaded."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
@@ -257,7 +257,7 @@ def _is_whole(folder: Path) -> bool:
     ) and any((folder / name).exists() for name in ("tokenizer.json", "tokenizer_config.json", "tokenizer.model"))
 
 
-def _class_of(name: str) -> str | None:
+def class_of(name: str) -> str | None:
     if name in TEMPLATE_NAMES:
         return "chat_template"
     if name in TOKENIZER_NAMES or name.endswith(TOKENIZER_SUFFIXES):
@@ -299,7 +299,7 @@ def _described(config: ModelConfig, folder: Path, hashes: Mapping[str, str], rev
 
 def _digest(hashes: Mapping[str, str], classes: Iterable[str]) -> str:
     wanted = set(classes)
-    listing = "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes) if _class_of(name) in wanted)
+    listing = "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes) if class_of(name) in wanted)
     return sha256_hex(listing.encode())
 
 

@@ -1,0 +1,1 @@
+"""Training of the domain classifier that `select` scores documents with."""
