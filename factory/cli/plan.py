@@ -18,7 +18,8 @@ from factory.run.record import Record, read_done
 from factory.store.base import Store
 
 if TYPE_CHECKING:
-    from factory.run.chain import Chain, Stage
+    from factory.run.chain import Chain
+    from factory.run.stage import Stage
 
 CHARACTERS_PER_TOKEN = 3.5
 """English prose and LaTeX under SmolLM2's and Llama's tokenizers: 3.3 to 4.2; lower means more tokens."""

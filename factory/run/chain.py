@@ -13,9 +13,9 @@ folders are named like global ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
@@ -27,7 +27,6 @@ from factory.publish.shards import plan_shards
 from factory.run.outputs import Output, outputs_key, read_outputs
 from factory.run.plan import (
     Part,
-    Plan,
     global_folder,
     plan_global,
     plan_rows,
@@ -35,8 +34,9 @@ from factory.run.plan import (
     row_wise_folder,
     step_identity,
 )
-from factory.run.record import Record, plan_key
+from factory.run.record import plan_key
 from factory.run.settings import Settings, load_settings
+from factory.run.stage import Dones, Planned, Planner, Stage
 from factory.run.step import LlmStep, WorkStep
 from factory.run.steps import Steps, build_steps
 from factory.run.units import FileRef, Unit
@@ -45,39 +45,7 @@ from factory.store.base import Store
 from factory.store.commits import committed_units
 from factory.store.parquet import read_parquet
 
-Dones = Mapping[str, Record]
 Parts = Callable[[Store], Sequence[Part]]
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A step as this run executes it: its folder and units."""
-
-    step: LlmStep | WorkStep
-    folder: str
-    plan: Plan
-
-
-Planner = Callable[[Store, Dones], Planned]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A step's place in the chain. `reads` names the stages whose accepted rows it must read exactly, or
-    None for source stages. `step` is None where it can only be built from earlier stages' results; LLM steps
-    have a `model_role`; `prepare` runs on the driver before any unit."""
-
-    name: str
-    plan: Planner
-    reads: tuple[str, ...] | None = None
-    model_role: str | None = None
-    model_identity: Mapping[str, Any] | None = None
-    step: LlmStep | WorkStep | None = None
-    prepare: Callable[[Store], None] | None = None
-
-    @property
-    def llm_step(self) -> LlmStep | None:
-        return cast("LlmStep", self.step) if self.model_role else None
 
 
 @dataclass

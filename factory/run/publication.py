@@ -23,7 +23,8 @@ from factory.store.base import Store
 if TYPE_CHECKING:
     from factory.publish.gates import GateResult
     from factory.publish.manifest import Publication
-    from factory.run.chain import Chain, Dones
+    from factory.run.chain import Chain
+    from factory.run.stage import Dones
 
 SOFTWARE = ("pyarrow", "ray", "numpy", "datasketch", "transformers", "tokenizers")
 """Packages whose versions the manifest names; the engine's own are with the engine."""
