@@ -29,7 +29,7 @@ from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 from factory.tables import CONCEPTS
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 NAME_CHARACTERS = 80
 """Bound of a topic, concept or subject. A name that fills it was cut by it, and is dropped."""

@@ -32,7 +32,7 @@ from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 from factory.tables import QUESTION
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 PROMPT = "question_level_1"
 
 UNSUITABLE_DOCUMENT, NO_QUESTIONS = "unsuitable_document", "no_questions"
