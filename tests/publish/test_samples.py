@@ -59,6 +59,10 @@ def source(doc: str, license_: str = "MIT") -> dict[str, Any]:
         "url": f"https://site.example/{doc}",
         "shard": "a.jsonl",
         "shard_row": 3,
+        "lang": "en",
+        "lang_prob": 0.97,
+        "domain_score": 8.5,
+        "duties": ["notice"],
     }
 
 
