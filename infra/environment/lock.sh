@@ -20,7 +20,7 @@ compile() {
     shift
     UV_CUSTOM_COMPILE_COMMAND='make lock' "$work/venv/bin/uv" pip compile --quiet \
         --python-version "$python_version" --python-platform x86_64-manylinux_2_28 \
-        --no-emit-index-url --no-emit-find-links --annotation-style line ${UPGRADE:+--upgrade} "$@"
+        --override overrides.txt --no-emit-index-url --no-emit-find-links --annotation-style line ${UPGRADE:+--upgrade} "$@"
 }
 
 compile 3.11 gpu.in --output-file gpu.txt
