@@ -12,12 +12,49 @@ import heapq
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from factory.publish.licences import Attribution, attribution_text
+from factory.licences.duties import duties_of
+from factory.licences.expression import combine
+
+
+class Attribution(NamedTuple):
+    """One source of published rows: where it was found, under which licence, by which name."""
+
+    source: str
+    license: str
+    url: str
+
+
+def attribution_text(entries: Iterable[Attribution], title: str) -> Iterator[str]:
+    """Lines of ATTRIBUTION.md from distinct entries sorted as tuples; holds one entry at a time.
+
+    Grouped by source, then by licence as stated with the duties it brings, then every url.
+    """
+    yield f"# Attribution: {title}\n\n"
+    yield "Every source that a row of this dataset rests on, with the licence its publisher stated and its duties.\n"
+    group: tuple[str, str] | None = None
+    total = 0
+    for entry in entries:
+        if group is None or group[0] != entry.source:
+            yield f"\n## {_line(entry.source) or '(source not named)'}\n"
+        if group != (entry.source, entry.license):
+            group = (entry.source, entry.license)
+            stated = _line(entry.license) or "not stated"
+            spdx = combine([entry.license])
+            yield f"\nLicence: {stated}" + (f" (SPDX: {spdx})\n" if spdx != stated else "\n")
+            yield f"Duties: {', '.join(duties_of(entry.license)) or 'none'}\n\n"
+        yield f"- {_line(entry.url) or '(no url)'}\n"
+        total += 1
+    yield f"\nEntries: {total}\n"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def write_attribution(tables: Iterable[pa.Table], title: str, path: Path) -> tuple[int, str]:

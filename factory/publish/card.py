@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from factory.publish.licences import terms
+from factory.licences.duties import MEANINGS
+from factory.licences.expression import terms
 from factory.publish.manifest import ATTRIBUTION, MANIFEST, Manifest
 from factory.publish.samples import SAMPLE
 
@@ -220,6 +221,14 @@ def _licences(manifest: Manifest) -> str:
             for expression, rows in sorted(licence["rows"].items(), key=lambda p: (-p[1], p[0]))
         ],
     )
+    duties = _table(
+        ("duty", "what it asks", "rows"),
+        [
+            (duty, meaning, f"{licence['duties'][duty]:,}")
+            for duty, meaning in MEANINGS.items()
+            if duty in licence["duties"]
+        ],
+    )
     models = _table(
         ("role", "model", "revision", "licence", "what it says about outputs"),
         [(g["role"], g["model"], g["revision"], g["license"], g["output_terms"]) for g in manifest["generators"]],
@@ -228,7 +237,18 @@ def _licences(manifest: Manifest) -> str:
         f"## Licences\n\nThe dataset: `{_text(licence['dataset'])}`. Its sources, combined: "
         f"`{_text(licence['combined_sources'])}`. Each row carries the licences of all documents behind it "
         f"(`licenses`, `license`); [{ATTRIBUTION}]({ATTRIBUTION}) lists every source with licence and url.\n\n"
-        f"{sources}\nThe models that wrote the rows:\n\n{models}"
+        f"{sources}\n{_share_alike(licence)}What the sources' licences ask of whoever passes rows on (column `duties`; "
+        f"a reading aid, the licences decide):\n\n{duties}\nThe models that wrote the rows:\n\n{models}"
+    )
+
+
+def _share_alike(licence: Mapping[str, Any]) -> str:
+    rows = licence["duties"].get("share-alike", 0)
+    if not rows:
+        return ""
+    return (
+        f"**Share-alike**: {rows:,} rows rest on sources under share-alike licences; what is derived from them is to "
+        "be passed on under the same licence.\n\n"
     )
 
 

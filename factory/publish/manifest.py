@@ -20,13 +20,13 @@ import pyarrow.compute as pc
 
 from factory.errors import StoreError
 from factory.identity import canonical_json, ids_digest, sha256_hex
+from factory.licences.expression import combine
 from factory.publish.gates import GateResult
-from factory.publish.licences import combine
 from factory.publish.samples import DIGITAL_SOURCE_TYPE, SAMPLE, SPLITS
 from factory.tables import SCHEMA_VERSION
 
 MANIFEST, CARD, ATTRIBUTION = "manifest.json", "README.md", "ATTRIBUTION.md"
-KIND, MANIFEST_VERSION = "factory-dataset", 1
+KIND, MANIFEST_VERSION = "factory-dataset", 2
 
 UNITS_LISTED = 1000
 """Input files a shard's lineage names one by one (about 60 kB). A larger set is given by number and digest,
@@ -149,6 +149,7 @@ def shard_lineage(table: pa.Table) -> dict[str, Any]:
         "origins": _counts(table.column("origin")),
         "verified": _counts(table.column("verified")),
         "licenses": _counts(table.column("license")),
+        "duties": _counts(pc.list_flatten(table.column("duties"))),
         "tokens": {
             "question": pc.sum(table.column("question_tokens")).as_py() or 0,
             "answer": pc.sum(table.column("answer_tokens")).as_py() or 0,
@@ -191,6 +192,7 @@ def build_manifest(
             "dataset": publication.license or combined,
             "combined_sources": combined,
             "rows": totals["licenses"],
+            "duties": totals["duties"],
         },
         "generators": [asdict(generator) for generator in publication.generators],
         "tokenizer": publication.tokenizer,
@@ -239,7 +241,7 @@ def splits_of(shards: Sequence[Shard]) -> list[dict[str, Any]]:
 
 def totals_of(shards: Sequence[Shard]) -> dict[str, Any]:
     totals: dict[str, Any] = {"rows": sum(shard.rows for shard in shards)}
-    for name in ("levels", "origins", "verified", "licenses", "tokens"):
+    for name in ("levels", "origins", "verified", "licenses", "duties", "tokens"):
         counter: Counter[str] = Counter()
         for shard in shards:
             counter.update(shard.lineage[name])

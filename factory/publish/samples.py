@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from factory.identity import ids_digest, make_id
-from factory.publish.licences import combine
+from factory.licences.duties import combined_duties
+from factory.licences.expression import combine
 from factory.publish.origins import Origins, read_origins
 from factory.run.reject import Reject
 from factory.run.units import FileRef, Unit, UnitResult
@@ -84,6 +85,7 @@ SAMPLE = pa.schema(
         ("urls", pa.list_(pa.string())),
         ("licenses", pa.list_(pa.string())),  # as stated, of every document and every merged copy of it
         ("license", pa.string()),  # those combined into one SPDX expression
+        ("duties", pa.list_(pa.string())),  # what those ask of whoever passes the row on: attribution, share-alike, ...
         ("attribution", ATTRIBUTIONS),
         ("question_tokens", pa.int32()),
         ("answer_tokens", pa.int32()),
@@ -266,16 +268,20 @@ def _messages(questions: Sequence[str], answers: Sequence[str]) -> pa.ListArray:
 def _source_columns(answers: pa.Table, origins: Mapping[str, Origins]) -> dict[str, Any]:
     """Licences, urls and attribution of each row, over its sources and every merged copy of their documents."""
     attribution: list[list[dict[str, str]]] = []
+    marked: list[set[str]] = []
     for sources in answers.column("sources").to_pylist():
         places = {_place(source): None for source in sources}
         for source in sources:
             places |= {_place(origin): None for origin in origins.get(source["doc_id"], ())}
         attribution.append([{"source": name, "license": stated, "url": url} for name, stated, url in sorted(places)])
+        marked.append({duty for source in sources for duty in source["duties"] or ()})
     licenses = [sorted({place["license"] for place in places}) for places in attribution]
     return {
         "attribution": attribution,
         "licenses": licenses,
         "license": [combine(stated) for stated in licenses],
+        # Merged copies of a document brought no findings with them, only their licences.
+        "duties": [sorted({*own, *combined_duties(stated)}) for own, stated in zip(marked, licenses, strict=True)],
         "urls": [sorted({place["url"] for place in places if place["url"]}) for places in attribution],
     }
 

@@ -21,11 +21,12 @@ import pyarrow.parquet as pq
 
 from factory.errors import FactoryError, TransientStoreError
 from factory.identity import make_id, sha256_hex
+from factory.licences.duties import combined_duties
+from factory.licences.expression import combine
 from factory.publish.attribution import attribution_bytes
 from factory.publish.card import render_card
 from factory.publish.checks import Check, Faults
 from factory.publish.finalise import uncompressed_bytes
-from factory.publish.licences import combine
 from factory.publish.manifest import (
     ATTRIBUTION,
     CARD,
@@ -209,8 +210,8 @@ def _row_faults(manifest: Manifest, split: str, table: pa.Table, last: dict[str,
     """Faults of single rows; `last` is the place of the row before, by split, across shards."""
     rule = manifest["split_rule"]
     seed = manifest["seed"]
-    columns = ("sample_id", "doc_ids", "licenses", "license", "attribution")
-    ids, docs, licenses, combined, attribution = (table.column(name).to_pylist() for name in columns)
+    columns = ("sample_id", "doc_ids", "licenses", "license", "duties", "attribution")
+    ids, docs, licenses, combined, duties, attribution = (table.column(name).to_pylist() for name in columns)
     answer_ids = pc.struct_field(table.column("lineage"), "answer_id").to_pylist()
     for row, sample_id in enumerate(ids):
         place = (sort_key(seed, sample_id), sample_id)
@@ -223,6 +224,8 @@ def _row_faults(manifest: Manifest, split: str, table: pa.Table, last: dict[str,
             yield f"row {row} ({sample_id}) rests on a document of another split"
         if combine(licenses[row]) != combined[row]:
             yield f"row {row} ({sample_id}): {combined[row]} is not what its licences combine to"
+        if not set(combined_duties(licenses[row])) <= set(duties[row]):
+            yield f"row {row} ({sample_id}): its licences bring duties that it does not carry"
         if sorted({place["license"] for place in attribution[row]}) != licenses[row]:
             yield f"row {row} ({sample_id}): its licences are not those of its attribution"
     marked = pc.equal(table.column("digital_source_type"), DIGITAL_SOURCE_TYPE)
@@ -245,6 +248,7 @@ def _check_totals(manifest: Manifest, listed: Mapping[str, Mapping[str, Any]]) -
         faults.expect(listed.get(shard.path) == file_entry(shard), f"{shard.path} is listed twice, differently")
     combined = combine(manifest["totals"]["licenses"])
     faults.expect(manifest["license"]["combined_sources"] == combined, "the combined licence is not that of the rows")
+    faults.expect(manifest["license"]["duties"] == manifest["totals"]["duties"], "the duties are not those of the rows")
     samples = [step["counts"]["accepted"] for step in manifest["steps"] if step["name"] == "samples"]
     faults.expect(samples in ([], [manifest["totals"]["rows"]]), "the samples step accepted another number of rows")
     for step in manifest["steps"]:

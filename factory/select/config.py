@@ -10,9 +10,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from factory.licences.patterns import misspelt
 from factory.section import Section, Share
+
+
+def _meets_a_licence(pattern: str) -> str:
+    problem = misspelt(pattern)
+    if problem:
+        raise ValueError(problem)
+    return pattern
+
+
+LicencePattern = Annotated[str, AfterValidator(_meets_a_licence)]
+"""An SPDX id, or several with `*`, whatever the case; one that meets no licence is a mistake."""
 
 LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 
@@ -37,13 +49,17 @@ class QualityConfig(Section):
 class LicenceConfig(Section):
     """Which licences may pass. Every part that AND joins must pass, and one part that OR joins."""
 
-    allow: tuple[str, ...] | None = Field(
+    allow: tuple[LicencePattern, ...] | None = Field(
         default=None, description="SPDX ids or patterns (`CC-BY-*`) that may pass; null: all that are not denied"
     )
-    deny: tuple[str, ...] = Field(
-        default=("*-NC", "*-NC-*", "*-ND", "*-ND-*"),
-        description="SPDX ids or patterns that may not pass: by default non-commercial and no-derivatives ones",
-    )
+    deny: tuple[LicencePattern, ...] = Field(
+        default=(
+            "*-NC", "*-NC-*", "*-ND", "*-ND-*",
+            "*-Noncommercial-*", "NCGL-*", "Aladdin", "LicenseRef-all-rights-reserved",
+        ),
+        description="SPDX ids or patterns that may not pass: by default non-commercial and no-derivatives ones, and "
+        "rights that are all reserved",
+    )  # fmt: skip
     unknown: Literal["keep", "reject", "quarantine"] = Field(
         default="keep", description="what becomes of documents whose licence is not stated or no SPDX licence"
     )

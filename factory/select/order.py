@@ -12,6 +12,7 @@ from factory.config import FactoryConfig
 from factory.curate.index_store import benchmark_index
 from factory.select.benchmark_pages import NGRAM_WORDS, BenchmarkPages
 from factory.select.filters import Filter, Length
+from factory.select.licence import Licence
 
 
 def filters_of(config: FactoryConfig) -> tuple[Filter, ...]:
@@ -21,6 +22,7 @@ def filters_of(config: FactoryConfig) -> tuple[Filter, ...]:
 
 def _filters(config: FactoryConfig) -> Iterator[Filter]:
     select = config.select
+    yield Licence(select.licence)
     yield Length(select.min_characters, select.max_characters)
     if select.benchmark_pages and config.curate.benchmarks:
         yield BenchmarkPages(benchmark_index(config.curate.benchmarks, (NGRAM_WORDS,)))

@@ -40,7 +40,7 @@ from factory.select.order import filters_of
 from factory.select.parts import PartWriter
 from factory.store.base import Store
 
-STEP_VERSION = 2
+STEP_VERSION = 3
 
 EXCERPT_CHARACTERS = 2000
 """Of a rejected text, kept beside the reason: enough to judge the filter by. The whole is in the source."""

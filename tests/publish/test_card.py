@@ -74,6 +74,29 @@ def test_the_card_says_which_models_wrote_the_rows_and_that_nobody_checked(publi
     assert "| max_duplicate_start |" in text
 
 
+def test_duties_of_the_sources_stand_in_manifest_card_and_attribution(published: tuple[Path, Published]) -> None:
+    import pyarrow.parquet as pq
+
+    folder, done = published
+    columns = [pq.read_table(path, columns=["duties"]).column("duties") for path in folder.glob("data/*.parquet")]
+    rows = [duties for column in columns for duties in column.to_pylist()]
+    counted = {duty: sum(duty in duties for duties in rows) for duties in rows for duty in duties}
+    assert done.manifest["license"]["duties"] == counted
+    assert set(counted) == {"attribution", "changes", "notice", "share-alike", "unknown"}
+    card = (folder / "README.md").read_text()
+    assert f"**Share-alike**: {counted['share-alike']:,} rows" in card
+    assert f"| share-alike | pass on what is derived under the same licence | {counted['share-alike']:,} |" in card
+    assert (
+        "Licence: CC-BY-SA-4.0\nDuties: attribution, changes, share-alike\n" in (folder / "ATTRIBUTION.md").read_text()
+    )
+
+
+def test_a_card_without_share_alike_does_not_speak_of_it(published: tuple[Path, Published]) -> None:
+    manifest = published[1].manifest
+    free = {**manifest["license"], "duties": {"notice": 3}}
+    assert "Share-alike" not in render_card({**manifest, "license": free})
+
+
 def test_the_card_of_a_dry_run_says_that_no_model_wrote_it(published: tuple[Path, Published]) -> None:
     manifest = published[1].manifest
     assert "written by language models" in render_card(manifest)

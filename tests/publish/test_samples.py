@@ -139,6 +139,15 @@ def test_licences_and_urls_of_merged_copies_are_kept() -> None:
     assert len(row["attribution"]) == 2
 
 
+def test_a_row_carries_the_duties_of_all_its_documents_and_their_copies() -> None:
+    copies = [{"source": "mirror", "license": "CC BY-SA 4.0", "url": None, "shard": "b", "shard_row": 1}]
+    marked = source("d1") | {"duties": ["notice", "house-rule"]}
+    (row,), _ = build([answer(1, ["d1"], sources=[marked])], {make_id("document", "d1"): copies})
+    assert row["duties"] == ["attribution", "changes", "house-rule", "notice", "share-alike"]
+    (row,), _ = build([answer(1, ["d1"])])
+    assert row["duties"] == ["notice"]
+
+
 def test_a_row_over_documents_of_different_splits_is_a_reject_with_the_evidence() -> None:
     names = [f"d{number}" for number in range(40)]
     by_split = {split_of([make_id("document", name)], 17, 0.2, 0.2): name for name in names}

@@ -195,6 +195,7 @@ def test_a_forger_who_changes_nothing_is_no_forger(copy: Copy) -> None:
         (lambda table: table.slice(1), "totals"),
         (lambda table: put(table, "synthetic", [False] * table.num_rows), "rows"),
         (lambda table: put(table, "license", ["MIT"] * table.num_rows), "rows"),
+        (lambda table: put(table, "duties", [[]] * table.num_rows), "rows"),
         (lambda table: put(table, "answer", ["other"] * table.num_rows), "rows"),
         (lambda table: put(table, "sample_id", [f"{n:032x}" for n in range(table.num_rows)]), "rows"),
         (lambda table: put(table, "doc_ids", [[f"{n:032x}"] for n in range(table.num_rows)]), "rows"),
@@ -230,6 +231,7 @@ def test_lineage_that_the_rows_do_not_bear_out_is_found(copy: Copy) -> None:
     [
         (lambda manifest: manifest["steps"][3]["counts"].update(used=1), "totals"),
         (lambda manifest: manifest["license"].update(combined_sources="MIT"), "totals"),
+        (lambda manifest: manifest["license"].update(duties={}), "totals"),
         (lambda manifest: manifest["gates"][0].update(passed=False), "gates"),
         (lambda manifest: manifest["split_rule"].update(seed=99), "rows"),
         (lambda manifest: manifest.update(version="v9"), "rows"),

@@ -24,7 +24,10 @@ from tests.runs import REPOSITORY
 
 RECORDED = Path(__file__).with_name("step_sources.json")
 
-ROOMS = ("corpus", "select", "concepts", "questions", "curate", "answers", "publish", "domains", "identity", "tables")
+ROOMS = (
+    "corpus", "select", "concepts", "questions", "curate", "answers", "publish", "domains", "identity", "licences",
+    "tables",
+)  # fmt: skip
 """Parts of `factory` whose code can change what rows come out of a step."""
 
 STEPS = {

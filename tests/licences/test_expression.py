@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import itertools
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from factory.publish.licences import UNKNOWN, Attribution, attribution_text, combine, terms
+from factory.licences.expression import LONGEST_EXPRESSION, combine, parse, terms, write
+from factory.licences.stated import UNKNOWN
 
 KNOWN = ["MIT", "Apache-2.0", "BSD-3-Clause", "CC-BY-SA-4.0", "GPL-2.0-or-later", "PSF-2.0", "CC0-1.0"]
 simple = st.sampled_from([*KNOWN, "LicenseRef-house", "GPL-2.0-only WITH Classpath-exception-2.0"])
@@ -77,22 +76,26 @@ def test_the_result_is_a_valid_spdx_expression(licences: list[str]) -> None:
     assert canonicalize_license_expression(combine(licences)) == combine(licences)
 
 
-def test_attribution_lists_every_source_once_grouped() -> None:
-    entries = [
-        Attribution("numpy", "BSD-3-Clause", "https://numpy.org/a"),
-        Attribution("numpy", "BSD-3-Clause", "https://numpy.org/b"),
-        Attribution("numpy", "MIT", ""),
-        Attribution("scipy", "", "https://scipy.org"),
-    ]
-    text = "".join(attribution_text(iter(entries), "demo"))
-    assert text.count("## numpy") == 1
-    assert text.count("Licence: BSD-3-Clause\n") == 1
-    assert "- https://numpy.org/a\n- https://numpy.org/b\n" in text
-    assert "Licence: not stated (SPDX: LicenseRef-unknown)" in text
-    assert text.endswith("Entries: 4\n")
+@settings(deadline=None)
+@given(stated)
+def test_what_is_written_is_read_back(licence: str | None) -> None:
+    node = parse(licence or "")
+    assert parse(write(node)) == node
 
 
-def test_attribution_streams() -> None:
-    endless = (Attribution("s", "MIT", f"https://x/{number:09d}") for number in itertools.count())
-    lines = attribution_text(endless, "big")
-    assert len(list(itertools.islice(lines, 10_000))) == 10_000
+@pytest.mark.parametrize(
+    "licence",
+    [
+        "(" * 1900 + "MIT",
+        "(" * 990 + "MIT" + ")" * 990,
+        "MIT OR (" * 240 + "ISC" + ")" * 240,
+        "x/" * 900,
+        " and ".join(["MIT"] * 280),
+        "MIT AND " * 240 + "MIT",
+        "\0\U0001f600 licence \u202e",
+        "Permission is hereby granted to anybody. " * 500,
+        ")" * 500 + " AND " + "(" * 500,
+    ],
+)
+def test_no_text_however_odd_breaks_the_parser(licence: str) -> None:
+    assert len(combine([licence])) <= LONGEST_EXPRESSION + 100
