@@ -29,7 +29,8 @@ class StepFacts:
 
     counts: inputs, used, rejected, quarantined, produced, accepted, output_rejected (rows). reasons: side
     ("input", "output", "quarantine") -> reason -> rows. ledger: what the rows cost whoever paid (requests,
-    tokens, seconds); spent_now: what this execution paid; lost: attempts that never became a commit.
+    tokens, seconds); spent_now: what this execution paid; lost: attempts that never became a commit; facts:
+    counts of a step's own (for `select` what its filters found, see factory/select/findings.py).
     `reads` names the steps whose accepted rows it had to read exactly; empty where that is not recorded.
     """
 
@@ -43,6 +44,7 @@ class StepFacts:
     ledger: Mapping[str, float] = field(default_factory=dict)
     spent_now: Mapping[str, float] = field(default_factory=dict)
     lost: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, int] = field(default_factory=dict)
     wall_seconds: float = 0.0
     reads: tuple[str, ...] = ()
 

@@ -101,6 +101,7 @@ def _step(name: str, folder: str, done: Record | None) -> StepFacts:
         ledger=_numbers(done.get("ledger")),
         spent_now=_numbers(done.get("spent_now")),
         lost=_numbers(done.get("lost")),
+        facts=_numbers(done.get("facts")),
         wall_seconds=float(done.get("wall_seconds") or 0),
         reads=tuple(done.get("reads") or ()),
     )

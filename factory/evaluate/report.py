@@ -25,6 +25,7 @@ from factory.evaluate.checks import Equation, broken_equations
 from factory.evaluate.facts import Categories, Numbers, ReportInput
 from factory.evaluate.flow import flow_rows
 from factory.evaluate.models import SMALL, in_words
+from factory.select.findings import findings_of
 from factory.store.base import Store
 
 
@@ -64,6 +65,7 @@ def build_report(summary: ReportInput) -> str:
         samples=costs.samples_of(summary),
         starts=_engine_starts(summary),
         distributions=_distributions(summary),
+        selection=_selection(summary),
         voting=_voting(summary),
         commands=_commands(summary),
         config=json.dumps(text.without_secrets(dict(summary.config)), indent=2, ensure_ascii=False, default=str),
@@ -256,6 +258,30 @@ def _distributions(data: ReportInput) -> Mapping[str, list[Any]]:
         if name in categories
     ]
     return {"histograms": histograms, "rankings": rankings}
+
+
+SELECTION = {
+    "lang": ("Language", "documents"),
+    "score": ("Domain score, 1 to 10", "documents"),
+    "duty": ("Duties of the licence", "documents"),
+    "masked": ("Masked personal data", "spans"),
+}
+"""What the filters of `select` found in documents they let pass (factory/select/findings.py)."""
+
+SELECTION_SHOWN = 10
+
+
+def _selection(data: ReportInput) -> list[Ranking]:
+    step = data.step("select")
+    rankings = []
+    for kind, (title, noun) in SELECTION.items():
+        counts = findings_of(step.facts, kind) if step else {}
+        if counts:
+            most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            shown, rest = most[:SELECTION_SHOWN], most[SELECTION_SHOWN:]
+            found = Categories(tuple(shown), sum(rows for _, rows in rest), len(counts), sum(counts.values()))
+            rankings.append(_ranking(f"{title} ({noun})", found, wide=False, by_name=kind == "score"))
+    return rankings
 
 
 def _unvoted(data: ReportInput, name: str) -> bool:

@@ -13,6 +13,7 @@ with `words`; reading alone runs at 200 to 400.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
@@ -36,6 +37,7 @@ from factory.run.reject import Reject
 from factory.run.units import Unit, UnitResult
 from factory.select.config import SelectConfig
 from factory.select.filters import Candidate, Filter, Verdict, judge
+from factory.select.findings import count_findings
 from factory.select.order import filters_of
 from factory.select.parts import PartWriter
 from factory.store.base import Store
@@ -91,6 +93,7 @@ class SelectStep:
         parts = PartWriter(self.config.unit_rows, self.config.chunk_tokens)
         rejects: list[Reject] = []
         used = 0
+        found: Counter[str] = Counter()
         judges = [each.open(store) for each in self.filters]
         for batch in _batches(_normalised(reader, rejects)):
             documents = [Candidate(text, item.source, item.license, item.url) for text, item in batch]
@@ -101,6 +104,7 @@ class SelectStep:
                 text = document.text
                 spans = chunk(text, self.config.chunk_tokens, self.tokenizer.count)
                 parts.add(document_id(text), text, spans, item, document.findings)
+                count_findings(found, document.findings)
                 used += 1
         summary = reader.summary
         return UnitResult(
@@ -116,6 +120,7 @@ class SelectStep:
                 "hashed": summary.hashed,
                 "bytes": summary.bytes,
                 "documents": used,
+                **found,
             },
         )
 

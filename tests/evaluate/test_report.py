@@ -254,3 +254,14 @@ def test_a_run_with_nothing_recorded_still_gives_a_page() -> None:
 
 def test_the_same_facts_give_the_same_page() -> None:
     assert build_report(report_input()) == build_report(report_input())
+
+
+def test_what_selection_found_is_shown_as_counts_and_left_out_where_filters_found_nothing() -> None:
+    select = StepFacts("select", "select-1", facts={"lang=en": 7, "lang=fr": 2, "masked=EMAIL": 3, "documents": 9})
+    page = build_report(replace(report_input(), steps=(select, *report_input().steps[1:])))
+    section = page.split('<section id="selection">')[1].split("</section>")[0]
+    assert "Language (documents)" in section
+    assert "Masked personal data (spans)" in section
+    assert "EMAIL" in section
+    assert "Domain score" not in section
+    assert '<section id="selection">' not in build_report(report_input())
