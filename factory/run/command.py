@@ -7,6 +7,8 @@ points run one after another in this process and share step outputs by fingerpri
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import signal
 import sys
@@ -26,6 +28,7 @@ def main(arguments: Sequence[str]) -> int:
         print(HELP)
         return 0
     signal.signal(signal.SIGTERM, _as_interrupt)
+    _few_arenas()
     try:
         if any(item.split("=")[0] in HYDRA_FLAGS for item in arguments):
             return _through_hydra(arguments)
@@ -88,6 +91,19 @@ def _through_hydra(arguments: Sequence[str]) -> int:
 
     job()
     return max(failures, default=0)
+
+
+MALLOC_ARENAS = 2
+"""glibc gives every thread a heap of its own, 16 on two cores, and keeps what each once took: looking at the first
+lines of 49 source files in 16 threads kept 19 MiB of the driver's memory, with two arenas 4 MiB."""
+
+M_ARENA_MAX = -8
+"""mallopt(3)"""
+
+
+def _few_arenas() -> None:
+    with contextlib.suppress(OSError, AttributeError):  # another C library has no such setting, and no such habit
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, MALLOC_ARENAS)
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
