@@ -39,6 +39,9 @@ class Licence:
     def identity(self) -> dict[str, Any]:
         return {**self.config.model_dump(mode="json"), "version": LICENCE_VERSION, "spdx_list": SPDX_LIST_VERSION}
 
+    def prepare(self, store: Store) -> None:
+        """Nothing to prepare."""
+
     def open(self, store: Store) -> Judge:
         decide = lru_cache(maxsize=65536)(self._decide)
 
