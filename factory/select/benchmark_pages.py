@@ -26,10 +26,11 @@ from factory.store.base import Store
 NGRAM_WORDS = 13
 """GPT-3's rule for documents (Brown et al. 2020, appendix C)."""
 
-SURE_WORDS = 8
-"""Words from which a whole item in a document is no coincidence."""
+SURE_WORDS = 5
+"""Words from which a whole item in a document is no coincidence: of 19,000 items of seven benchmarks one of 5 to 12
+words stood in 16,000 unrelated documents (69 million characters), three of 3 or 4 words, 110 of two."""
 
-SHORTEST_WORDS = 4
+SHORTEST_WORDS = 3
 SHORT_ITEMS = 3
 """So many different items of SHORTEST_WORDS to SURE_WORDS - 1 words make a page of questions."""
 

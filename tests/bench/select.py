@@ -200,4 +200,3 @@ def _medians(parts: Mapping[str, Callable[[], object]], repeats: int) -> dict[st
             if number:
                 seconds[name].append(time.process_time() - started)
     return {name: statistics.median(values) for name, values in seconds.items()}
-

@@ -20,6 +20,7 @@ LONG = (
 )
 MIDDLE = "Which planet of the solar system has the longest day?"
 SHORT = ("What is a gas?", "Why is water wet?", "Where do rivers end?", "Who was Euclid?")
+FIVE = "What is a Dutch oven?"
 PROSE = (
     "Bakers work at night. Rolls are shaped by hand, proved for an hour and baked on stone, and the planets go "
     "round the sun while they sleep. "
@@ -29,7 +30,7 @@ PROSE = (
 @pytest.fixture
 def pages(tmp_path: Path) -> BenchmarkPages:
     path = tmp_path / "school.jsonl"
-    path.write_text("".join(json.dumps({"question": text}) + "\n" for text in (LONG, MIDDLE, *SHORT)))
+    path.write_text("".join(json.dumps({"question": text}) + "\n" for text in (LONG, MIDDLE, FIVE, *SHORT)))
     config = BenchmarkConfig(name="school", path=str(path), fields=("question",))
     return BenchmarkPages(benchmark_index([config], (NGRAM_WORDS,)))
 
@@ -39,7 +40,7 @@ def judge(pages: BenchmarkPages, store: Store, *texts: str) -> list[Verdict | No
     return list(pages.open(store)([Candidate(text, "s", "MIT", "") for text in texts]))
 
 
-@pytest.mark.parametrize("item", [LONG, MIDDLE, LONG.upper(), MIDDLE.replace(" ", "\n ")])
+@pytest.mark.parametrize("item", [LONG, MIDDLE, FIVE, LONG.upper(), MIDDLE.replace(" ", "\n ")])
 def test_a_page_around_one_item_falls_and_names_it(pages: BenchmarkPages, local_store: Store, item: str) -> None:
     (verdict,) = judge(pages, local_store, PROSE + item + " " + PROSE)
     assert verdict is not None
