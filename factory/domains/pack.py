@@ -2,9 +2,12 @@
 
 Design: everything that changes with the field is text in one folder, so that a user adds a field without
 code: `pack.yaml` (names, school levels, answer style, word lists of the question checks) and one file a
-prompt under `prompts/`. `system.md` there is optional and goes before every prompt. All of it is read and
-checked once, before anything starts; the loaded pack is plain data and travels to workers pickled. Packs
-that come with the package lie beside this module; another is named by `domain.path`.
+prompt under `prompts/`. `system.md` there is optional and goes before every prompt. A pack that says
+`extends: general` takes from that pack every key and prompt it does not give itself, one level deep: whoever
+reads a pack looks into two folders at most. All of it is read and checked once, before anything starts; the
+loaded pack is plain data and travels to workers pickled. Packs that come with the package lie beside this
+module; another is named by `domain.path`. What only training a domain classifier needs is optional: two
+prompts, and `syllabus.yaml` (factory/domains/syllabus.py).
 
 Cost: a few files, about a millisecond.
 """
@@ -39,15 +42,25 @@ _PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     ),
     "answer": (frozenset({"question"}), frozenset({"answer_style", "document", "edu_level", "subject"})),
 }
+# The same for the prompts of `python -m jobs.train_selector`.
+_TRAINING_PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    "reference_document": (
+        frozenset({"topic", "genre", "level"}),
+        frozenset({"instructions", "scope", "terms", "subject", "discipline", "domain"}),
+    ),
+    "rate_document": (frozenset({"document", "domain"}), frozenset()),
+}
 _SYSTEM = "system"
+SYLLABUS = "syllabus.yaml"
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Words = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class _PackFile(Section):
-    """pack.yaml as it stands."""
+    """pack.yaml, with what it takes from the pack it extends."""
 
+    extends: str | None = None
     name: Name
     description: str = Field(min_length=1)
     levels: tuple[Words, ...] = Field(min_length=1, max_length=32)
@@ -89,6 +102,14 @@ class Pack:
     """Path inside the pack -> SHA-256 of the bytes."""
 
     def prompt(self, name: str) -> Prompt:
+        """Raises ConfigError where the pack has no such prompt (those for training are optional)."""
+        if name not in self.prompts:
+            raise ConfigError(
+                f"the domain pack {self.name} has no prompts/{name}.md",
+                cause="it was written before this prompt existed, or for runs only",
+                remedy=f"copy {PACKS / 'general' / 'prompts' / name}.md into it, or let its pack.yaml say "
+                "`extends: general`",
+            )
         return self.prompts[name]
 
     def identity(self) -> str:
@@ -99,16 +120,66 @@ class Pack:
 
 def load_pack(config: DomainConfig) -> Pack:
     """Reads and checks the pack that `config` names. Raises ConfigError with file, cause and remedy."""
-    folder = _folder(config)
-    about = _about(folder / "pack.yaml")
+    folder = pack_folder(config)
+    values = _values(folder / "pack.yaml")
+    base = base_folder(folder, values.get("extends"))
     templates = _templates(folder / "prompts")
+    files = _files(folder, "")
+    if base is not None:
+        inherited = _values(base / "pack.yaml")
+        _checked(inherited, base / "pack.yaml")
+        values = {key: value for key, value in inherited.items() if key not in OF_ITS_OWN} | values
+        templates = {**_templates(base / "prompts"), **templates}
+        files |= _files(base, f"extends/{base.name}/")
+    about = _checked(values, folder / "pack.yaml")
+    if missing := [name for name in _PLACEHOLDERS if name not in templates]:
+        raise _missing(folder / "prompts" / f"{missing[0]}.md")
     system = templates.pop(_SYSTEM, "")
     prompts = {name: Prompt(name, template, system) for name, template in templates.items()}
-    for name, (required, optional) in _PLACEHOLDERS.items():
-        check_prompt(prompts[name], required, optional, str(folder / "prompts" / f"{name}.md"))
-    paths = [folder / "pack.yaml", *sorted((folder / "prompts").glob("*.md"))]
-    files = {path.relative_to(folder).as_posix(): sha256_hex(path.read_bytes()) for path in paths}
-    return Pack(**about.model_dump(), prompts=prompts, files=files)
+    for name, prompt in prompts.items():
+        own = folder / "prompts" / f"{name}.md"
+        path = own if base is None or own.exists() else base / "prompts" / f"{name}.md"
+        required, optional = {**_PLACEHOLDERS, **_TRAINING_PLACEHOLDERS}[name]
+        check_prompt(prompt, required, optional, str(path))
+    return Pack(**about.model_dump(exclude={"extends"}), prompts=prompts, files=files)
+
+
+OF_ITS_OWN = ("name", "description")
+"""Keys that a pack never takes from the one it extends."""
+
+
+def base_folder(folder: Path, extends: Any) -> Path | None:
+    """Folder of the pack that the one in `folder` extends; None where it stands alone.
+
+    Raises ConfigError when there is none of that name, or when it extends another one itself.
+    """
+    if extends is None:
+        return None
+    path = folder / "pack.yaml"
+    if not isinstance(extends, str) or extends not in shipped_packs():
+        near = difflib.get_close_matches(str(extends), shipped_packs(), n=1)
+        raise ConfigError(
+            f"{path}: extends: {extends}: no such pack" + (f"; did you mean `{near[0]}`?" if near else ""),
+            cause="a pack extends one that comes with the package",
+            remedy=f"these do: {', '.join(shipped_packs())}",
+        )
+    base = PACKS / extends
+    if base.resolve() == folder.resolve():
+        raise ConfigError(f"{path}: the pack extends itself", remedy="take the line `extends:` out")
+    further = _values(base / "pack.yaml").get("extends")
+    if further is not None:
+        raise ConfigError(
+            f"{path} extends {extends}, which extends {further} itself",
+            cause="packs are extended one level deep, so that two folders say everything",
+            remedy=f"extend {further}, and copy what you need of {extends}",
+        )
+    return base
+
+
+def _files(folder: Path, prefix: str) -> dict[str, str]:
+    syllabus = [folder / SYLLABUS] if (folder / SYLLABUS).exists() else []
+    paths = [folder / "pack.yaml", *syllabus, *sorted((folder / "prompts").glob("*.md"))]
+    return {prefix + path.relative_to(folder).as_posix(): sha256_hex(path.read_bytes()) for path in paths}
 
 
 def shipped_packs() -> list[str]:
@@ -116,7 +187,8 @@ def shipped_packs() -> list[str]:
     return sorted(path.parent.name for path in PACKS.glob("*/pack.yaml"))
 
 
-def _folder(config: DomainConfig) -> Path:
+def pack_folder(config: DomainConfig) -> Path:
+    """Where the pack's files lie. Raises ConfigError."""
     if config.path is not None:
         folder = Path(config.path).expanduser()
         if not folder.is_dir():
@@ -140,24 +212,37 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(
-            f"{path} is missing",
-            cause="the pack is not complete",
-            remedy=f"copy the file from {PACKS / 'general'} and adapt it",
-        ) from None
+        raise _missing(path) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}", remedy="save it as UTF-8 text") from None
 
 
-def _about(path: Path) -> _PackFile:
+def _missing(path: Path) -> ConfigError:
+    return ConfigError(
+        f"{path} is missing",
+        cause="the pack is not complete",
+        remedy=f"copy the file from {PACKS / 'general'} and adapt it, or let pack.yaml say `extends: general`",
+    )
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The keys of a YAML file of a pack. Raises ConfigError when it is missing or holds something else."""
     try:
         values: Any = yaml.safe_load(_read(path))
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not YAML: {error}", remedy="quote text that holds a colon or a brace") from None
     if not isinstance(values, dict):
-        raise ConfigError(f"{path} holds no keys", remedy=f"it needs {', '.join(_PackFile.model_fields)}")
+        raise ConfigError(f"{path} holds no keys", remedy=f"{PACKS / 'maths' / path.name} is a model")
+    return {str(key): value for key, value in values.items()}
+
+
+def _values(path: Path) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in read_yaml(path).items()}
+
+
+def _checked(values: Mapping[str, Any], path: Path) -> _PackFile:
     try:
-        return _PackFile.model_validate({k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        return _PackFile.model_validate(dict(values))
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
         raise ConfigError(
@@ -168,8 +253,9 @@ def _about(path: Path) -> _PackFile:
 
 def _templates(folder: Path) -> dict[str, str]:
     """Prompt name -> text without the line break at its end. A file nobody reads is an error, not a surprise."""
-    known = [*_PLACEHOLDERS, _SYSTEM]
-    for path in sorted(folder.glob("*.md")):
+    known = [*_PLACEHOLDERS, *_TRAINING_PLACEHOLDERS, _SYSTEM]
+    paths = sorted(folder.glob("*.md"))
+    for path in paths:
         if path.stem not in known:
             near = difflib.get_close_matches(path.stem, known, n=1)
             raise ConfigError(
@@ -177,7 +263,4 @@ def _templates(folder: Path) -> dict[str, str]:
                 cause="a misspelt file name",
                 remedy=f"prompts are {', '.join(f'{name}.md' for name in known)}",
             )
-    templates = {name: _read(folder / f"{name}.md").rstrip("\n") for name in _PLACEHOLDERS}
-    if (folder / f"{_SYSTEM}.md").exists():
-        templates[_SYSTEM] = _read(folder / f"{_SYSTEM}.md").strip()
-    return templates
+    return {path.stem: _read(path).strip() if path.stem == _SYSTEM else _read(path).rstrip("\n") for path in paths}
