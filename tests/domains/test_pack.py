@@ -35,7 +35,14 @@ def refused(folder: Path) -> ConfigError:
 def test_general_pack_loads_and_travels() -> None:
     pack = load_pack(DomainConfig())
     assert pack.name == "general"
-    assert set(pack.prompts) == {"extract", "question_level_1", "question_level_2", "answer"}
+    assert set(pack.prompts) == {
+        "extract",
+        "question_level_1",
+        "question_level_2",
+        "answer",
+        "reference_document",
+        "rate_document",
+    }
     again = pickle.loads(pickle.dumps(pack))
     assert again == pack
     assert again.identity() == pack.identity()
@@ -55,7 +62,7 @@ def test_an_installed_package_carries_the_packs_files() -> None:
 
 def test_instructions_and_examples_are_shared_by_all_requests_of_a_step() -> None:
     """Everything before the document is equal between two requests: the prefix cache then holds it."""
-    for name in ("extract", "question_level_1", "question_level_2"):
+    for name in ("extract", "question_level_1", "question_level_2", "rate_document"):
         prompt = load_pack(DomainConfig()).prompt(name)
         values = dict.fromkeys(prompt.placeholders, "same")
         first = prompt.messages(**{**values, "document": "one", "concepts": "1. a"})
@@ -120,6 +127,83 @@ def test_a_bad_pack_yaml_is_named_by_key(own: Path, old: str, new: str, said: st
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
     assert said in refused(own).what
+
+
+def test_prompts_for_training_are_optional_and_missed_only_when_asked_for(own: Path) -> None:
+    (own / "prompts" / "rate_document.md").unlink()
+    pack = load(own)
+    with pytest.raises(ConfigError, match=r"no prompts/rate_document\.md"):
+        pack.prompt("rate_document")
+
+
+def extending(folder: Path, *, extends: str = "general", keys: str = "", **prompts: str) -> Path:
+    (folder / "prompts").mkdir(parents=True)
+    (folder / "pack.yaml").write_text(f"extends: {extends}\nname: physics\ndescription: Physics.\n{keys}")
+    for name, text in prompts.items():
+        (folder / "prompts" / f"{name}.md").write_text(text)
+    return folder
+
+
+def test_a_pack_takes_what_it_does_not_give_from_the_one_it_extends(tmp_path: Path) -> None:
+    general = load_pack(DomainConfig())
+    pack = load(extending(tmp_path / "p", keys="levels: [college]\n", answer="Solve: {{question}}"))
+    assert (pack.name, pack.description, pack.levels) == ("physics", "Physics.", ("college",))
+    assert pack.task_words == general.task_words
+    assert pack.prompt("answer").template == "Solve: {{question}}"
+    assert pack.prompt("extract").prompt_id == general.prompt("extract").prompt_id
+
+
+def test_a_pack_without_prompts_of_its_own_is_whole(tmp_path: Path) -> None:
+    folder = extending(tmp_path / "p")
+    (folder / "prompts").rmdir()
+    assert set(load(folder).prompts) == set(load_pack(DomainConfig()).prompts)
+
+
+def test_files_of_both_packs_count_in_the_identity(tmp_path: Path) -> None:
+    pack = load(extending(tmp_path / "p", answer="Solve: {{question}}"))
+    assert {"pack.yaml", "prompts/answer.md", "extends/general/pack.yaml", "extends/general/prompts/extract.md"} <= set(
+        pack.files
+    )
+    other = load(extending(tmp_path / "q", answer="Solve it: {{question}}"))
+    assert other.identity() != pack.identity()
+
+
+def test_a_syllabus_counts_in_the_identity(own: Path) -> None:
+    before = load(own).identity()
+    (own / "syllabus.yaml").write_text("disciplines: []\n")
+    assert load(own).identity() != before
+
+
+def test_system_message_of_the_pack_itself_wins(tmp_path: Path) -> None:
+    pack = load(extending(tmp_path / "p", system="You teach physics."))
+    assert pack.prompt("extract").system == "You teach physics."
+
+
+@pytest.mark.parametrize(
+    ("extends", "said"),
+    [
+        ("genera", "did you mean `general`"),
+        ("[general]", "no such pack"),
+        ("maths", "which extends general itself"),
+    ],
+)
+def test_what_cannot_be_extended_is_named(tmp_path: Path, extends: str, said: str) -> None:
+    assert said in refused(extending(tmp_path / "p", extends=extends)).what
+
+
+def test_a_pack_that_extends_itself_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    extending(tmp_path / "loop", extends="loop")
+    monkeypatch.setattr("factory.domains.pack.PACKS", tmp_path)
+    with pytest.raises(ConfigError, match="extends itself"):
+        load_pack(DomainConfig(name="loop"))
+
+
+def test_name_and_description_are_never_inherited(tmp_path: Path) -> None:
+    folder = extending(tmp_path / "p")
+    (folder / "pack.yaml").write_text("extends: general\n")
+    said = refused(folder).what
+    assert "name" in said
+    assert "description" in said
 
 
 def test_an_empty_pack_yaml_lists_the_keys(own: Path) -> None:
