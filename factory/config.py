@@ -7,14 +7,12 @@ of fingerprints and of the run id: `cluster`, `store` and `engine` (with `prices
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from factory.errors import ConfigError
-from factory.section import Section, Share
+from factory.section import Section, Share, checked
 from factory.select.config import SelectConfig
 
 
@@ -245,46 +243,4 @@ PROMPT_TOKENS_RESERVED = 700
 
 def load_config(values: Mapping[str, Any]) -> FactoryConfig:
     """Checks composed values. Raises ConfigError naming every bad key by its path, with a suggestion."""
-    try:
-        return FactoryConfig.model_validate(_tuples(dict(values)))
-    except ValidationError as error:
-        problems = [_explain(item, values) for item in error.errors()]
-        raise ConfigError(
-            "the configuration is not usable:\n" + "\n".join(f"  - {problem}" for problem in problems),
-            remedy="see `factory config --help` for every key, its bounds and its default",
-        ) from None
-
-
-def _tuples(value: Any) -> Any:
-    """YAML knows lists only; the frozen schema wants tuples."""
-    if isinstance(value, Mapping):
-        return {str(key): _tuples(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return tuple(_tuples(item) for item in value)
-    return value
-
-
-def _explain(item: Mapping[str, Any], values: Mapping[str, Any]) -> str:
-    path = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        known = _known_keys(tuple(str(part) for part in item["loc"][:-1]))
-        near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
-        hint = f"; did you mean `{near[0]}`?" if near else f"; known here: {', '.join(sorted(known))}"
-        return f"{path}: unknown key{hint}"
-    message = item["msg"].removeprefix("Value error, ")
-    given = item.get("input")
-    shown = "" if isinstance(given, dict | tuple) or item["type"] == "missing" else f" (given: {given!r})"
-    return f"{path}: {message}{shown}" if path else message
-
-
-def _known_keys(path: tuple[str, ...]) -> list[str]:
-    model: Any = FactoryConfig
-    for part in path:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        if field is None:
-            return []
-        candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
-        model = next((kind for kind in candidates if hasattr(kind, "model_fields")), None)
-        if model is None:
-            return []
-    return list(model.model_fields)
+    return checked(FactoryConfig, values)

@@ -1,13 +1,70 @@
-"""What every section of the configuration has in common: strict types, frozen, unknown keys refused."""
+"""What every section of the configuration has in common: strict types, frozen, unknown keys refused by name."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from factory.errors import ConfigError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+Schema = TypeVar("Schema", bound=Section)
+
+
+def checked(schema: type[Schema], values: Mapping[str, Any]) -> Schema:
+    """Composed values as a configuration. Raises ConfigError naming every bad key by its path, with a suggestion."""
+    try:
+        return schema.model_validate(_tuples(dict(values)))
+    except ValidationError as error:
+        problems = [_explain(schema, item) for item in error.errors()]
+        raise ConfigError(
+            "the configuration is not usable:\n" + "\n".join(f"  - {problem}" for problem in problems),
+            remedy="see `factory config --help` for every key, its bounds and its default",
+        ) from None
+
+
+def _tuples(value: Any) -> Any:
+    """YAML knows lists only; the frozen schema wants tuples."""
+    if isinstance(value, Mapping):
+        return {str(key): _tuples(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(_tuples(item) for item in value)
+    return value
+
+
+def _explain(schema: type[Section], item: Mapping[str, Any]) -> str:
+    path = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        known = _known_keys(schema, tuple(item["loc"][:-1]))
+        near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
+        hint = f"; did you mean `{near[0]}`?" if near else f"; known here: {', '.join(sorted(known))}"
+        return f"{path}: unknown key{hint}"
+    message = item["msg"].removeprefix("Value error, ")
+    given = item.get("input")
+    shown = "" if isinstance(given, dict | tuple) or item["type"] == "missing" else f" (given: {given!r})"
+    return f"{path}: {message}{shown}" if path else message
+
+
+def _known_keys(schema: type[Section], path: tuple[str | int, ...]) -> list[str]:
+    """Keys of the section at `path`; numbers in it are places in a list of sections."""
+    model: Any = schema
+    for part in path:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        if field is None:
+            return []
+        candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        model = next((kind for kind in candidates if hasattr(kind, "model_fields")), None)
+        if model is None:
+            return []
+    return list(model.model_fields)

@@ -74,16 +74,16 @@ def run(config: FactoryConfig) -> dict[str, Any]:
 def _through_hydra(arguments: Sequence[str]) -> int:
     import hydra
 
-    from factory.run.compose import CONF, from_hydra, register_defaults
+    from factory.run.compose import CONF, RUN, from_hydra, register_defaults
 
-    register_defaults()
+    register_defaults(RUN)
     sys.argv = [sys.argv[0], *arguments]
     failures: list[int] = []
 
     @hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
     def job(composed: Any) -> None:
         try:
-            print(json.dumps(run(from_hydra(composed))), flush=True)
+            print(json.dumps(run(from_hydra(RUN, composed))), flush=True)
         except FactoryError as error:
             # one bad point must not take the sweep's other points with it
             print(f"{type(error).__name__}: {error}", file=sys.stderr)

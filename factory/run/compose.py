@@ -3,6 +3,7 @@
 Design: Hydra composes `conf/`; the schema's defaults are registered as the base, so that every key that
 exists can be overridden without `+` and every key that does not is refused by name. `jobs.run` and the
 `factory` command share this, so `factory plan preset=demo` plans exactly what `jobs.run preset=demo` runs.
+Other jobs have an entry point of their own (`Entry`) over the same groups.
 Cost: about half a second.
 """
 
@@ -11,36 +12,56 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from factory.config import FactoryConfig, load_config
+from factory.config import FactoryConfig
 from factory.errors import ConfigError
+from factory.section import Schema, checked
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
+@dataclass(frozen=True)
+class Entry(Generic[Schema]):
+    """`file` is the YAML file in `conf/` that a job starts from, `base` the name under which that file's
+    defaults list asks for the schema's own defaults."""
+
+    file: str
+    base: str
+    schema: type[Schema]
+
+
+RUN = Entry("config", "schema_defaults", FactoryConfig)
+
+
 def compose(overrides: Sequence[str]) -> FactoryConfig:
+    """The configuration of a run. Raises ConfigError as `compose_entry` does."""
+    return compose_entry(RUN, overrides)
+
+
+def compose_entry(entry: Entry[Schema], overrides: Sequence[str]) -> Schema:
     """Raises ConfigError for an unknown group, key or value, naming it and the nearest that exists."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
 
-    register_defaults()
+    register_defaults(entry)
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            composed = hydra_compose("config", overrides=list(overrides))
+            composed = hydra_compose(entry.file, overrides=list(overrides))
     except HydraException as error:
-        raise _composition_error(error, overrides) from None
-    return from_hydra(composed)
+        raise _composition_error(error, overrides, known_keys(entry.schema)) from None
+    return from_hydra(entry, composed)
 
 
-def from_hydra(composed: Any) -> FactoryConfig:
+def from_hydra(entry: Entry[Schema], composed: Any) -> Schema:
     """Checks a composed configuration. Raises ConfigError."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -58,14 +79,14 @@ def from_hydra(composed: Any) -> FactoryConfig:
         raise ConfigError(f"the configuration cannot be resolved: {error}") from None
     assert isinstance(values, dict)
     values.pop("hydra", None)
-    return load_config({str(key): value for key, value in values.items()})
+    return checked(entry.schema, {str(key): value for key, value in values.items()})
 
 
-def register_defaults() -> None:
-    """Makes the schema's defaults the base that `conf/config.yaml` starts from."""
+def register_defaults(entry: Entry[Schema]) -> None:
+    """Makes the schema's defaults the base that the entry's YAML file starts from."""
     from hydra.core.config_store import ConfigStore
 
-    ConfigStore.instance().store(name="schema_defaults", node=schema_defaults(FactoryConfig))
+    ConfigStore.instance().store(name=entry.base, node=schema_defaults(entry.schema))
 
 
 def schema_defaults(model: type[BaseModel]) -> dict[str, Any]:
@@ -80,8 +101,14 @@ def schema_defaults(model: type[BaseModel]) -> dict[str, Any]:
             continue
         value = field.get_default(call_default_factory=True)
         if value is not PydanticUndefined:
-            defaults[name] = list(value) if isinstance(value, tuple) else value
+            defaults[name] = _plain(value)
     return defaults
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
 def known_keys(model: type[BaseModel] = FactoryConfig, prefix: str = "") -> list[str]:
@@ -94,15 +121,15 @@ def known_keys(model: type[BaseModel] = FactoryConfig, prefix: str = "") -> list
     return keys
 
 
-def _composition_error(error: Exception, overrides: Sequence[str]) -> ConfigError:
+def _composition_error(error: Exception, overrides: Sequence[str], known: Sequence[str]) -> ConfigError:
     text = str(error)
     override = re.search(r"Could not override '([^']+)'", text)
     if override:
         key = override.group(1).lstrip("+~")
         return ConfigError(
             f"{key}: unknown key",
-            cause="a slip in the key's name" if _nearest(key, known_keys()) else "no key of that name exists",
-            remedy=_suggest(key, known_keys()),
+            cause="a slip in the key's name" if _nearest(key, known) else "no key of that name exists",
+            remedy=_suggest(key, known),
         )
     option = re.search(r"Could not find '([^']+)'", text)
     if option:
@@ -115,7 +142,7 @@ def _composition_error(error: Exception, overrides: Sequence[str]) -> ConfigErro
     for item in overrides:
         group = item.partition("=")[0].lstrip("+~")
         if f"Could not override '{group}'" in text or f"'{group}'" in text:
-            return ConfigError(f"{item}: {text.splitlines()[0]}", remedy=_suggest(group, known_keys()))
+            return ConfigError(f"{item}: {text.splitlines()[0]}", remedy=_suggest(group, known))
     return ConfigError(f"Hydra cannot read this command: {text.splitlines()[0]}", remedy="see `factory config`")
 
 

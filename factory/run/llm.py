@@ -65,7 +65,7 @@ def prepare(store: Store, step: LlmStep, folder: str, unit: Unit) -> Prepared:
     if rows and "text" in rows[0] and "chunk_id" in rows[0]:
         texts = {row["chunk_id"]: row["text"] for row in rows}
     else:
-        texts = fetch_texts(store, [source for row in rows for source in row["sources"]])
+        texts = fetch_texts(store, [source for row in rows for source in row.get("sources", ())])
     asked: list[int] = []
     requests: list[Request] = []
     refused: list[tuple[int, Reject]] = []
