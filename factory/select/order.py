@@ -12,7 +12,9 @@ from factory.config import FactoryConfig
 from factory.curate.index_store import benchmark_index
 from factory.select.benchmark_pages import NGRAM_WORDS, BenchmarkPages
 from factory.select.filters import Filter, Length
+from factory.select.language import language_filter
 from factory.select.licence import Licence
+from factory.select.quality import Quality, rules_of
 
 
 def filters_of(config: FactoryConfig) -> tuple[Filter, ...]:
@@ -24,5 +26,9 @@ def _filters(config: FactoryConfig) -> Iterator[Filter]:
     select = config.select
     yield Licence(select.licence)
     yield Length(select.min_characters, select.max_characters)
+    if rules_of(select.quality):
+        yield Quality(select.quality)
+    if select.language.languages:
+        yield language_filter(select.language)
     if select.benchmark_pages and config.curate.benchmarks:
         yield BenchmarkPages(benchmark_index(config.curate.benchmarks, (NGRAM_WORDS,)))
