@@ -3,13 +3,13 @@
 Design: fastText is asked about words only. Of each paragraph the words that look like prose stay: ASCII words
 all of letters, in lower case or with one capital, and every word with a letter beyond ASCII. Identifiers, URLs,
 LaTeX commands, numbers and mark-up have none of them, and code between backticks is dropped, for they mislead:
-of 493 pages of Python's own documentation 4.7 % would be lost without this, none is with it (docs/select.md).
+of 493 pages of Python's own documentation 3 % would be lost without this, none is with it (docs/select.md).
 Paragraphs are joined to segments, all segments of a batch are predicted in one call, and documents are judged
 by characters: mean probability of the asked languages, and share of the characters in segments in which they
 are together more probable than any other single language. A page half of which is translated has a share of
 about one half.
 
-Cost: less than one fastText prediction of the whole text, because half of a technical text is not asked about.
+Cost: that of a fastText prediction of the whole text or less, as half of a technical text is not asked about.
 A segment is predicted on 2,000 characters at most, evenly spread, so an endless line costs no more than a page.
 """
 

@@ -3,11 +3,13 @@
 Design: a repeat is every occurrence but the first. Whether something was there before is seen by sorting
 (text, hash, place) packed into 64 bits, which NumPy sorts with vector instructions; equal neighbours are
 copies, in order of their places. An n-gram can only be a copy where the (n-1)-gram at its place is one, so each
-size looks at what the size before left: of prose a third of the 2-grams and a fiftieth of the 5-grams.
+size looks at what the size before left: of technical prose a fifth of the 2-grams and a twentieth of the 5-grams.
 Characters are those of words, without the white space between; those in several repeats count once.
 
-The hash keeps at least 32 bits within one text. Two different n-grams of a text of 1,000 words meet in one of
-8,600 texts at 2-grams, which moves a share by a thousandth.
+Cost: 11 microseconds for five sizes on a text of 1,500 characters, in batches of 256.
+
+Of the hash 38 bits are left in a batch of half a million characters. Two different 2-grams of a text of 1,000
+words meet in one of 500,000 such texts, which moves a share by a thousandth.
 """
 
 from __future__ import annotations

@@ -138,6 +138,15 @@ def test_ties_for_the_commonest_ngram_go_to_the_longest() -> None:
     assert value("top_2gram_share", "a b a b long word long word") == pytest.approx(16 / 20)
 
 
+def test_the_bounds_tried_here_are_those_that_the_configuration_recommends() -> None:
+    for name, field in QualityConfig.model_fields.items():
+        if found := re.search(r"recommended (off|[\d.,]*\d)", field.description or ""):
+            bound = None if found[1] == "off" else float(found[1].replace(",", ""))
+            assert getattr(RECOMMENDED, name) == bound, name
+        else:
+            assert name == "stop_words"
+
+
 @pytest.mark.parametrize("text", [PROSE, CODE, FORMULAS], ids=["prose", "code", "formulas"])
 def test_the_recommended_rules_keep_prose_code_and_mathematics(local_store: Store, text: str) -> None:
     assert judged(RECOMMENDED, local_store, text)[0] == [None]
