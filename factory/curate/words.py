@@ -17,6 +17,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +42,10 @@ _OPERATORS = (
     r"|/(?=\s*(?:\d|[a-z]\b|[(\\{]))"  # a quotient, not and/or
     r"|(?<=[\d\\])%|(?<=[\d)])!|(?<=\b[a-z])'+(?![a-z]))"  # percent, factorial, derivative
 )
-_ASCII_TOKEN = re.compile(rf"[a-z]++(?:'[a-z]++)?+|\d++(?:\.\d++)*+|{_OPERATORS}")
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_ASCII_WORD = r"[a-z]++(?:'[a-z]++)?+|\d++(?:\.\d++)*+"
+_ASCII_TOKEN = re.compile(rf"{_ASCII_WORD}|{_OPERATORS}")
+_ASCII_WORDS = re.compile(_ASCII_WORD)
+_THOUSANDS = re.compile(r",(?<=\d,)(?=\d{3}(?!\d))")  # begins with its comma, which is searched for at memchr's speed
 _MARKER = re.compile(r"\s*(?:q(?:uestion)?\s*\d*\s*[.:)]|\d{1,3}[.)])\s+(?=\S)")
 """Numbering in front of a question ("3. ", "Q2: "), which says nothing about it."""
 
@@ -62,18 +65,25 @@ UNSPACED = (
 
 def tokens(text: str) -> list[str]:
     """Tokens of a text in order; empty where it has neither words nor numbers nor operators."""
-    lowered = fold(text)
-    pattern = _ASCII_TOKEN if lowered.isascii() else _unicode_token()
-    if marker := _MARKER.match(lowered):
-        lowered = lowered[marker.end() :]
-    if "," in lowered:
-        lowered = _THOUSANDS.sub("", lowered)
-    return pattern.findall(lowered)
+    lowered = _unmarked(fold(text))
+    return (_ASCII_TOKEN if lowered.isascii() else _unicode_token()).findall(lowered)
+
+
+def _unmarked(folded: str) -> str:
+    """Without numbering in front and without thousands separators."""
+    if marker := _MARKER.match(folded):
+        folded = folded[marker.end() :]
+    return _THOUSANDS.sub("", folded) if "," in folded else folded
 
 
 def plain_words(text: str) -> list[str]:
-    """Words and numbers of a text in order, without operators."""
-    return [token for token in tokens(text) if token[0].isalnum() or kind_of(token) != OPERATOR]
+    """Words and numbers of a text in order, without operators: a third of the time that `tokens` takes."""
+    lowered = _unmarked(fold(text))
+    if not lowered.isascii():
+        lowered = _PUNCTUATION.sub(" ", lowered)
+    if lowered.isascii():
+        return _ASCII_WORDS.findall(lowered)
+    return [token for token in _unicode_token().findall(lowered) if token[0].isalnum() or kind_of(token) != OPERATOR]
 
 
 def normal_text(text: str) -> str:
@@ -88,13 +98,21 @@ def text_hash(normal: str) -> bytes:
 
 _ALIKE = str.maketrans("−‐‑–×÷⁄∗’ʼ", "----*//*''")
 """Signs that mean what an ASCII one means."""
+_ALIKE_SIGNS = re.compile(f"[{''.join(map(chr, _ALIKE))}]")
+
+_PUNCTUATION = re.compile("[\u2010-\u2027\u2030-\u205e\u00a1\u00ab\u00b7\u00bb\u00bf]")
+"""Quotation marks, dashes, bullets: often all that keeps an English text from being ASCII, and never a word."""
 
 
 def fold(text: str) -> str:
     """A text in NFKC and lower case (case folded), where 10² does not become 102."""
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", text.translate(_before_nfkc())).casefold().translate(_ALIKE)
+    # Most texts have none of these signs, and a search for them takes a tenth of `str.translate`.
+    if _fused().search(text):
+        text = text.translate(_before_nfkc())
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return folded.translate(_ALIKE) if _ALIKE_SIGNS.search(folded) else folded
 
 
 @lru_cache(maxsize=1)
@@ -109,6 +127,11 @@ def _before_nfkc() -> dict[int, str]:
         elif kind in ("<sub>", "<fraction>"):
             table[code] = f" {text} "
     return table
+
+
+@lru_cache(maxsize=1)
+def _fused() -> re.Pattern[str]:
+    return re.compile(f"[{''.join(map(chr, _before_nfkc()))}]")
 
 
 @lru_cache(maxsize=1)
@@ -193,6 +216,14 @@ def tokenise(texts: Sequence[str]) -> TokenArray:
         text_hashes.append(text_hash(" ".join(found) or " ".join(text.casefold().split())))
     offsets = np.concatenate(([0], np.cumsum(counts)))
     return TokenArray(np.array(flat, np.uint64), offsets, text_hashes)
+
+
+def tokenise_words(texts: Sequence[str]) -> TokenArray:
+    """`tokenise(texts).words()` without the work that operators and text hashes take."""
+    found = [plain_words(text) for text in texts]
+    flat = list(map(_HASHES.__getitem__, chain.from_iterable(found)))
+    offsets = np.concatenate(([0], np.cumsum([len(words) for words in found], dtype=np.int64)))
+    return TokenArray(np.array(flat, np.uint64), offsets, [])
 
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so multiplying by it loses nothing modulo 2^64

@@ -19,7 +19,7 @@ import numpy as np
 
 from factory.curate.index_store import BenchmarkIndex
 from factory.curate.overlap import Grams, OverlapIndex
-from factory.curate.words import TokenArray, ngram_hashes, plain_words, tokenise
+from factory.curate.words import TokenArray, ngram_hashes, plain_words, tokenise_words
 from factory.select.filters import Candidate, Judge, Verdict
 from factory.store.base import Store
 
@@ -72,14 +72,14 @@ class BenchmarkPages:
             if index is None:
                 return [None] * len(documents)
             texts = [document.text for document in documents]
-            found = items_in(index, tokenise(texts).words(), len(texts))
+            found = items_in(index, tokenise_words(texts), len(texts))
             return [_verdict(index, text, items) for text, items in zip(texts, found, strict=True)]
 
         return judge
 
 
 def items_in(index: OverlapIndex, words: TokenArray, texts: int) -> list[list[Found]]:
-    """Items of each text, each once, by its longest match; `words` is `tokenise(texts).words()`."""
+    """Items of each text, each once, by its longest match; `words` is `tokenise_words(texts)`."""
     found: list[dict[int, Found]] = [{} for _ in range(texts)]
     for grams in (*(grams for grams in index.short if grams.size >= SHORTEST_WORDS), *index.grams):
         for owner, start, item in _hits(grams, words):

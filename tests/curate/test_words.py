@@ -12,6 +12,7 @@ from factory.curate.words import (
     plain_words,
     significant_keys,
     tokenise,
+    tokenise_words,
     tokens,
 )
 
@@ -95,3 +96,10 @@ def test_dropping_tokens_keeps_the_texts_apart() -> None:
     words = array.words()
     assert words.counts.tolist() == [2, 0, 0, 1]
     assert isinstance(words, TokenArray)
+
+
+@given(st.lists(TEXTS | st.text(max_size=60), max_size=5))
+def test_words_alone_are_the_tokens_without_operators(texts: list[str]) -> None:
+    quick, whole = tokenise_words(texts), tokenise(texts).words()
+    assert quick.hashes.tolist() == whole.hashes.tolist()
+    assert quick.offsets.tolist() == whole.offsets.tolist()
