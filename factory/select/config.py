@@ -153,7 +153,9 @@ class SelectorConfig(Section):
     sha256: str | None = Field(
         default=None, pattern=r"^[0-9a-f]{64}$", description="digest of its manifest that must be met; null: any"
     )
-    threshold: float = Field(default=6.5, ge=1, le=10, description="score from which a document is kept; paper: 6.5")
+    threshold: float | None = Field(
+        default=None, ge=1, le=10, description="score from which a document is kept; null: the artefact's own (6.5)"
+    )
 
 
 class SelectConfig(Section):

@@ -15,6 +15,7 @@ from factory.select.filters import Filter, Length
 from factory.select.language import language_filter
 from factory.select.licence import Licence
 from factory.select.quality import Quality, rules_of
+from factory.select.selector import selector_filter
 
 
 def filters_of(config: FactoryConfig) -> tuple[Filter, ...]:
@@ -32,3 +33,5 @@ def _filters(config: FactoryConfig) -> Iterator[Filter]:
         yield language_filter(select.language)
     if select.benchmark_pages and config.curate.benchmarks:
         yield BenchmarkPages(benchmark_index(config.curate.benchmarks, (NGRAM_WORDS,)))
+    if (selector := selector_filter(config)) is not None:
+        yield selector

@@ -40,11 +40,9 @@ class Scoring:
         return cls(values["kind"], int(values["preprocessing"]), dict(values["embedding"]))
 
 
-def open_scorer(scoring: Scoring, model: bytes) -> Scorer:
-    """The scorer of a model file whose digest has been checked.
-
-    Raises ConfigError when it was trained on texts prepared in another way than this factory does.
-    """
+def check_here(scoring: Scoring) -> None:
+    """Raises ConfigError when this factory prepares texts in another way than the selector was trained with, or
+    a forest's embedding model is not on this machine. Loads no model."""
     if scoring.preprocessing != PREPROCESSING_VERSION:
         raise ConfigError(
             f"the selector was trained with preprocessing {scoring.preprocessing}, "
@@ -52,6 +50,15 @@ def open_scorer(scoring: Scoring, model: bytes) -> Scorer:
             cause="it was trained with another version of the factory",
             remedy="train it again, or use the factory it was trained with",
         )
+    if scoring.kind == "forest":
+        from factory.select.training.embedding import EmbeddingModel
+
+        EmbeddingModel.from_json(scoring.embedding).find()
+
+
+def open_scorer(scoring: Scoring, model: bytes) -> Scorer:
+    """The scorer of a model file whose digest has been checked. Raises ConfigError as check_here does."""
+    check_here(scoring)
     if scoring.kind == "fasttext":
         from factory.select.fasttext_scorer import FastTextScorer
 

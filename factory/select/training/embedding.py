@@ -56,6 +56,19 @@ class EmbeddingModel:
             )
         return cls(values["model"], values["revision"], values["sha256"], int(values["max_tokens"]))
 
+    def find(self) -> Path:
+        """Its folder on this machine. Raises ConfigError when it is not there or is another version."""
+        folder = _folder(self.model, self.revision)
+        found = _digest(folder)
+        if found != self.sha256:
+            raise ConfigError(
+                f"the embedding model in {folder} has digest {found[:16]}, the selector was trained with "
+                f"{self.sha256[:16]}",
+                cause="another version of the model on this machine",
+                remedy="pin its revision when training, or copy the model that the selector was trained with",
+            )
+        return folder
+
 
 def resolve_embedding(model: str, revision: str | None, max_tokens: int) -> EmbeddingModel:
     """The model as it is on this machine. Raises ConfigError when it is not there."""
@@ -103,15 +116,7 @@ class Embedder:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any, Any, int]:
-        folder = _folder(self.model.model, self.model.revision)
-        found = _digest(folder)
-        if found != self.model.sha256:
-            raise ConfigError(
-                f"the embedding model in {folder} has digest {found[:16]}, the selector was trained with "
-                f"{self.model.sha256[:16]}",
-                cause="another version of the model on this machine",
-                remedy="pin its revision when training, or copy the model that the selector was trained with",
-            )
+        folder = self.model.find()
         try:
             import torch
             from transformers import AutoModel, AutoTokenizer

@@ -2,13 +2,14 @@
 
 Design: labels are the scores rounded to whole classes, so cold start (1 and 10) and ratings (1 to 10) train alike.
 A model is only believed once it loads, scores finitely and separates its own training data better than chance:
-the library can end with NaN or, on tiny sets, with a model that has learnt nothing. Then another seed is tried.
+the library can end with NaN (fasttext_process.py), and on tiny sets with a model that has learnt nothing. Then another seed is tried.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,10 +21,10 @@ import numpy as np
 from factory.errors import ConfigError, EngineError
 from factory.identity import seed_for
 from factory.select.fasttext_scorer import FastTextScorer, label_of
-from factory.select.preprocessing import words_of
 from factory.select.scoring import Scoring
 from factory.select.training import fasttext_process
 from factory.select.training.examples import Example
+from factory.select.training.lines import training_lines
 from factory.select.training.settings import FastTextSettings
 from factory.select.training.training_set import check
 
@@ -43,8 +44,9 @@ def train_fasttext(examples: Sequence[Example], settings: FastTextSettings, seed
     trained on (training_set.check) and EngineError when no seed gave a model that holds.
     """
     kept = check(examples)
-    lines = [words_of(example.text) for example in kept]
-    classes = [math.floor(example.score + 0.5) for example in kept]
+    views = [training_lines(example.text, function_words=settings.function_words) for example in kept]
+    lines = [line for of_one in views for line in of_one]
+    classes = [math.floor(example.score + 0.5) for example, of_one in zip(kept, views, strict=True) for _ in of_one]
     faults: list[str] = []
     for attempt in range(settings.attempts):
         try:
@@ -71,10 +73,11 @@ def _trained(lines: Sequence[bytes], classes: Sequence[int], settings: FastTextS
         with (folder / "train.txt").open("wb") as file:
             for line, score_class in zip(lines, classes, strict=True):
                 file.write(label_of(score_class).encode() + b" " + line + b"\n")
-        (folder / "settings.json").write_text(json.dumps(_arguments(settings, seed)))
+        (folder / "settings.json").write_text(json.dumps(_arguments(settings, seed, len(lines))))
         # -P: the folder of the script must not shadow packages that fastText imports.
         command = [sys.executable, "-P", str(Path(fasttext_process.__file__)), name]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        environment = {**os.environ, **fasttext_process.ENVIRONMENT}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if done.returncode != 0:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             if "ModuleNotFoundError" in last:
@@ -86,10 +89,10 @@ def _trained(lines: Sequence[bytes], classes: Sequence[int], settings: FastTextS
         return (folder / "model.bin").read_bytes()
 
 
-def _arguments(settings: FastTextSettings, seed: int) -> dict[str, object]:
+def _arguments(settings: FastTextSettings, seed: int, lines: int) -> dict[str, object]:
     return {
         "dim": settings.dimension,
-        "epoch": settings.epochs,
+        "epoch": max(settings.epochs, math.ceil(settings.least_lines / lines)),
         "lr": settings.learning_rate,
         "wordNgrams": settings.word_ngrams,
         "bucket": settings.bucket,

@@ -10,12 +10,20 @@ from factory.section import Section
 class FastTextSettings(Section):
     """Supervised fastText (Joulin et al. 2017, arXiv 1607.01759). Labels are the score classes 1 to 10."""
 
-    dimension: int = Field(default=32, ge=2, le=300, description="length of word vectors")
-    epochs: int = Field(default=15, ge=1, le=1000, description="passes over the examples")
-    learning_rate: float = Field(default=0.3, gt=0, le=2)
-    word_ngrams: int = Field(default=2, ge=1, le=5, description="longest run of words that has a vector of its own")
-    bucket: int = Field(default=100_000, ge=1, le=4_000_000, description="hashed vectors for runs of words")
-    min_count: int = Field(default=2, ge=1, description="rarer words are left out of the vocabulary")
+    dimension: int = Field(default=16, ge=2, le=300, description="length of word vectors")
+    epochs: int = Field(default=10, ge=1, le=1000, description="passes over the examples, at least")
+    least_lines: int = Field(
+        default=50_000, ge=0, le=10_000_000, description="lines to learn from in all: small sets get more passes"
+    )
+    learning_rate: float = Field(default=0.2, gt=0, le=2)
+    word_ngrams: int = Field(
+        default=1, ge=1, le=5, description="longest run of words with a vector of its own; 2 was no better"
+    )
+    bucket: int = Field(
+        default=50_000, ge=1, le=4_000_000, description="hashed vectors for runs of words; none with word_ngrams=1"
+    )
+    min_count: int = Field(default=3, ge=1, description="rarer words are left out of the vocabulary")
+    function_words: bool = Field(default=False, description="true: learn from `the`, `we`, `such` as well")
     threads: int = Field(default=1, ge=1, le=256, description="1: the same model every time; more: not")
     attempts: int = Field(default=4, ge=1, le=20, description="seeds tried before training is given up")
 
