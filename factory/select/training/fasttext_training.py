@@ -2,7 +2,8 @@
 
 Design: labels are the scores rounded to whole classes, so cold start (1 and 10) and ratings (1 to 10) train alike.
 A model is only believed once it loads, scores finitely and separates its own training data better than chance:
-the library can end with NaN (fasttext_process.py), and on tiny sets with a model that has learnt nothing. Then another seed is tried.
+the library can end with NaN (fasttext_process.py), and on tiny sets with a model that has learnt nothing. Then
+another seed is tried.
 """
 
 from __future__ import annotations
