@@ -8,12 +8,14 @@ somebody says what they want; the presets do.
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from factory.licences.patterns import misspelt
 from factory.section import Section, Share
+from factory.select.pii_kinds import KINDS
 
 
 def _meets_a_licence(pattern: str) -> str:
@@ -126,11 +128,37 @@ class LicenceConfig(Section):
     )
 
 
+def _is_a_kind(kind: str) -> str:
+    if kind in KINDS:
+        return kind
+    near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0.4)
+    hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(KINDS)}"
+    raise ValueError(f"`{kind}` is no kind of personal data; {hint}")
+
+
+PiiKind = Annotated[str, AfterValidator(_is_a_kind)]
+
+
 class PiiConfig(Section):
-    """Personal data and secrets, found by pattern and checksum."""
+    """Personal data and secrets, found by pattern, checksum and context."""
 
     action: Literal["keep", "mask", "reject"] = Field(
         default="mask", description="keep: not looked for; mask: typed placeholders; reject: the document"
+    )
+    engine: Literal["patterns", "presidio"] = Field(
+        default="patterns", description="presidio: Microsoft Presidio's recognisers (extra `presidio`), 31 times slower"
+    )
+    kinds: tuple[PiiKind, ...] | None = Field(
+        default=None, description="kinds to look for (factory/select/pii_kinds.py); null: all"
+    )
+    allow_values: tuple[str, ...] = Field(
+        default=(), description="values left as they are, whatever their case and separators: a published hotline"
+    )
+    allow_domains: tuple[str, ...] = Field(
+        default=(), description="domains whose e-mail addresses are left as they are, with their subdomains"
+    )
+    max_masked_share: Share | None = Field(
+        default=0.5, description="a text of which placeholders are more is rejected (pii_heavy); null: off"
     )
 
 

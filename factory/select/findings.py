@@ -1,6 +1,6 @@
 """What the filters found in the documents they let pass, as counts that a run's record and report show.
 
-Names are "<finding>=<value>", so that units add up: `lang=en` documents, `masked=EMAIL` spans, `duty=share-alike`
+Names are "<finding>=<value>", so that units add up: `lang=en` documents, `masked=email` spans, `duty=share-alike`
 documents, `score=7` documents whose domain score is 7 to 8.
 """
 

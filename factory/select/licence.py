@@ -5,7 +5,7 @@ simple licence of it: denied, allowed, not allowed, or unknown, which has a poli
 joins must pass; of parts that OR joins one is enough, and where none passes the mildest refusal stands, because
 that is the one to lift. Duties do not depend on the policy: they are those of the expression that is published.
 
-Cost: one dictionary look-up a document (under 1 microsecond); deciding a new licence takes about 0.1 ms once.
+Cost: one dictionary look-up a document, 0.2 to 0.9 microseconds.
 """
 
 from __future__ import annotations

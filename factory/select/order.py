@@ -14,6 +14,7 @@ from factory.select.benchmark_pages import NGRAM_WORDS, BenchmarkPages
 from factory.select.filters import Filter, Length
 from factory.select.language import language_filter
 from factory.select.licence import Licence
+from factory.select.pii import Pii
 from factory.select.quality import Quality, rules_of
 from factory.select.selector import selector_filter
 
@@ -31,6 +32,8 @@ def _filters(config: FactoryConfig) -> Iterator[Filter]:
         yield Quality(select.quality)
     if select.language.languages:
         yield language_filter(select.language)
+    if select.pii.action != "keep":
+        yield Pii(select.pii)
     if select.benchmark_pages and config.curate.benchmarks:
         yield BenchmarkPages(benchmark_index(config.curate.benchmarks, (NGRAM_WORDS,)))
     if (selector := selector_filter(config)) is not None:

@@ -8,6 +8,7 @@ temporary file that Arrow maps and that is unlinked at once, so the space is giv
 from __future__ import annotations
 
 import tempfile
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class PartWriter:
         self, doc_id: str, text: str, spans: Sequence[Span], origin: SourceRow, findings: Mapping[str, Any]
     ) -> None:
         found = tuple(findings.get(name) for name in FINDINGS.names)
+        masked = findings.get("masked")
         size = sum(span.stop - span.start for span in spans)
         if self._full(len(spans), size):
             self._close()
@@ -59,7 +61,9 @@ class PartWriter:
                 origin.url,
                 origin.shard,
                 origin.shard_row,
-                *found,
+                *found[:_MASKED],
+                None if masked is None else _within(masked, span),
+                *found[_MASKED + 1 :],
             )
             for column, value in zip(self._columns, row, strict=True):
                 column.append(value)
@@ -87,6 +91,15 @@ class PartWriter:
     def _clear(self) -> None:
         self._columns: list[list[object]] = [[] for _ in DOCUMENT]
         self._size = 0
+
+
+_MASKED = FINDINGS.names.index("masked")
+
+
+def _within(masked: Sequence[Mapping[str, Any]], span: Span) -> Sequence[Mapping[str, Any]]:
+    """Placeholders that a chunk holds any part of: a long document may have thousands, each in one chunk or two."""
+    first = bisect_right(masked, span.start, key=lambda each: int(each["end"]))
+    return masked[first : bisect_left(masked, span.stop, key=lambda each: int(each["start"]))]
 
 
 def _mapped(table: pa.Table) -> pa.Table:

@@ -40,9 +40,10 @@ from factory.select.filters import Candidate, Filter, Verdict, judge
 from factory.select.findings import count_findings
 from factory.select.order import filters_of
 from factory.select.parts import PartWriter
+from factory.select.pii import Pii
 from factory.store.base import Store
 
-STEP_VERSION = 3
+STEP_VERSION = 4
 
 EXCERPT_CHARACTERS = 2000
 """Of a rejected text, kept beside the reason: enough to judge the filter by. The whole is in the source."""
@@ -95,11 +96,12 @@ class SelectStep:
         used = 0
         found: Counter[str] = Counter()
         judges = [each.open(store) for each in self.filters]
+        pii = next((each for each in self.filters if isinstance(each, Pii)), None)
         for batch in _batches(_normalised(reader, rejects)):
             documents = [Candidate(text, item.source, item.license, item.url) for text, item in batch]
             for document, (_, item), verdict in zip(documents, batch, judge(judges, documents), strict=True):
                 if verdict is not None:
-                    rejects.append(_rejected(item, document, verdict))
+                    rejects.append(_rejected(item, document, verdict, pii))
                     continue
                 text = document.text
                 spans = chunk(text, self.config.chunk_tokens, self.tokenizer.count)
@@ -168,9 +170,12 @@ def _batches(rows: Iterable[tuple[str, SourceRow]]) -> Iterator[list[tuple[str, 
         yield batch
 
 
-def _rejected(row: SourceRow, document: Candidate, verdict: Verdict) -> Reject:
+def _rejected(row: SourceRow, document: Candidate, verdict: Verdict, pii: Pii | None) -> Reject:
+    """Filters before `pii` saw the text as it was; what is kept of it is masked all the same."""
     evidence = {**verdict.evidence, "shard": row.shard, "row": row.shard_row}
     excerpt = document.text if document.excerpt is None else document.excerpt
+    if pii is not None and document.excerpt is None:
+        excerpt = pii.masked_excerpt(document.text, EXCERPT_CHARACTERS)
     return Reject(
         document_id(document.text),
         verdict.reason,
