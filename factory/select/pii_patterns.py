@@ -2,9 +2,9 @@
 
 Design: data only. Expressions have bounded repetitions, possessive where they could fail late, so that no text makes
 them slow. They begin with a plain character and look behind it afterwards: `re` skips ahead to a first character it
-knows, and an assertion in front would make it stop at every position (27 to 34 instead of 7 to 13 microseconds a document).
-`literals` and `words` are substrings one of which must occur (words in the lower-case text), `digits` says that seven
-digits must stand near each other, `anchors` are the words at which alone the expression is tried. Checks
+knows, and an assertion in front would make it stop at every position (27 to 34 instead of 7 to 13 microseconds a
+document). `literals` and `words` are substrings one of which must occur (words in the lower-case text), `digits` says
+that seven digits must stand near each other, `anchors` are the words at which alone the expression is tried. Checks
 (pii_email.py, pii_contacts.py, pii_secrets.py) settle what a regular expression cannot: context, reserved ranges.
 """
 
