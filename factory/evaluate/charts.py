@@ -102,6 +102,31 @@ def axis_labels(numbers: Numbers, *, as_share: bool = False) -> tuple[str, ...]:
     return (f"{closed[0].low:,.0f}", f"{middle:,.0f}", f"{end:,.0f}" + ("+" if open_end else ""))
 
 
+def plot(lines: Sequence[tuple[str, Sequence[tuple[float, float]]]], label: str, *, at: float | None = None) -> Markup:
+    """Lines over a square of 0 to 1 both ways, y upwards; each is (CSS class, points). Points that are not between
+    0 and 1 are put on the edge. `at` draws a vertical line there."""
+    parts: list[Markup] = []
+    if at is not None:
+        parts.append(Markup('<line class="median" x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1}" {2}/>')
+                     .format(_x(at), HEIGHT, _THIN))  # fmt: skip
+    for css, points in lines:
+        if points:
+            path = " ".join(f"{_x(x):.1f},{_y(y):.2f}" for x, y in points)
+            parts.append(Markup('<polyline class="line {}" points="{}" {}/>').format(css, path, _THIN))
+    return _svg("plot", WIDTH, HEIGHT, parts, label)
+
+
+_THIN = Markup('vector-effect="non-scaling-stroke"')
+
+
+def _x(value: float) -> float:
+    return WIDTH * min(max(value, 0.0), 1.0)
+
+
+def _y(value: float) -> float:
+    return HEIGHT * (1 - min(max(value, 0.0), 1.0))
+
+
 def _svg(css: str, width: float, height: float, parts: Sequence[Markup], label: str) -> Markup:
     return Markup(
         '<svg class="{}" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'

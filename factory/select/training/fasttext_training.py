@@ -26,6 +26,7 @@ from factory.select.scoring import Scoring
 from factory.select.training import fasttext_process
 from factory.select.training.examples import Example
 from factory.select.training.lines import training_lines
+from factory.select.training.metrics import rank_area
 from factory.select.training.settings import FastTextSettings
 from factory.select.training.training_set import check
 
@@ -117,12 +118,3 @@ def check_separation(scores: Sequence[float], classes: Sequence[int]) -> None:
     deviation = math.sqrt((high + low + 1) / (12 * high * low))
     if area <= chance + SIGMAS * deviation:
         raise _FailedError(f"it separates its own training data no better than chance (area {area:.2f})")
-
-
-def rank_area(scores: np.ndarray, positive: np.ndarray) -> float:
-    """Share of (positive, negative) pairs that `scores` rank rightly, ties counted half: the ROC area."""
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    ranks = (ends - (counts - 1) / 2)[inverse]
-    high, low = int(positive.sum()), int((~positive).sum())
-    return float((ranks[positive].sum() - high * (high + 1) / 2) / (high * low))
