@@ -135,6 +135,12 @@ class QuestionConfig(Section):
     max_characters: int = Field(default=2000, ge=20, description="a longer question is a reject")
     sampling: SamplingConfig = SamplingConfig()
 
+    @model_validator(mode="after")
+    def _each_level_once(self) -> QuestionConfig:
+        if len(set(self.levels)) < len(self.levels):
+            raise ValueError(f"question.levels={list(self.levels)} names a level twice; each is worked once")
+        return self
+
 
 class BenchmarkConfig(Section):
     """One benchmark to stay clear of: a file (or glob) and the fields that hold its questions."""

@@ -28,7 +28,7 @@ def checked(schema: type[Schema], values: Mapping[str, Any]) -> Schema:
         problems = [_explain(schema, item) for item in error.errors()]
         raise ConfigError(
             "the configuration is not usable:\n" + "\n".join(f"  - {problem}" for problem in problems),
-            remedy="see `factory config --help` for every key, its bounds and its default",
+            remedy="`factory config` prints every key, its bounds and its default",
         ) from None
 
 

@@ -24,24 +24,11 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0; ConfigError when the root has no run, or not the one named."""
+    from factory.cli.status import recorded
     from factory.evaluate.report import write_report
     from factory.store.open import open_root
 
     store = open_root(args.root, endpoint_url=args.endpoint_url)
-    run_id = args.run_id or _latest(store)
+    run_id = args.run_id or str(recorded(store)[-1]["run"])
     print(f"{store.uri.rstrip('/')}/{write_report(store, run_id)}")
     return 0
-
-
-def _latest(store: Any) -> str:
-    from factory.cli.status import all_records
-    from factory.errors import ConfigError
-
-    records = all_records(store)
-    if not records:
-        raise ConfigError(
-            f"there is no run under {store.uri}",
-            cause="a mistyped root, or nothing has been run there yet",
-            remedy="give the folder or s3:// address that the run had as store.root",
-        )
-    return str(records[-1]["run"])

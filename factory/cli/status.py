@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from factory.errors import ConfigError
 from factory.run.record import Record, plan_key, read_done
 from factory.store.base import Store
 from factory.store.commits import committed_units
@@ -37,17 +38,30 @@ def run(args: argparse.Namespace) -> int:
 
     store = open_root(args.root, endpoint_url=args.endpoint_url)
     while True:
-        runs = [run_status(store, record) for record in all_records(store) if args.run_id in (None, record["run"])]
+        records = recorded(store, args.run_id)
+        runs = [run_status(store, record) for record in records]
         if args.json:
             print(json.dumps({"root": store.uri, "runs": runs}))
         else:
-            print("\n\n".join(_table(status) for status in runs) or f"no runs under {store.uri}")
+            print("\n\n".join(_table(status) for status in runs))
         if not args.follow or all(status["state"] != "running" for status in runs):
             return 0
         time.sleep(FOLLOW_INTERVAL_S)
 
 
 FOLLOW_INTERVAL_S = 5.0
+
+
+def recorded(store: Store, run_id: str | None = None) -> list[Record]:
+    """The records of every run under a root, oldest first, or of the one named. Raises ConfigError where none is."""
+    records = [record for record in all_records(store) if run_id in (None, record["run"])]
+    if not records:
+        raise ConfigError(
+            f"there is no run {run_id} under {store.uri}" if run_id else f"there is no run under {store.uri}",
+            cause="a mistyped root or run id, or nothing has been run there yet",
+            remedy="give the folder or s3:// address that the run had as store.root",
+        )
+    return records
 
 
 def all_records(store: Store) -> list[Record]:

@@ -152,9 +152,35 @@ def _of_known_format(path: str, found: Sequence[Found], config: CorpusConfig) ->
             continue
         kept.append(SourceFile(item.uri, item.size, item.etag, format_, _name(item, format_)))
     if left_out and kept:
-        reason = "texts among shards, or of no known format"
-        log.warning("corpus.paths: %s: left out %s (%s)", path, _some(left_out), reason)
+        log.warning("corpus.paths: %s: %s", path, _left_out(path, left_out))
     return kept
+
+
+def _left_out(path: str, uris: Sequence[str]) -> str:
+    """What lies beside shards and is not read, counted by ending, and how to have it read."""
+    counts = Counter(_ending(uri) for uri in uris)
+    said = ", ".join(f"{number:,} {ending}" for ending, number in counts.most_common(ENDINGS_NAMED))
+    if len(counts) > ENDINGS_NAMED:
+        said += f" and {sum(counts.values()) - sum(n for _, n in counts.most_common(ENDINGS_NAMED)):,} others"
+    texts = [ending for ending, _ in counts.most_common() if format_of(ending) == "text"]
+    advice = []
+    if texts:
+        below = f"{path.rstrip('/')}/**/*{texts[0]}"
+        advice.append(f"texts among shards are read where a pattern names them: corpus.paths=['{path}','{below}']")
+    if len(texts) < len(counts):
+        advice.append("other endings are read only with corpus.format=text, and then every file is")
+    return f"left out: {said} ({'; '.join(advice)})"
+
+
+ENDINGS_NAMED = 6
+"""A folder of sources has a few kinds of files; a longer tail is summed."""
+
+
+def _ending(uri: str) -> str:
+    place = PurePosixPath(uri.lower())
+    if place.suffix in (".gz", ".zst"):
+        return PurePosixPath(place.stem).suffix + place.suffix
+    return place.suffix or "without an ending"
 
 
 def _name(found: Found, format_: Format) -> str:

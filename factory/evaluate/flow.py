@@ -10,37 +10,7 @@ from factory.evaluate.charts import share_bar, stacked_bar
 from factory.evaluate.checks import Equation, handover_equation, inputs_equation, outputs_equation
 from factory.evaluate.facts import ReportInput, StepFacts
 from factory.evaluate.text import share
-
-
-@dataclass(frozen=True)
-class Words:
-    """What a step reads, what it gives, and what it does."""
-
-    reads: str
-    gives: str
-    does: str
-
-
-WORDS = {
-    "select": Words("documents", "passages", "reads the corpus, normalises and chunks it"),
-    "document_sketch": Words("passages", "document sketches", "MinHash bands of whole documents"),
-    "document_match": Words("document sketches", "documents to keep", "finds near-duplicate documents"),
-    "merge": Words("passages", "passages", "joins documents met more than once, leaves out near-duplicates, samples"),
-    "extract": Words("passages", "passages with concepts", "level, subject, topics and key concepts of a passage"),
-    "graph": Words("passages with concepts", "walks", "co-occurrence of concepts, and walks over it"),
-    "question_1": Words("passages", "questions", "level 1: questions a passage holds, and new ones"),
-    "question_2": Words("passages", "questions", "level 2: questions around concepts drawn in code"),
-    "question_3": Words("walks", "questions", "level 3: questions across two documents"),
-    "sketch": Words("questions", "sketches", "MinHash bands, overlaps with benchmarks"),
-    "match": Words("sketches", "questions to keep", "verifies candidates, decides which duplicates go"),
-    "curate": Words("questions", "questions", "takes out duplicates and benchmark leaks"),
-    "answer": Words("questions", "answers", "samples answers and counts votes"),
-    "samples": Words("answers", "samples", "adds split, licences, token counts and lineage"),
-    "gate": Words("samples", "samples", "holds the whole against thresholds"),
-    "shards": Words("samples", "published samples", "puts samples into their final order"),
-    "publish": Words("samples", "published samples", "writes shards, card and manifest"),
-}
-UNKNOWN_STEP = Words("rows", "rows", "")
+from factory.run.words import Words, words_of
 
 REASONS_SHOWN = 12
 """A step with more reasons than this has a defect, not a funnel; the rest is summed in one line."""
@@ -85,7 +55,7 @@ def flow_rows(data: ReportInput) -> list[FlowRow]:
 
 
 def _row(step: StepFacts, data: ReportInput, scale: int) -> FlowRow:
-    words = WORDS.get(step.name, UNKNOWN_STEP)
+    words = words_of(step.name)
     ins, outs = inputs_equation(step), outputs_equation(step)
     return FlowRow(
         step=step,

@@ -161,18 +161,21 @@ class Tile:
 
 def _tiles(data: ReportInput, total: costs.Spent) -> list[Tile]:
     samples = costs.samples_of(data)
-    documents = data.steps[0].count("inputs") if data.steps else 0
-    questions = sum(step.count("accepted") for step in data.steps if step.name.startswith("question"))
+    read = data.steps[0].count("inputs") if data.steps else 0
+    asked = _documents_asked_about(data)
+    steps = [step for step in data.steps if step.name.startswith("question")]
+    questions = sum(step.count("accepted") for step in steps)
+    written = sum(step.count("produced") for step in steps)
     rate = total.generated_per_second
     wall = text.between(data.started, data.finished)
     prices = costs.prices_of(data.config)
     tiles = [
-        Tile("Documents read", text.count(documents), f"{data.steps[0].name} step" if data.steps else ""),
-        Tile("Questions made", text.count(questions), f"{questions / documents:.2f} a document" if documents else ""),
+        Tile("Documents read", text.count(read), f"{text.count(asked)} of them asked about" if asked else ""),
+        Tile("Questions accepted", text.count(questions), _questions_note(questions, written, asked)),
         Tile(
             "Samples published" if data.dataset else "Samples, not published",
             text.count(samples),
-            f"{text.share(samples, questions)} of the questions" if questions else "",
+            f"yield: {text.share(samples, written)} of the {text.count(written)} questions written" if written else "",
         ),
         Tile(
             "Tokens a sample",
@@ -192,6 +195,21 @@ def _tiles(data: ReportInput, total: costs.Spent) -> list[Tile]:
     else:
         tiles.append(Tile("Start to end", text.seconds(wall), "no prices are set, so no cost is shown"))
     return tiles
+
+
+def _documents_asked_about(data: ReportInput) -> int | None:
+    """Documents that were left after duplicates were merged and `limit` was applied; None where not recorded."""
+    merge = data.step("merge")
+    found = merge.facts.get("documents") if merge else None
+    return int(found) if found else None
+
+
+def _questions_note(questions: int, written: int, asked: int | None) -> str:
+    """Questions a document that models were asked about: documents read may be many times as many."""
+    parts = [f"of {text.count(written)} written"] if written else []
+    if asked:
+        parts.append(f"{questions / asked:.2f} a document asked about")
+    return ", ".join(parts)
 
 
 def _equations(data: ReportInput, broken: list[Equation]) -> list[Equation]:

@@ -8,15 +8,26 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TextIO
 
 from factory.run.attempt import Receipt
+from factory.run.words import words_of
 from factory.store.commits import Counts
 
 PLAIN_INTERVAL_S = 10.0
 """Seconds between plain lines: a log of an hour's run stays under 400 lines."""
+
+UNITS_FOR_A_RATE = 2
+"""Units of this execution before a time is guessed: one alone says nothing of how many go side by side."""
+
+UNITS_AT_LEAST = 64
+"""Last units a rate rests on, or a quarter of those done if that is more: several times what is in flight."""
+
+WINDOW_UNITS = 1025
+"""Arrivals kept: a rate over 1,024 units is steady, and a step may have a million."""
 
 
 class Progress(Protocol):
@@ -33,41 +44,58 @@ class Progress(Protocol):
 
 @dataclass
 class Meter:
-    """Sums of one step while it runs."""
+    """Sums of one step while it runs. `clock` gives seconds."""
 
     step: str = ""
     units: int = 0
     finished: int = 0
     reused: int = 0
-    started: float = 0.0
+    clock: Callable[[], float] = time.monotonic
     counts: Counts = field(default_factory=Counts)
     tokens: float = 0.0
+    _began: float | None = None
+    _arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW_UNITS))
 
     def add(self, receipt: Receipt) -> None:
         if receipt.commit is None:
             return
+        now = self.clock()
+        if self._began is None:
+            # Ray and the engine start before the first unit is begun: 30 s that say nothing about the rest.
+            self._began = now - float(receipt.spent.get("seconds", 0))
+        self._arrivals.append(now)
         self.finished += 1
         self.counts += receipt.commit.counts
         self.tokens += receipt.commit.ledger.get("generated_tokens", 0)
 
     @property
     def seconds(self) -> float:
-        return max(time.monotonic() - self.started, 1e-9)
+        """Since the first unit of this execution was begun."""
+        return 1e-9 if self._began is None else max(self.clock() - self._began, 1e-9)
 
     @property
     def seconds_left(self) -> float | None:
-        if not self.finished:
+        """By the rate of the last units; None before two of this execution are done."""
+        if self.finished < UNITS_FOR_A_RATE or self._began is None:
             return None
-        return self.seconds / self.finished * (self.units - self.reused - self.finished)
+        # Units come in bursts of as many as are in flight: the time before a burst belongs to it, so the
+        # window begins at an earlier arrival (or where work began), never at its own first one.
+        last = max(self.finished // 4, UNITS_AT_LEAST)
+        since, done = self._began, self.finished
+        if self.finished > last:
+            done = min(last, len(self._arrivals) - 1)
+            since = self._arrivals[-done - 1]
+        return (self.clock() - since) / done * (self.units - self.reused - self.finished)
 
     def line(self) -> str:
+        words = words_of(self.step)
         made = self.counts.produced
         parts = [
             f"{self.step:<10}",
             f"units {self.reused + self.finished}/{self.units}",
-            f"rows in {self.counts.inputs:,}",
+            f"{self.counts.inputs:,} {words.reads} -> {self.counts.accepted:,} {words.gives}"
+            + (f" ({self.counts.accepted / made:.0%} accepted)" if made else ""),
         ]
-        parts.append(f"accepted {self.counts.accepted:,}" + (f" ({self.counts.accepted / made:.0%})" if made else ""))
         if self.tokens:
             parts.append(f"{self.tokens / self.seconds:,.0f} generated tokens/s")
         left = self.seconds_left
@@ -85,7 +113,7 @@ class PlainProgress:
         self._last = 0.0
 
     def begin(self, step: str, units: int, reused: int) -> None:
-        self._meter = Meter(step, units, 0, reused, time.monotonic())
+        self._meter = Meter(step, units, reused=reused)
         self._last = time.monotonic()
 
     def unit(self, receipt: Receipt) -> None:
@@ -120,7 +148,7 @@ class BarProgress:
         self._meter = Meter()
 
     def begin(self, step: str, units: int, reused: int) -> None:
-        self._meter = Meter(step, units, 0, reused, time.monotonic())
+        self._meter = Meter(step, units, reused=reused)
         self._task = self._bars.add_task(step, total=units, completed=reused, line=self._meter.line())
 
     def unit(self, receipt: Receipt) -> None:
@@ -146,10 +174,13 @@ def done_line(done: Mapping[str, Any]) -> str:
     parts = [f"{done['step']:<10}", f"units {done['units']}"]
     if done["units_reused"]:
         parts.append(f"({done['units_reused']} reused)")
-    parts.append(f"rows {counts['inputs']:,} -> {counts['accepted']:,}")
-    turned_away = counts["rejected"] + counts["output_rejected"] + counts["quarantined"]
-    if turned_away:
-        parts.append(f"turned away {turned_away:,}")
+    words = words_of(done["step"])
+    out = counts["rejected"] + counts["quarantined"]
+    read = f"{counts['inputs']:,} {words.reads}" + (f" ({out:,} turned away)" if out else "")
+    refused = counts["output_rejected"]
+    parts.append(
+        f"{read} -> {counts['accepted']:,} {words.gives}" + (f" ({refused:,} more refused)" if refused else "")
+    )
     if ledger.get("requests"):
         parts.append(f"requests {ledger['requests']:,.0f}")
         parts.append(f"tokens {ledger['prompt_tokens']:,.0f} in, {ledger['generated_tokens']:,.0f} out")

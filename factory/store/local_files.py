@@ -20,6 +20,7 @@ TEMPORARY = HIDDEN + "tmp."
 LOCK = HIDDEN + "lock"
 
 _PASSING = {errno.EAGAIN, errno.EINTR, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE}
+_TAKEN = "choose another store.root, or see what stands there and move it elsewhere if the factory did not write it"
 _CAUSES = {
     errno.ENOSPC: ("the disk is full", "free space or put store.root on a larger disk; the same command goes on"),
     errno.EDQUOT: ("the quota of this user is used up", "free space or raise the quota; the same command goes on"),
@@ -30,9 +31,9 @@ _CAUSES = {
     ),
     errno.EROFS: ("the file system is mounted read-only", "mount it writable or choose another store.root"),
     errno.EIO: ("the disk or its connection fails", "look at the kernel's log; copy the data elsewhere"),
-    errno.ENOTDIR: ("an object has the name that a folder of this key needs", "remove one of the two"),
-    errno.EEXIST: ("an object has the name that a folder of this key needs", "remove one of the two"),
-    errno.EISDIR: ("a folder has the name of this key", "remove one of the two"),
+    errno.ENOTDIR: ("a file has the name that a folder of this key needs", _TAKEN),
+    errno.EEXIST: ("a file has the name that a folder of this key needs", _TAKEN),
+    errno.EISDIR: ("a folder has the name of this key", _TAKEN),
     errno.ENOLCK: ("the file system has no locks", "mount it with locks (NFS: without nolock) or use s3://"),
     errno.EOPNOTSUPP: ("the file system has no hard links or no locks", "choose another store.root, or use s3://"),
 }

@@ -7,10 +7,12 @@ conditions out on objects of its own. Cost of `probe`: about 20 requests, 50 ms 
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -41,9 +43,9 @@ def open_root(uri: str, endpoint_url: str | None = None, region: str = "us-east-
     if not separator:
         if uri.startswith(("s3:", "file:")):
             raise _misspelt(f"store.root is {uri!r}")
-        return LocalStore(uri)
+        return _local(uri)
     if scheme == "file":
-        return LocalStore(rest)
+        return _local(rest)
     if scheme not in ("s3", "s3a"):
         raise ConfigError(
             f"store.root starts with {scheme}://, which the factory cannot write to",
@@ -65,6 +67,20 @@ def open_root(uri: str, endpoint_url: str | None = None, region: str = "us-east-
     from factory.store.s3 import S3Store  # brings boto3, 0.3 s that a local run need not pay
 
     return S3Store(bucket, prefix, endpoint_url, region)
+
+
+def _local(path: str) -> LocalStore:
+    store = LocalStore(path)
+    place = Path(store.root)
+    for part in (place, *place.parents):
+        with contextlib.suppress(PermissionError):  # what may not be looked at is said when it is used
+            if part.is_file():
+                raise ConfigError(
+                    f"{part} is a file where a folder is needed",
+                    cause="a file, of a corpus for example, was named as store.root, ROOT or DATASET",
+                    remedy="name a folder, new or left by an earlier run: store.root=DIR",
+                )
+    return store
 
 
 def _misspelt(what: str) -> ConfigError:
@@ -90,13 +106,14 @@ def _check_endpoint(endpoint_url: str) -> None:
 def probe(store: Store) -> None:
     """Refuses a store that cannot be written, read back, listed or emptied, or that ignores conditions.
 
-    Raises StoreError (what, cause, remedy). Leaves nothing behind under `probe/`.
+    Raises StoreError (what, cause, remedy). Leaves nothing behind.
     """
     # A wrong address should not take the whole patience of a run to be noticed.
     patient: Any = store
     if hasattr(patient, "patience_s"):
         store = replace(patient, patience_s=min(patient.patience_s, PROBE_PATIENCE_S))
-    key = f"probe/{uuid.uuid4().hex}"
+    # At the root itself: in a local store a key with a folder would leave the empty folder behind.
+    key = f"probe-{uuid.uuid4().hex}"
     try:
         _probe_absent(store, key)
         _probe_match(store, key)

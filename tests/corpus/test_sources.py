@@ -92,10 +92,26 @@ def test_the_card_of_a_dataset_is_no_document_but_said_to_be_left_out(
     (tmp_path / "notes.csv").write_text("a,b")
     with caplog.at_level(logging.WARNING):
         assert len(list_sources(corpus(tmp_path))) == 1
-    assert "left out" in caplog.text
-    assert "README.md and 1 more" in caplog.text
+    assert "left out: 1 .md, 1 .csv (" in caplog.text
     (tmp_path / "a.parquet").unlink()
     assert [Path(file.uri).name for file in list_sources(corpus(tmp_path))] == ["README.md"]
+
+
+def test_texts_left_out_beside_shards_are_counted_and_read_where_the_advice_is_followed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_jsonl(tmp_path / "a.jsonl", rows(2))
+    (tmp_path / "notes").mkdir()
+    for number in range(9):
+        (tmp_path / "notes" / f"{number}.md").write_text(f"# Note {number}")
+    for name in ("a.py", "b.PY", "c.txt.gz", "LICENSE"):
+        (tmp_path / name).write_bytes(b"x")
+    with caplog.at_level(logging.WARNING):
+        assert len(list_sources(corpus(tmp_path))) == 1
+    assert "left out: 9 .md, 2 .py, 1 without an ending, 1 .txt.gz (" in caplog.text
+    pattern = f"{tmp_path}/**/*.md"
+    assert f"corpus.paths=['{tmp_path}','{pattern}']" in caplog.text
+    assert len(list_sources(corpus(tmp_path, tmp_path, pattern))) == 10
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from factory.evaluate.facts import EngineStarts, Example, GateFacts, ModelFacts, ReportInput, StepFacts
 from factory.evaluate.report import build_report
+from factory.evaluate.text import NBSP, share
 from tests.evaluate.sample_report import HANDLER, HOSTILE, LATEX, SCRIPT, config, example, report_input, steps
 
 EMPTY = ReportInput(run="r", state="running", root="/r", name="d", domain="", engine_kind="vllm")
@@ -55,6 +56,24 @@ class Page(HTMLParser):
 
 def said(data: ReportInput) -> str:
     return Page(build_report(data)).text
+
+
+def test_questions_are_counted_a_document_asked_about_and_the_yield_is_the_gates() -> None:
+    data = report_input()
+    read = data.steps[0].count("inputs")
+    asked = [replace(step, facts={"documents": 20}) if step.name == "merge" else step for step in data.steps]
+    page = said(replace(data, steps=tuple(asked)))
+    questions = [step for step in data.steps if step.name.startswith("question")]
+    accepted, written = (sum(step.count(name) for step in questions) for name in ("accepted", "produced"))
+    assert accepted < written
+    assert data.dataset is not None
+    assert f"Documents read {read} 20 of them asked about" in page
+    assert f"Questions accepted {accepted:,} of {written:,} written, {accepted / 20:.2f} a document asked about" in page
+    assert f"yield: {share(data.dataset.rows, written)} of the {written:,} questions written".replace(NBSP, " ") in page
+
+
+def test_where_the_documents_asked_about_are_not_recorded_nothing_is_divided_by_others() -> None:
+    assert "a document" not in said(report_input()).split("Tokens a sample")[0]
 
 
 def assert_stands_alone(page: str) -> None:

@@ -34,6 +34,8 @@ def test_the_paper_preset_has_the_papers_numbers() -> None:
         ("model=custom", "model.id, model.license, model.output_terms"),
         ("corpus=files", "corpus.kind=files needs corpus.paths"),
         ("engine=openai", "engine.base_url"),
+        ("question.levels=[1,1]", "question.levels=[1, 1] names a level twice"),
+        ("select.unit_rows=0", "`factory config` prints every key"),
         ("publish.validation=0.9", ""),
     ],
 )

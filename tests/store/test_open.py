@@ -60,6 +60,11 @@ def test_a_good_store_passes_and_nothing_is_left_behind(store: Store) -> None:
     assert [info.key for info in store.list("")] == ["kept"]
 
 
+def test_no_empty_folder_stays_in_a_local_root(tmp_path: Path) -> None:
+    probe(LocalStore(str(tmp_path)))
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
+
+
 @pytest.mark.parametrize(
     ("ignores", "said"),
     [

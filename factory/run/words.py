@@ -1,0 +1,45 @@
+"""What each step reads, gives and does, in the words that progress lines and reports share.
+
+Design: a step's input and output are often of different kinds (documents in, passages out), so no line may
+call both rows: 6,937 rows that become 2,728 while 4,234 are turned away do not add up for a reader.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a step reads, what it gives, and what it does."""
+
+    reads: str
+    gives: str
+    does: str
+
+
+WORDS = {
+    "select": Words("documents", "passages", "reads the corpus, normalises and chunks it"),
+    "document_sketch": Words("passages", "document sketches", "MinHash bands of whole documents"),
+    "document_match": Words("document sketches", "documents to keep", "finds near-duplicate documents"),
+    "merge": Words("passages", "passages", "joins documents met more than once, leaves out near-duplicates, samples"),
+    "extract": Words("passages", "passages with concepts", "level, subject, topics and key concepts of a passage"),
+    "graph": Words("passages with concepts", "walks", "co-occurrence of concepts, and walks over it"),
+    "question_1": Words("passages", "questions", "level 1: questions a passage holds, and new ones"),
+    "question_2": Words("passages", "questions", "level 2: questions around concepts drawn in code"),
+    "question_3": Words("walks", "questions", "level 3: questions across two documents"),
+    "sketch": Words("questions", "sketches", "MinHash bands, overlaps with benchmarks"),
+    "match": Words("sketches", "questions to keep", "verifies candidates, decides which duplicates go"),
+    "curate": Words("questions", "questions", "takes out duplicates and benchmark leaks"),
+    "answer": Words("questions", "answers", "samples answers and counts votes"),
+    "samples": Words("answers", "samples", "adds split, licences, token counts and lineage"),
+    "gate": Words("samples", "samples", "holds the whole against thresholds"),
+    "shards": Words("samples", "published samples", "puts samples into their final order"),
+    "publish": Words("samples", "published samples", "writes shards, card and manifest"),
+}
+UNKNOWN_STEP = Words("rows", "rows", "")
+
+
+def words_of(step: str) -> Words:
+    """The words of a step, or `rows` for one that has none of its own."""
+    return WORDS.get(step, UNKNOWN_STEP)
