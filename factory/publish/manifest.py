@@ -111,6 +111,7 @@ def step_record(done: Mapping[str, Any], identity: Mapping[str, Any], reads: Seq
         "reads": list(reads),
         "identity": dict(identity),
         "units": done["units"],
+        "plan": done["plan"],
         "counts": dict(done["counts"]),
         "reasons": {side: dict(reasons) for side, reasons in done["reasons"].items()},
         "input_digest": done["input_digest"],

@@ -3,14 +3,15 @@
 Design: nothing of the manifest is believed. Each step is summed again from the commits of the units in the
 run's plan; each row is followed to its committed answer, its requests and its source passages, whose text
 must hash to the ids the row names. Shards are taken a few at a time, so that what is looked up fits in
-memory (about 1 GB), and every committed file that is opened must have the bytes its commit names. Cost:
-reads each shard once more, and the answers, request ids and passages behind it.
+memory (about 1 GB), and every file that any step committed, rejects and requests included, must have the bytes
+its commit names. Cost: one read of everything the run committed, and the shards once more.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
@@ -19,15 +20,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from factory.corpus.documents import Span, chunk_id, document_id
-from factory.errors import FactoryError
-from factory.identity import add_digests, canonical_json, sha256_hex
+from factory.errors import FactoryError, TransientStoreError
+from factory.identity import add_digests, canonical_json, fingerprint, sha256_hex
 from factory.publish.checks import Check, Faults
 from factory.publish.manifest import Manifest
 from factory.publish.verify import equation_faults
 from factory.run.outputs import resolve
-from factory.run.record import plan_key
+from factory.run.record import kept_plan_key
 from factory.store.base import Store
-from factory.store.commits import Commit, Counts, read_commits
+from factory.store.commits import PARALLEL_READS, Commit, Counts, read_commits
 from factory.store.parquet import read_parquet
 
 ROWS_AT_ONCE = 500_000
@@ -40,8 +41,9 @@ Commits = Mapping[str, Sequence[Commit]]
 def verify_root(root: Store, dataset: Store, prefix: str, manifest: Manifest) -> Iterator[Check]:
     """Checks a dataset whose bytes were verified already (`verify_bytes`) against the `root` of its run."""
     steps = Faults("steps")
-    commits = {step["folder"]: _commits_of(root, manifest["run"], step, steps) for step in manifest["steps"]}
+    commits = {step["folder"]: _commits_of(root, step, steps) for step in manifest["steps"]}
     yield steps.check(f"{len(commits)} steps are committed as planned")
+    yield _check_files(root, commits)
     yield _check_conservation(manifest, commits)
     yield _check_shards(root, manifest)
     answers, requests, sources = Faults("answers"), Faults("requests"), Faults("sources")
@@ -55,19 +57,48 @@ def verify_root(root: Store, dataset: Store, prefix: str, manifest: Manifest) ->
     yield sources.check("every source passage is there, and its text hashes to the ids rows name")
 
 
-def _commits_of(root: Store, run: str, step: Mapping[str, Any], faults: Faults) -> list[Commit]:
+def _commits_of(root: Store, step: Mapping[str, Any], faults: Faults) -> list[Commit]:
     folder = step["folder"]
     try:
-        plan = orjson.loads(root.get(plan_key(run, step["name"])))
-        faults.expect(plan["folder"] == folder, f"the run planned {step['name']} as {plan['folder']}, not {folder}")
+        plan = orjson.loads(root.get(kept_plan_key(folder, step["plan"])))
+        faults.expect(fingerprint(sorted(plan["units"])) == step["plan"], f"the plan of {folder} is not the manifest's")
         identity = root.get(f"steps/{folder}/step.json")
         faults.expect(identity == canonical_json(step["identity"]), f"steps/{folder}/step.json is not the manifest's")
         found = list(read_commits(root, folder, plan["units"]))
-    except (KeyError, FactoryError) as error:
+    except (KeyError, TypeError, orjson.JSONDecodeError, FactoryError) as error:
         faults.add(f"step {step['name']} ({folder}) cannot be read from {root.uri}: {error}")
         return []
     faults.expect(len(found) == step["units"], f"{folder} has {len(found)} units instead of {step['units']}")
     return found
+
+
+def _check_files(root: Store, commits: Commits) -> Check:
+    """Every file of every committed unit, by its hash."""
+    faults = Faults("files of steps")
+    named = [
+        (key, sha256)
+        for found in commits.values()
+        for commit in found
+        for key, sha256 in (
+            *((file.key, file.sha256) for file in commit.files),
+            *((str(other["key"]), str(other["sha256"])) for other in commit.other_files.values()),
+        )
+    ]
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        faults.extend(fault for fault in pool.map(lambda item: _file_fault(root, *item), named) if fault)
+    return faults.check(f"{len(named)} committed files have the bytes their commits name")
+
+
+def _file_fault(root: Store, key: str, sha256: str) -> str:
+    try:
+        data = root.get(key)
+    except KeyError:
+        return f"{key} is missing"
+    except TransientStoreError:
+        raise
+    except FactoryError as error:
+        return f"{key} cannot be read: {error.what}"
+    return "" if sha256_hex(data) == sha256 else f"{key} has other bytes than were committed"
 
 
 def _check_conservation(manifest: Manifest, commits: Commits) -> Check:

@@ -23,7 +23,7 @@ from factory.publish.manifest import Manifest
 from factory.publish.samples import sort_key
 from factory.run.llm import load_rows
 from factory.run.outputs import fetch_passages, fetch_texts, resolve
-from factory.run.record import plan_key
+from factory.run.record import kept_plan_key
 from factory.run.reject import Reject
 from factory.run.step import LlmStep, Row
 from factory.run.units import Unit
@@ -206,7 +206,7 @@ class _Finder:
         likely = hint.split("/")[1] if hint else None
         if likely:
             yield read_commit(self.root, folder, likely)
-        name = next((step["name"] for step in self.manifest["steps"] if step["folder"] == folder), None)
-        if name is not None:
-            units = orjson.loads(self.root.get(plan_key(self.manifest["run"], name)))["units"]
+        plan = next((step["plan"] for step in self.manifest["steps"] if step["folder"] == folder), None)
+        if plan is not None:
+            units = orjson.loads(self.root.get(kept_plan_key(folder, plan)))["units"]
             yield from read_commits(self.root, folder, [unit for unit in units if unit != likely])

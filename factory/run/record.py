@@ -53,6 +53,12 @@ def plan_key(run: str, step: str) -> str:
     return f"runs/{run}/{step}.plan.json"
 
 
+def kept_plan_key(folder: str, digest: str) -> str:
+    """A plan under the digest of its units. A grown corpus plans anew under the same run and overwrites
+    `plan_key`; what a published dataset was made of has to stay provable."""
+    return f"steps/{folder}/plans/{digest}.json"
+
+
 def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 

@@ -22,7 +22,7 @@ from factory.run.ledger import Expected, Tally, expected_from, lost_attempts
 from factory.run.outputs import write_outputs
 from factory.run.plan import Plan, step_identity
 from factory.run.progress import Progress
-from factory.run.record import Record, plan_key, read_done, write_done, write_record
+from factory.run.record import Record, kept_plan_key, plan_key, read_done, write_done, write_record
 from factory.run.step import LlmStep, WorkStep
 from factory.store.base import Store
 from factory.store.commits import read_commits
@@ -119,6 +119,7 @@ def work_stage(session: Session, stage: Stage, dones: Dones) -> Record:
     identity = step_identity(planned.step, stage.model_identity)
     store.put_if_absent(f"steps/{planned.folder}/step.json", canonical_json(identity))
     body = {"step": stage.name, "folder": planned.folder, "units": [unit.unit_id for unit in planned.plan.units]}
+    store.put_if_absent(kept_plan_key(planned.folder, plan_digest), canonical_json(body))
     store.put(plan_key(run, stage.name), canonical_json(body))
     write_record(store, session.record)
     if stage.prepare is not None:

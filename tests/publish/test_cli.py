@@ -66,7 +66,7 @@ def test_verify_finds_a_root_that_lost_a_request(dataset: Path, capsys: pytest.C
     assert main(["verify", str(dataset), "--bytes"]) == 0
     assert main(["verify", str(dataset)]) == 1
     result = orjson.loads(capsys.readouterr().out.splitlines()[-1])
-    assert [check["name"] for check in result["checks"] if not check["ok"]] == ["requests"]
+    assert [check["name"] for check in result["checks"] if not check["ok"]] == ["files of steps", "requests"]
 
 
 def test_verify_works_on_an_s3_address(s3: S3, capsys: pytest.CaptureFixture[str]) -> None:

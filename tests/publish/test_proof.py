@@ -77,7 +77,7 @@ def test_a_changed_source_passage_is_found(made: tuple[World, Published]) -> Non
     data = bytearray(world.store.get(key))
     data[len(data) // 2] ^= 1
     world.store.put(key, bytes(data))
-    assert failed(world, published) == ["sources"]
+    assert failed(world, published) == ["files of steps", "sources"]
 
 
 def test_a_passage_rewritten_together_with_its_commit_no_longer_hashes_to_its_document(
@@ -102,7 +102,7 @@ def test_a_passage_rewritten_together_with_its_commit_no_longer_hashes_to_its_do
 def test_a_deleted_source_file_is_found(made: tuple[World, Published]) -> None:
     world, published = made
     world.store.delete(world.outputs("select")[1].file.key)
-    assert failed(world, published) == ["sources"]
+    assert failed(world, published) == ["files of steps", "sources"]
 
 
 def test_a_request_that_is_not_recorded_is_found(made: tuple[World, Published]) -> None:
@@ -110,13 +110,13 @@ def test_a_request_that_is_not_recorded_is_found(made: tuple[World, Published]) 
     folder, unit = first_unit(world, "question_1")
     key = read_commit(world.store, folder, unit).other_files["requests"]["key"]
     replace_rows(world, key, lambda table: table.slice(1))
-    assert failed(world, published) == ["requests"]
+    assert failed(world, published) == ["files of steps", "requests"]
 
 
 def test_an_answer_that_differs_from_the_published_one_is_found(made: tuple[World, Published]) -> None:
     world, published = made
     world.store.put(world.outputs("answer")[0].file.key, world.store.get(world.outputs("answer")[1].file.key))
-    assert failed(world, published) == ["answers"]
+    assert failed(world, published) == ["files of steps", "answers"]
 
 
 def test_a_shard_of_other_rows_than_the_run_committed_is_found(made: tuple[World, Published]) -> None:
@@ -130,4 +130,20 @@ def test_units_of_other_runs_in_the_same_folder_do_not_disturb(made: tuple[World
     folder, unit = first_unit(world, "answer")
     commit = orjson.loads(world.store.get(commit_key(folder, unit)))
     world.store.put(commit_key(folder, "ff" * 16), orjson.dumps({**commit, "unit": "ff" * 16}))
+    assert failed(world, published) == []
+
+
+@pytest.mark.parametrize("kind", ["data", "rejects", "requests"])
+def test_a_damaged_or_missing_file_of_any_step_is_found(made: tuple[World, Published], kind: str) -> None:
+    world, published = made
+    keys = [info.key for info in world.store.list("steps/") if f"/{kind}/" in info.key]
+    steps = {key.split("/")[1]: key for key in keys}
+    assert steps
+    for key in steps.values():
+        data = world.store.get(key)
+        world.store.put(key, data[:-1] + bytes([data[-1] ^ 1]))
+        assert "files of steps" in failed(world, published), key
+        world.store.delete(key)
+        assert "files of steps" in failed(world, published), key
+        world.store.put(key, data)
     assert failed(world, published) == []

@@ -17,7 +17,7 @@ from factory.config import GateConfig
 from factory.corpus.documents import Span, chunk_id, document_id
 from factory.engine.api import Batch, Completion, Message, Sampling
 from factory.engine.tokenizer import Tokenizer
-from factory.identity import canonical_json, ids_digest, make_id
+from factory.identity import canonical_json, fingerprint, ids_digest, make_id
 from factory.publish.finalise import Published, finalise
 from factory.publish.gates import GateStep, read_gates
 from factory.publish.manifest import GeneratorTerms, Publication, step_record
@@ -28,7 +28,7 @@ from factory.run.ledger import Tally
 from factory.run.llm import ask, prepare, settle
 from factory.run.outputs import Output, outputs_key, read_outputs, write_outputs
 from factory.run.plan import global_folder, row_wise_folder, step_identity
-from factory.run.record import plan_key
+from factory.run.record import kept_plan_key, plan_key
 from factory.run.step import LlmStep, Parsed, Row, Texts, WorkStep
 from factory.run.units import Unit, UnitResult, unit_over
 from factory.select.merge import MergeStep
@@ -151,6 +151,8 @@ class World:
         self.store.put_if_absent(f"steps/{folder}/step.json", canonical_json(dict(identity)))
         plan = {"step": name, "folder": folder, "units": [unit.unit_id for unit in units]}
         self.store.put(plan_key(RUN, name), canonical_json(plan))
+        digest = fingerprint(sorted(unit.unit_id for unit in units))
+        self.store.put(kept_plan_key(folder, digest), canonical_json(plan))
         tally = Tally()
         for unit in units:
             receipt = work(StepRun(folder, RUN), unit)
@@ -160,6 +162,7 @@ class World:
         self.dones[name] = {
             "step": name,
             "folder": folder,
+            "plan": digest,
             "units": len(units),
             "counts": tally.counts.to_json(),
             "reasons": tally.reasons,
