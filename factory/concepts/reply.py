@@ -2,11 +2,14 @@
 
 Design: engines are asked for JSON that fits a schema, but a server may ignore schemas, a budget may end in
 mid-object and a small model may write anything. So a reply is parsed (orjson), looked at by hand, and what
-is wrong with it gets a name. Nothing here raises, whatever the text. Cost: 5-20 microseconds a reply.
+is wrong with it gets a name. LaTeX written with one backslash is kept: as JSON, `\\times` is a tab and `imes`,
+which 2 of 85 questions of a small model had become. Nothing here raises, whatever the text. Cost: 5-20
+microseconds a reply.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +66,25 @@ def read_reply(text: str, finish_reason: str, salvage: bool = False) -> Reply:
     return Reply(None, TRUNCATED)
 
 
+# A backslash that JSON takes for an escape and the writer meant for LaTeX: before b, f or r and another letter always
+# (nobody writes a backspace, a form feed or a bare carriage return), before t or n where a command's name follows.
+# A line break before a word stands after text, so the short commands also need a sign or a space before them.
+_TABS = (
+    "tan|tanh|tau|tbinom|text|textbf|textit|textrm|textsf|texttt|tfrac|therefore|theta|thickapprox|tilde|times|to|top|"
+    "triangle|triangleleft|triangleright|triangleq|twoheadrightarrow"
+)
+_BREAKS = (
+    "nabla|natural|nearrow|neg|neq|newcommand|newline|nexists|ngeq|nleq|nmid|nolimits|not|notin|nparallel|nsubseteq"
+)
+_LATEX = re.compile(
+    rf"(?<!\\)((?:\\\\)*)\\(?=[bfr][A-Za-z]|(?:{_TABS}|{_BREAKS})(?![A-Za-z]))"
+    r"|(?<=[\s${(=+*/^_,|<>&~-])()\\(?=n[eiu](?![A-Za-z]))"
+)
+
+
 def _loads(text: str) -> dict[str, Any] | None:
+    if "\\" in text:
+        text = _LATEX.sub(lambda found: (found[1] or "") + "\\\\", text)
     try:
         value = orjson.loads(text)
     except ValueError:

@@ -207,6 +207,21 @@ def uncompressed_bytes(metadata: pq.FileMetaData) -> int:
     return sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
 
 
+def require_free(store: Store, name: str, version: str, run: str) -> None:
+    """Raises StoreError when another run holds the version: to be asked before anything is paid for."""
+    try:
+        held = orjson.loads(store.get(claim_key(name, version)))
+    except KeyError:
+        return
+    if held["run"] != run:
+        raise StoreError(
+            f"{store.uri}/{dataset_prefix(name, version)} is already the dataset of run {held['run']}, "
+            f"this is run {run}",
+            cause="publish.version was given by hand, and another configuration has published under it",
+            remedy="choose another publish.version, or none: then it is the fingerprint of the rows",
+        )
+
+
 def _claim(store: Store, publication: Publication, content: str) -> str:
     """Takes the version for this content; returns when its first attempt began. Raises StoreError when taken."""
     key = claim_key(publication.name, publication.version)

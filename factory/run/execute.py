@@ -55,7 +55,7 @@ class WorkTask:
     run: StepRun
 
     def __call__(self, block: pa.Table) -> pa.Table:
-        return _pack([self._committed(unit) for unit in _load(block)])
+        return _outcome(lambda: [self._committed(unit) for unit in _load(block)])
 
     def _committed(self, unit: Unit) -> Receipt:
         attempt = begin(self.store, self.run, unit, {})
@@ -73,14 +73,16 @@ class LlmTask:
     engine: dict[str, Any]
 
     def __call__(self, block: pa.Table) -> pa.Table:
-        (unit,) = _load(block)
+        return _outcome(lambda: [self._committed(*_load(block))])
+
+    def _committed(self, unit: Unit) -> Receipt:
         prepared = llm.prepare(self.store, self.step, self.run.folder, unit)
         attempt = begin(self.store, self.run, unit, {"requests": len(prepared.requests)})
         # A handle of its own: what a pool knows of lost engines belongs to the event loop it was used in.
         pool = copy.copy(self.pool)
         answers = asyncio.run(llm.ask(self.step, self.run.folder, prepared, pool.generate))
         result, requests = llm.settle(self.step, self.run.folder, prepared, answers)
-        return _pack([finish(self.store, self.run, attempt, result, requests, self.engine)])
+        return finish(self.store, self.run, attempt, result, requests, self.engine)
 
 
 def run_work(store: Store, step: WorkStep, run: StepRun, units: Sequence[Unit]) -> Iterator[Receipt]:
@@ -177,7 +179,10 @@ def _receipts(dataset: Any) -> Iterator[Receipt]:
     try:
         for block in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
             for payload in block.column(PAYLOAD):
-                yield from pickle.loads(payload.as_py())
+                outcome = pickle.loads(payload.as_py())
+                if isinstance(outcome, FactoryError):
+                    raise outcome
+                yield from outcome
     except Exception as error:
         raise _own_error(error) from error
 
@@ -214,6 +219,27 @@ def _dataset(units: Sequence[Unit], units_a_task: int = 1) -> Any:
 def _load(block: pa.Table) -> tuple[Unit, ...]:
     units: tuple[Unit, ...] = pickle.loads(block.column(PAYLOAD)[0].as_py())
     return units
+
+
+def _outcome(work: Callable[[], list[Receipt]]) -> pa.Table:
+    """A task's receipts, or the FactoryError that ended it, as its result: raised through Ray Data, an error
+    arrives as text inside two others, and users read a hundred lines of stack."""
+    try:
+        return _pack(work())
+    except FactoryError as error:
+        return _pack(error)
+    except KeyError as error:
+        if not str(error.args[:1]).startswith("('steps/"):
+            raise
+        return _pack(_lost(str(error.args[0])))
+
+
+def _lost(key: str) -> StoreError:
+    return StoreError(
+        f"{key} is committed but not there",
+        cause="files were removed below the root after they were committed",
+        remedy="restore it from a backup, or delete the commits of that step's folder to have its units done again",
+    )
 
 
 def _pack(value: Any) -> pa.Table:

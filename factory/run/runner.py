@@ -50,8 +50,12 @@ def execute(config: FactoryConfig, store: Store, progress: Progress) -> RunResul
     started = time.monotonic()
     chain = build_chain(config)
     previous = read_record(store, chain.run)
-    if previous and previous["state"] == "finished" and previous["inputs"] == chain.inputs_digest():
+    if previous and _nothing_to_do(store, chain, previous):
         return _result(previous, 0, True, started)
+    if config.publish.version is not None:
+        from factory.publish.finalise import require_free
+
+        require_free(store, config.publish.name, config.publish.version, chain.run)
     record: Record = {
         "run": chain.run,
         "state": "running",
@@ -85,6 +89,13 @@ def execute(config: FactoryConfig, store: Store, progress: Progress) -> RunResul
         # In a worker: reading samples and counting for the report took 70 MiB of the driver's memory.
         on_worker(partial(write_report, store, chain.run))
     return _result(record, spent, False, started)
+
+
+def _nothing_to_do(store: Store, chain: Chain, previous: Record) -> bool:
+    """Whether the run is finished over this very corpus, and its dataset still stands."""
+    if previous["state"] != "finished" or previous["inputs"] != chain.inputs_digest():
+        return False
+    return store.head(f"{previous['dataset']}/manifest.json") is not None
 
 
 def _report_failure(session: Session, error: BaseException) -> None:

@@ -66,3 +66,20 @@ def test_without_salvage_a_cut_reply_is_truncated() -> None:
 def test_no_text_raises(text: str, finish: str, salvage: bool) -> None:
     reply = read_reply(text, finish, salvage)
     assert (reply.value is None) == bool(reply.problem)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (r"3\times\tilde{\bm{c}}", r"3\times\tilde{\bm{c}}"),
+        (r"$\frac{1}{2} \neq \nu$ and $\rho \to 0$", r"$\frac{1}{2} \neq \nu$ and $\rho \to 0$"),
+        (r"\begin{bmatrix} 1 \\\\ 2 \end{bmatrix}".replace(r"\e", r"\\e"), r"\begin{bmatrix} 1 \\ 2 \end{bmatrix}"),
+        (r"already \\times right", r"already \times right"),
+        (r"a line\nunder a line\nto read\n\nnot code", "a line\nunder a line\nto read\n\nnot code"),
+        (r"x = 1\nu = 2\nif x:\n\treturn u", "x = 1\nu = 2\nif x:\n\treturn u"),
+        (r"caf\u00e9 \"quoted\" a\/b\r\nnext", 'café "quoted" a/b\r\nnext'),
+    ],
+)
+def test_latex_with_one_backslash_is_kept_and_line_breaks_stay_line_breaks(written: str, meant: str) -> None:
+    reply = read_reply('{"text": "' + written + '"}', "stop")
+    assert reply.value == {"text": meant}
