@@ -1,8 +1,9 @@
 """The command behind `python -m jobs.run`: compose, check, open the store, execute, report.
 
-Design: a plain command is composed here, so that mistakes in it are answered in our words with a
-suggestion; a sweep (`-m`) and Hydra's own flags (`--cfg job`, `--info`) go through `hydra.main`. A sweep's
-points run one after another in this process and share step outputs by fingerprint.
+Design: every command is composed here, so that mistakes in it are answered in our words with a suggestion: a
+plain one, each point of a sweep (`-m`), and one that Hydra only prints (`--cfg job`, `--info`). All points of a
+sweep are checked before the first runs; they run one after another in this process and share step outputs by
+fingerprint.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ from typing import Any
 from factory.config import FactoryConfig
 from factory.errors import FactoryError
 
-HYDRA_FLAGS = ("-m", "--multirun", "--cfg", "-c", "--info", "-i", "--hydra-help", "--resolve", "--package", "-p")
-
 
 def main(arguments: Sequence[str]) -> int:
     """Exit code: 0 published (or nothing to do), 2-7 by family of FactoryError, 130 interrupted."""
@@ -30,10 +29,14 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _as_interrupt)
     _few_arenas()
     try:
-        if any(item.split("=")[0] in HYDRA_FLAGS for item in arguments):
-            return _through_hydra(arguments)
         from factory.run.compose import compose
+        from factory.run.overrides import HYDRA_OPTIONS, check_options
 
+        check_options(arguments)
+        if any(item.split("=")[0] in HYDRA_OPTIONS for item in arguments):
+            return _printed_by_hydra(arguments)
+        if any(item in SWEEP for item in arguments):
+            return _sweep([item for item in arguments if item not in SWEEP])
         print(json.dumps(run(compose(arguments))))
         return 0
     except FactoryError as error:
@@ -71,26 +74,49 @@ def run(config: FactoryConfig) -> dict[str, Any]:
     }
 
 
-def _through_hydra(arguments: Sequence[str]) -> int:
-    import hydra
+def _sweep(overrides: Sequence[str]) -> int:
+    """Runs every point; the exit code of the worst. Raises ConfigError when a point cannot be composed."""
+    from factory.run.compose import CONF, compose
+    from factory.run.overrides import sweep_points
 
-    from factory.run.compose import CONF, RUN, from_hydra, register_defaults
-
-    register_defaults(RUN)
-    sys.argv = [sys.argv[0], *arguments]
+    points = [(point, compose(point)) for point in sweep_points(overrides, CONF)]
     failures: list[int] = []
-
-    @hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
-    def job(composed: Any) -> None:
+    for number, (point, config) in enumerate(points, start=1):
+        varied = [item for item in point if item not in overrides]
+        print(f"point {number} of {len(points)}: {' '.join(varied)}", file=sys.stderr, flush=True)
         try:
-            print(json.dumps(run(from_hydra(RUN, composed))), flush=True)
+            print(json.dumps(run(config)), flush=True)
         except FactoryError as error:
             # one bad point must not take the sweep's other points with it
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
             failures.append(error.exit_code)
+    return max(failures, default=0)
+
+
+SWEEP = ("-m", "--multirun")
+
+
+def _printed_by_hydra(arguments: Sequence[str]) -> int:
+    """Hydra's own flags print and run nothing. Raises ConfigError for what a plain command would be refused for,
+    values aside: looking at a composed configuration helps most where one is missing or wrong."""
+    import hydra
+    from hydra._internal.utils import get_args_parser
+
+    from factory.run.compose import CONF, RUN, composed_by_hydra, register_defaults
+    from factory.run.overrides import sweep_points
+
+    overrides = get_args_parser().parse_args(list(arguments)).overrides
+    for point in sweep_points(overrides, CONF) if any(item in SWEEP for item in arguments) else [overrides]:
+        composed_by_hydra(RUN, point)
+    register_defaults(RUN)
+    sys.argv = [sys.argv[0], *arguments]
+
+    @hydra.main(config_path=str(CONF), config_name=RUN.file, version_base="1.3")
+    def job(_composed: Any) -> None:
+        """Never reached: a flag that prints does not run."""
 
     job()
-    return max(failures, default=0)
+    return 0
 
 
 MALLOC_ARENAS = 2

@@ -21,6 +21,7 @@ from pydantic_core import PydanticUndefined
 
 from factory.config import FactoryConfig
 from factory.errors import ConfigError
+from factory.run.overrides import check_overrides
 from factory.section import Schema, checked
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -46,19 +47,24 @@ def compose(overrides: Sequence[str]) -> FactoryConfig:
 
 def compose_entry(entry: Entry[Schema], overrides: Sequence[str]) -> Schema:
     """Raises ConfigError for an unknown group, key or value, naming it and the nearest that exists."""
+    return from_hydra(entry, composed_by_hydra(entry, overrides))
+
+
+def composed_by_hydra(entry: Entry[Schema], overrides: Sequence[str]) -> Any:
+    """What Hydra composes, values unchecked. Raises ConfigError as `compose_entry` does."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
 
+    check_overrides(overrides)
     register_defaults(entry)
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            composed = hydra_compose(entry.file, overrides=list(overrides))
+            return hydra_compose(entry.file, overrides=list(overrides))
     except HydraException as error:
         raise _composition_error(error, overrides, known_keys(entry.schema)) from None
-    return from_hydra(entry, composed)
 
 
 def from_hydra(entry: Entry[Schema], composed: Any) -> Schema:

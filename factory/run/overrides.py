@@ -1,0 +1,115 @@
+"""The command line's `KEY=VALUE` items, before Hydra composes them: what is doubled, what is a sweep.
+
+Design: Hydra's own parser reads the items, so quoting, lists and sweeps mean what its documentation says. A
+sweep is expanded here, to plain overrides a point: every point is then composed and checked by the code that
+composes a plain command, and Hydra's launcher writes no files beside the caller.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from factory.errors import ConfigError
+
+OWN_OPTIONS = ("-m", "--multirun", "-h", "--help")
+HYDRA_OPTIONS = ("--cfg", "-c", "--info", "-i", "--hydra-help", "--resolve", "--package", "-p")
+"""Hydra's flags that print and run nothing."""
+
+
+def check_overrides(overrides: Sequence[str]) -> None:
+    """Raises ConfigError for what is no KEY=VALUE, several values for a key, and settings of Hydra's own."""
+    given: dict[str, Any] = {}
+    for item in overrides:
+        override = _parsed(item)
+        key = override.key_or_group + (f"@{override.package}" if override.package else "")
+        if key.split("/")[0].split(".")[0] == "hydra":
+            raise ConfigError(
+                f"{item}: Hydra's own settings have no effect here",
+                cause="the factory keeps its own records; a sweep's points run one after another in this process",
+                remedy="leave it out; `-m KEY=A,B` is a sweep",
+            )
+        if override.is_sweep_override():
+            raise ConfigError(
+                f"{item} gives {key} several values",
+                cause="several values are a sweep, one run each",
+                remedy=f"add -m to `python -m jobs.run` to run them all; one value that is a list is written {key}=[…]",
+            )
+        if override.is_delete():
+            continue
+        before = given.setdefault(key, override)
+        if before.value() != override.value():
+            raise ConfigError(
+                f"{key} is given twice: {before.input_line} and {override.input_line}",
+                cause="two commands were joined, or a value was changed by adding it again",
+                remedy=f"give {key} once; `-m {key}=A,B` runs both",
+            )
+
+
+def sweep_points(overrides: Sequence[str], conf: Path) -> list[list[str]]:
+    """The overrides of every point of a sweep, the last key varying fastest, as Hydra's basic sweeper has it.
+
+    `conf` is the folder of configuration groups, for `glob`. Raises ConfigError for what cannot be listed.
+    """
+    return [list(point) for point in itertools.product(*(_values(item, conf) for item in overrides))]
+
+
+def _values(item: str, conf: Path) -> list[str]:
+    from hydra.core.override_parser.types import Glob, ValueType
+
+    override = _parsed(item)
+    if not override.is_sweep_override():
+        return [item]
+    key = override.get_key_element()
+    if override.value_type == ValueType.GLOB_CHOICE_SWEEP:
+        glob = override.value()
+        assert isinstance(glob, Glob)
+        options = sorted(path.stem for path in (conf / override.key_or_group).glob("*.yaml"))
+        found = [f"{key}={name}" for name in glob.filter(options)]
+        if found:
+            return found
+    elif override.is_discrete_sweep():
+        return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    raise ConfigError(
+        f"{item} has no values that could be listed",
+        cause="an interval is for samplers, and a glob is for the options of a group",
+        remedy=f"list them: -m {key}=A,B,C, or {key}=range(1,4)",
+    )
+
+
+def check_options(arguments: Sequence[str]) -> None:
+    """Raises ConfigError for an option that does not exist, with the nearest that does."""
+    known = (*OWN_OPTIONS, *HYDRA_OPTIONS)
+    for item in arguments:
+        option = item.split("=")[0]
+        if option.startswith("-") and option not in known:
+            near = difflib.get_close_matches(option, known, n=1, cutoff=0.6)
+            as_key = option.lstrip("-")
+            raise ConfigError(
+                f"{option}: there is no such option",
+                cause="keys of the configuration are given without dashes" if "=" in item else "a slip in its name",
+                remedy=f"did you mean `{near[0]}`?"
+                if near
+                else f"write {as_key}=VALUE; `python -m jobs.run --help` lists what can be given",
+            )
+
+
+def _parsed(item: str) -> Any:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        return OverridesParser.create().parse_override(item)
+    except HydraException as error:
+        said = str(error).splitlines()[0]
+        bare = "=" not in item
+        raise ConfigError(
+            f"{item}: it is given without a value" if bare else f"{item} cannot be read: {said}",
+            cause="a forgotten `=VALUE`" if bare else "the shell took a quote or a bracket away, or one is missing",
+            remedy=f"write {item}=VALUE"
+            if bare
+            else "put the whole item into quotes: 'KEY=[a,b]', or \"KEY='a text, with commas'\"",
+        ) from None
