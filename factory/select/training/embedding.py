@@ -11,6 +11,8 @@ Cost: docs/decisions/0003.
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -126,8 +128,9 @@ class Embedder:
                 cause="an environment without it",
                 remedy=f"pip install {error.name}, or train a fastText selector",
             ) from None
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        network = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+        with contextlib.redirect_stderr(io.StringIO()):  # its progress bar obeys no setting; failures are exceptions
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            network = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         positions = getattr(network.config, "max_position_embeddings", None) or self.model.max_tokens
         return tokenizer, network.to(device), device, min(self.model.max_tokens, positions)

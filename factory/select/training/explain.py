@@ -28,8 +28,8 @@ from factory.select.training.markup import strip_markup
 WORDS = 30
 """Words shown each way."""
 
-OCCLUDED_TEXTS, OCCLUDED_WORDS = 40, 12
-"""Texts that words are taken out of, and words a text: 520 scorings, minutes with an embedding model on a CPU."""
+OCCLUDED_TEXTS, OCCLUDED_WORDS = 30, 10
+"""Texts that words are taken out of, and words a text: 330 scorings, minutes with an embedding model on a CPU."""
 
 
 @dataclass(frozen=True)
