@@ -245,7 +245,7 @@ def _at(corpus: Sequence[Kept], threshold: float) -> Kept | None:
     return next((item for item in corpus if abs(item.threshold - threshold) < 1e-6), None)
 
 
-def _histogram(scores: Sequence[float]) -> tuple[Markup, Sequence[str]] | None:
+def _histogram(scores: Sequence[float]) -> Markup | None:
     if not scores:
         return None
     width = 0.5
@@ -265,7 +265,7 @@ def _histogram(scores: Sequence[float]) -> tuple[Markup, Sequence[str]] | None:
         ordered[-1],
         sum(scores) / len(scores),
     )
-    return charts.histogram(numbers, "points", "scores of the corpus"), charts.axis_labels(numbers)
+    return charts.histogram(numbers, "points", "scores of the corpus")
 
 
 def _words(explanation: Explanation | None) -> list[tuple[str, list[tuple[Any, Markup]]]]:
