@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from factory.config import FactoryConfig
+from factory.errors import ConfigError
+from factory.run.compose import compose
+from factory.select.filters import Candidate
+from factory.select.order import filters_of
+from factory.select.selector import _SCORERS, Selector, selector_filter
+from factory.select.selector_artefact import Kept, save
+from factory.store.base import Store
+from factory.store.local import LocalStore
+from tests.corpora import text_of
+from tests.select.test_selector_artefact import draft
+from tests.select.training.fields import computing
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return save(LocalStore(str(tmp_path / "training")), draft(), lambda _: "report")
+
+
+def config_with(tmp_path: Path, kept: Kept, **selector: Any) -> FactoryConfig:
+    settings = {"path": f"{tmp_path}/training/{kept.prefix}", **selector}
+    return compose(
+        ["engine=scripted", "store.root=unused", *(f"select.selector.{key}={value}" for key, value in settings.items())]
+    )
+
+
+def selector_of(config: FactoryConfig) -> Selector:
+    found = selector_filter(config)
+    assert found is not None
+    return found
+
+
+def document(text: str) -> Candidate:
+    return Candidate(text, "s", "MIT", "")
+
+
+def test_documents_below_the_threshold_are_rejected_with_score_and_threshold(
+    tmp_path: Path, kept: Kept, local_store: Store
+) -> None:
+    selector = selector_of(config_with(tmp_path, kept, sha256=kept.manifest.sha256))
+    selector.prepare(local_store)
+    documents = [document(text_of(800)), document(computing(800)), document("🙂")]
+    verdicts = selector.open(local_store)(documents)
+    assert verdicts[0] is None
+    assert [verdict.reason for verdict in verdicts[1:] if verdict] == ["off_domain", "off_domain"]
+    assert verdicts[2] is not None
+    assert verdicts[2].evidence == {"score": 1.0, "threshold": 6.5}
+    assert documents[0].findings["domain_score"] > 9
+    assert documents[1].findings["domain_score"] < 2
+
+
+def test_it_comes_last_and_is_off_without_a_path(tmp_path: Path, kept: Kept) -> None:
+    assert filters_of(config_with(tmp_path, kept))[-1].name == "selector"
+    assert selector_filter(compose(["engine=scripted", "store.root=unused"])) is None
+
+
+def test_workers_need_the_runs_own_store_only(tmp_path: Path, kept: Kept, local_store: Store) -> None:
+    selector = selector_of(config_with(tmp_path, kept))
+    selector.prepare(local_store)
+    assert [info.key for info in local_store.list("selectors/")] == [f"selectors/{kept.manifest.model_sha256}.bin"]
+    (tmp_path / "training").rename(tmp_path / "elsewhere")
+    travelled: Selector = pickle.loads(pickle.dumps(selector))
+    travelled.prepare(local_store)
+    _SCORERS.clear()
+    assert travelled.open(local_store)([document(text_of(801))]) == [None]
+
+
+def test_the_threshold_is_the_artefacts_unless_set(tmp_path: Path, kept: Kept, local_store: Store) -> None:
+    assert selector_of(config_with(tmp_path, kept)).threshold == 6.5
+    strict = selector_of(config_with(tmp_path, kept, threshold=10.0))
+    strict.prepare(local_store)
+    (verdict,) = strict.open(local_store)([document("a polynomial and a server request")])
+    assert verdict is not None
+    assert verdict.evidence["threshold"] == 10
+
+
+def test_identity_is_what_decides_a_score_and_not_where_it_lies(tmp_path: Path, kept: Kept) -> None:
+    here = selector_of(config_with(tmp_path, kept))
+    copied = save(LocalStore(str(tmp_path / "copy")), draft(), lambda _: "another report")
+    there = selector_of(config_with(tmp_path, copied, path=f"{tmp_path}/copy/{copied.prefix}"))
+    assert here.identity() == there.identity()
+    assert here.identity() != selector_of(config_with(tmp_path, kept, threshold=7.0)).identity()
+
+
+def test_a_wrong_digest_or_place_stops_before_anything_starts(tmp_path: Path, kept: Kept) -> None:
+    with pytest.raises(ConfigError, match=r"select\.selector\.sha256"):
+        filters_of(config_with(tmp_path, kept, sha256="0" * 64))
+    with pytest.raises(ConfigError, match="there is no selector"):
+        filters_of(config_with(tmp_path, kept, path=f"{tmp_path}/nowhere"))
+
+
+def test_a_model_changed_after_planning_is_refused(tmp_path: Path, kept: Kept, local_store: Store) -> None:
+    selector = selector_of(config_with(tmp_path, kept))
+    (tmp_path / "training" / kept.prefix / "model.bin").write_bytes(b"something else")
+    with pytest.raises(ConfigError, match="its manifest says"):
+        selector.prepare(local_store)
+    _SCORERS.clear()
+    with pytest.raises(ConfigError, match="is not in"):
+        selector.open(local_store)
+    local_store.put(selector.key, b"something else")
+    with pytest.raises(ConfigError, match="its manifest says"):
+        selector.open(local_store)
