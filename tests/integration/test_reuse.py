@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.corpora import row_of, write_corpus, write_shard
-from tests.runs import dataset_rows, done_of, requests_spent, run_factory
+from tests.runs import dataset_rows, done_of, factory_cli, requests_spent, run_factory
 
 DOCUMENTS = 48
 
@@ -44,9 +45,11 @@ def test_a_full_run_after_a_limited_one_pays_only_for_the_rest(
 def test_a_corpus_grown_by_one_shard_pays_only_for_the_new_documents(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus", 24)
     root = tmp_path / "root"
-    run_factory(corpus, str(root))
+    before = run_factory(corpus, str(root)).result
     write_shard(corpus / "shard-900", [row_of(number) for number in range(500, 508)], 1)
     grown = run_factory(corpus, str(root)).result
+    for dataset in (before["dataset"], grown["dataset"]):
+        assert factory_cli("verify", dataset).code == 0
     alone = run_factory(corpus, str(tmp_path / "alone")).result
     assert done_of(root, grown["run"], "extract")["spent_now"]["requests"] == 8
     assert done_of(root, grown["run"], "question_1")["spent_now"]["requests"] == 8
@@ -61,3 +64,39 @@ def test_a_changed_answer_prompt_setting_pays_for_answers_only(tmp_path: Path) -
     assert done_of(root, warmer["run"], "extract")["spent_now"].get("requests", 0) == 0
     assert done_of(root, warmer["run"], "question_1")["spent_now"].get("requests", 0) == 0
     assert done_of(root, warmer["run"], "answer")["spent_now"]["requests"] > 0
+
+
+def test_a_deleted_dataset_is_published_again_and_pays_nothing(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", 8)
+    root = tmp_path / "root"
+    first = run_factory(corpus, str(root)).result
+    shutil.rmtree(first["dataset"])
+    again = run_factory(corpus, str(root)).result
+    assert not again["already_finished"]
+    assert (again["dataset"], again["requests"]) == (first["dataset"], 0)
+    assert factory_cli("verify", again["dataset"]).code == 0
+
+
+def test_a_version_that_another_run_holds_is_refused_before_anything_is_paid_for(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", 8)
+    root = tmp_path / "root"
+    run_factory(corpus, str(root), ["publish.version=v1"])
+    steps = sorted(path.name for path in (root / "steps").iterdir())
+    refused = run_factory(corpus, str(root), ["publish.version=v1", "seed=5"], check=False)
+    assert refused.code == 4
+    assert "already the dataset of run" in refused.stderr
+    assert sorted(path.name for path in (root / "steps").iterdir()) == steps
+
+
+@pytest.mark.parametrize("damage", ["cut", "removed"])
+def test_a_damaged_committed_file_ends_a_later_run_with_one_message(tmp_path: Path, damage: str) -> None:
+    corpus = write_corpus(tmp_path / "corpus", 8)
+    root = tmp_path / "root"
+    first = run_factory(corpus, str(root)).result
+    for path in root.glob("steps/extract-*/data/*"):
+        path.write_bytes(b"xx") if damage == "cut" else path.unlink()
+    later = run_factory(corpus, str(root), ["question.sampling.temperature=0.5"], check=False)
+    assert later.code == 4
+    assert "StoreError: steps/extract-" in later.stderr
+    assert "Traceback" not in later.stderr
+    assert factory_cli("verify", first["dataset"]).code == 1
