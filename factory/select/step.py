@@ -14,7 +14,6 @@ with `words`; reading alone runs at 200 to 400.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -25,14 +24,12 @@ from factory.corpus.documents import (
     chunk,
     document_id,
     fits_without_counting,
-    normalise,
 )
 from factory.corpus.ranges import SourceRange
-from factory.corpus.readers import RangeReader, read_range
-from factory.corpus.records import SourceDamage, SourceRow
+from factory.corpus.readers import read_range
+from factory.corpus.records import SourceRow
 from factory.corpus.sources import list_sources, plan_ranges
 from factory.engine.tokenizer import Tokenizer
-from factory.identity import make_id
 from factory.run.reject import Reject
 from factory.run.units import Unit, UnitResult
 from factory.select.config import SelectConfig
@@ -41,19 +38,13 @@ from factory.select.findings import count_findings
 from factory.select.order import filters_of
 from factory.select.parts import PartWriter
 from factory.select.pii import Pii
+from factory.select.reading import batches, normalised
 from factory.store.base import Store
 
 STEP_VERSION = 4
 
 EXCERPT_CHARACTERS = 2000
 """Of a rejected text, kept beside the reason: enough to judge the filter by. The whole is in the source."""
-
-
-BATCH_DOCUMENTS = 256
-"""Documents the filters judge together: models and vectorised checks no longer gain beyond it."""
-
-BATCH_CHARACTERS = 4 << 20
-"""Of text held for one batch, unless a single document is longer."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +88,7 @@ class SelectStep:
         found: Counter[str] = Counter()
         judges = [each.open(store) for each in self.filters]
         pii = next((each for each in self.filters if isinstance(each, Pii)), None)
-        for batch in _batches(_normalised(reader, rejects)):
+        for batch in batches(normalised(reader, rejects)):
             documents = [Candidate(text, item.source, item.license, item.url) for text, item in batch]
             for document, (_, item), verdict in zip(documents, batch, judge(judges, documents), strict=True):
                 if verdict is not None:
@@ -146,28 +137,6 @@ def plan_select(config: FactoryConfig, tokenizer: Tokenizer) -> list[Unit]:
 def source_bytes(unit: Unit) -> int:
     """About how many bytes of text a unit of `select` reads, decompressed."""
     return SourceRange.from_json(unit.parameters["range"]).text_bytes
-
-
-def _normalised(reader: RangeReader, rejects: list[Reject]) -> Iterator[tuple[str, SourceRow]]:
-    for item in reader:
-        if isinstance(item, SourceDamage):
-            evidence = {**item.evidence, "shard": item.shard, "row": item.row}
-            rejects.append(Reject(make_id("source-row", item.shard, item.row), item.reason, evidence=evidence))
-        else:
-            yield normalise(item.text), item
-
-
-def _batches(rows: Iterable[tuple[str, SourceRow]]) -> Iterator[list[tuple[str, SourceRow]]]:
-    batch: list[tuple[str, SourceRow]] = []
-    characters = 0
-    for text, item in rows:
-        if batch and (len(batch) == BATCH_DOCUMENTS or characters + len(text) > BATCH_CHARACTERS):
-            yield batch
-            batch, characters = [], 0
-        batch.append((text, item))
-        characters += len(text)
-    if batch:
-        yield batch
 
 
 def _rejected(row: SourceRow, document: Candidate, verdict: Verdict, pii: Pii | None) -> Reject:
