@@ -10,19 +10,14 @@ Cost: 19,000 items of seven common benchmarks in 0.25 s.
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import io
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from factory.config import BenchmarkConfig
+from factory.corpus.small_tables import TableFormat, rows_of, table_format
 from factory.errors import ConfigError
 
 ID_FIELDS = ("id", "task_id", "question_id", "unique_id", "problem_id", "uid")
@@ -114,14 +109,8 @@ def _paths(config: BenchmarkConfig) -> list[Path]:
     return sorted(paths)
 
 
-def _format(config: BenchmarkConfig, path: Path) -> str | None:
-    if config.format != "auto":
-        return config.format
-    endings = [ending.lower() for ending in path.suffixes if ending.lower() not in (".gz", ".zst")]
-    return _FORMATS.get(endings[-1]) if endings else None
-
-
-_FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+def _format(config: BenchmarkConfig, path: Path) -> TableFormat | None:
+    return config.format if config.format != "auto" else table_format(path.name)
 
 
 def _items(config: BenchmarkConfig, path: Path, data: bytes) -> Iterator[Item]:
@@ -132,8 +121,8 @@ def _items(config: BenchmarkConfig, path: Path, data: bytes) -> Iterator[Item]:
             remedy="set curate.benchmarks[].format to jsonl, csv or parquet",
         )
     try:
-        rows = list(_READERS[kind](_decompress(path, data)))
-    except (ValueError, OSError, EOFError, RuntimeError, csv.Error) as error:
+        rows = rows_of(path.name, data, kind)
+    except ValueError as error:
         raise ConfigError(
             f"benchmark {config.name}: {path.name} is not readable as {kind}: {error}",
             cause="the file is damaged, or of another format",
@@ -153,49 +142,3 @@ def _items(config: BenchmarkConfig, path: Path, data: bytes) -> Iterator[Item]:
             for text in row[field] if isinstance(row[field], list | tuple) else (row[field],):
                 if isinstance(text, str) and text.strip():
                     yield Item(config.name, name or f"{path.name}:{number}", field, text)
-
-
-def _decompress(path: Path, data: bytes) -> bytes:
-    if path.suffix.lower() == ".gz":
-        try:
-            return gzip.decompress(data)
-        except zlib.error as error:
-            raise ValueError(f"broken gzip data: {error}") from None
-    if path.suffix.lower() == ".zst":
-        import zstandard
-
-        try:
-            with zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True) as reader:
-                return reader.read()
-        except zstandard.ZstdError as error:
-            raise ValueError(f"broken zstd data: {error}") from None
-    return data
-
-
-def _read_jsonl(data: bytes) -> Iterator[Any]:
-    if data.lstrip()[:1] == b"[":  # a benchmark that is one JSON list
-        yield from orjson.loads(data)
-        return
-    for number, line in enumerate(data.splitlines()):
-        if line.strip():
-            try:
-                yield orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                raise ValueError(f"line {number + 1}: {error}") from None
-
-
-def _read_csv(data: bytes) -> Iterator[Any]:
-    yield from csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
-
-
-def _read_parquet(data: bytes) -> Iterator[Any]:
-    import pyarrow.parquet as pq
-
-    yield from pq.read_table(io.BytesIO(data)).to_pylist()
-
-
-_READERS: dict[str, Callable[[bytes], Iterator[Any]]] = {
-    "jsonl": _read_jsonl,
-    "csv": _read_csv,
-    "parquet": _read_parquet,
-}

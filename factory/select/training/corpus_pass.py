@@ -48,7 +48,7 @@ CANDIDATE = pa.schema(
         ("doc_id", pa.string()),
         ("order", pa.uint64()),  # seeded hash of the id: the n smallest are a random sample
         ("score", pa.float64()),  # null where nothing scores yet
-        ("wanted", pa.bool_()),  # a ratings file rates it
+        ("wanted", pa.list_(pa.string())),  # by these names a ratings file rates it
     ]
 )
 TEXT = pa.schema(
@@ -137,8 +137,8 @@ class CorpusPass:
             for place, score in zip(passed, scores, strict=True):
                 (text, item), document = batch[place], documents[place]
                 doc_id = document_id(document.text)
-                named = bool(wanted) and not wanted.isdisjoint(_names(doc_id, text, item, document.text))
-                found.add(_Offer(doc_id, score, document, item, named), doc_id in taken)
+                names = tuple(sorted(wanted & _names(doc_id, text, item, document.text))) if wanted else ()
+                found.add(_Offer(doc_id, score, document, item, names), doc_id in taken)
         return self._result(reader, found)
 
     def _kept_before(self, store: Store, unit_id: str) -> frozenset[str]:
@@ -153,7 +153,7 @@ class CorpusPass:
             "doc_id": [offer.doc_id for offer in offers],
             "order": [order_of(self.draw.seed, offer.doc_id) for offer in offers],
             "score": [offer.score for offer in offers],
-            "wanted": [offer.wanted for offer in offers],
+            "wanted": [list(offer.wanted) for offer in offers],
         }
         return UnitResult(
             inputs=reader.summary.rows + reader.summary.damages,
@@ -177,7 +177,7 @@ class _Offer:
     score: float | None
     document: Candidate
     item: SourceRow
-    wanted: bool
+    wanted: tuple[str, ...]
 
     def row(self) -> dict[str, Any]:
         return {
