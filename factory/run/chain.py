@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from factory.config import FactoryConfig
 from factory.identity import fingerprint
 from factory.publish.samples import STEP_VERSION as SAMPLES_VERSION
@@ -34,7 +32,7 @@ from factory.run.plan import (
     row_wise_folder,
     step_identity,
 )
-from factory.run.record import plan_key
+from factory.run.record import planned_units
 from factory.run.settings import Settings, load_settings
 from factory.run.stage import Dones, Planned, Planner, Stage
 from factory.run.step import LlmStep, WorkStep
@@ -229,12 +227,6 @@ ROW_WISE = ("select", "extract", "question_1", "question_2", "answer")
 def produced(dones: Dones, questions: Iterable[str]) -> int:
     """Questions the models wrote, before any check: what the yield gate divides by."""
     return sum(int(dones[name]["counts"]["produced"]) for name in questions)
-
-
-def planned_units(store: Store, run: str, step: str) -> list[str]:
-    """Ids of the units a finished stage of this run covered."""
-    units: list[str] = orjson.loads(store.get(plan_key(run, step)))["units"]
-    return units
 
 
 def merged_parts(store: Store, run: str) -> list[Part]:

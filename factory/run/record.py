@@ -59,6 +59,12 @@ def kept_plan_key(folder: str, digest: str) -> str:
     return f"steps/{folder}/plans/{digest}.json"
 
 
+def planned_units(store: Store, run: str, step: str) -> list[str]:
+    """Ids of the units a finished stage of this run covered."""
+    units: list[str] = orjson.loads(store.get(plan_key(run, step)))["units"]
+    return units
+
+
 def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 

@@ -77,7 +77,8 @@ class RatingColumns(Section):
 
 class RaterConfig(Section):
     """Somebody who says how good documents are, from 1 to 10. The first of the list that has rated a document
-    decides what is learnt of it; the others are compared with the first in the report."""
+    decides what is learnt of it. The first model of the list rates every sample; further ones rate
+    `training.compare` documents and are compared with it in the report."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")
     kind: Literal["model", "file"] = "model"
@@ -115,6 +116,9 @@ class TrainingConfig(Section):
     sample: int = Field(default=1000, ge=2, description="documents rated an iteration: half random, half near 6.5")
     raters: tuple[RaterConfig, ...] = Field(
         default=(RaterConfig(name="model"),), description="first come, first heard; see docs/selector.md"
+    )
+    compare: int = Field(
+        default=200, ge=0, description="documents that all raters rate, of the ratings files or of the first sample"
     )
     carry_cold_start: bool = Field(
         default=False, description="train on written documents and unseen negatives also after the cold start"

@@ -214,7 +214,7 @@ class _Found:
             self._histogram[bin_of(offer.score)] += 1
             if offer.score >= self._draw.threshold:
                 self.kept[offer.doc_id] = offer.score
-        if taken:
+        if taken or offer.wanted:
             return
         order = order_of(self._draw.seed, offer.doc_id)
         self._offer(self._random, (order,), offer)
