@@ -13,7 +13,8 @@ import ctypes
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -26,25 +27,34 @@ def main(arguments: Sequence[str]) -> int:
     if any(item in ("-h", "--help") for item in arguments):
         print(HELP)
         return 0
+    return guarded(partial(_execute, arguments))
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """The exit code of a command that may end with a FactoryError, be interrupted or be preempted."""
     signal.signal(signal.SIGTERM, _as_interrupt)
     _few_arenas()
     try:
-        from factory.run.compose import compose
-        from factory.run.overrides import HYDRA_OPTIONS, check_options
-
-        check_options(arguments)
-        if any(item.split("=")[0] in HYDRA_OPTIONS for item in arguments):
-            return _printed_by_hydra(arguments)
-        if any(item in SWEEP for item in arguments):
-            return _sweep([item for item in arguments if item not in SWEEP])
-        print(json.dumps(run(compose(arguments))))
-        return 0
+        return command()
     except FactoryError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
         return 130
+
+
+def _execute(arguments: Sequence[str]) -> int:
+    from factory.run.compose import compose
+    from factory.run.overrides import HYDRA_OPTIONS, check_options
+
+    check_options(arguments)
+    if any(item.split("=")[0] in HYDRA_OPTIONS for item in arguments):
+        return _printed_by_hydra(arguments)
+    if any(item in SWEEP for item in arguments):
+        return _sweep([item for item in arguments if item not in SWEEP])
+    print(json.dumps(run(compose(arguments))))
+    return 0
 
 
 def run(config: FactoryConfig) -> dict[str, Any]:

@@ -166,12 +166,17 @@ def _groups() -> list[str]:
     return sorted(path.name for path in CONF.iterdir() if path.is_dir())
 
 
-def describe_keys(model: type[BaseModel] = FactoryConfig, prefix: str = "") -> list[Mapping[str, str]]:
-    """Key, type with bounds, default and meaning of every key, for `factory config`."""
+def describe_keys(
+    model: type[BaseModel] = FactoryConfig, prefix: str = "", stated: BaseModel | None = None
+) -> list[Mapping[str, str]]:
+    """Key, type with bounds, default and meaning of every key, for `factory config`. `stated` is the default of
+    the section itself, where the schema above it gives one."""
     rows: list[Mapping[str, str]] = []
     for name, field in model.model_fields.items():
+        default = field.get_default(call_default_factory=True) if stated is None else getattr(stated, name)
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            rows.extend(describe_keys(field.annotation, f"{prefix}{name}."))
+            section = default if isinstance(default, BaseModel) else None
+            rows.extend(describe_keys(field.annotation, f"{prefix}{name}.", section))
             continue
         bounds = [
             f"{type(item).__name__.lower()} {_bound(item)}" for item in field.metadata if _bound(item) is not None
@@ -183,7 +188,7 @@ def describe_keys(model: type[BaseModel] = FactoryConfig, prefix: str = "") -> l
             {
                 "key": prefix + name,
                 "type": f"{kind} ({', '.join(bounds)})" if bounds else kind,
-                "default": "required" if field.is_required() else repr(field.get_default(call_default_factory=True)),
+                "default": "required" if field.is_required() and stated is None else repr(_plain(default)),
                 "meaning": field.description or "",
             }
         )

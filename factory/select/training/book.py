@@ -26,9 +26,13 @@ COLD_START: Mapping[Origin, float] = {
 
 @dataclass(frozen=True)
 class Document:
+    """`shard` and `license` are empty for documents that are not of the corpus."""
+
     doc_id: str
     text: str
     source: str
+    license: str
+    shard: str
 
 
 @dataclass
@@ -45,7 +49,14 @@ class Book:
         before = len(known)
         for row in rows:
             doc_id = row["doc_id"]
-            self.documents.setdefault(doc_id, Document(doc_id, row["text"], source or row["source"]))
+            document = Document(
+                doc_id,
+                row["text"],
+                source or row["source"],
+                row.get("license") or "",
+                row.get("shard") or "",
+            )
+            self.documents.setdefault(doc_id, document)
             known[doc_id] = None
         return len(known) - before
 

@@ -35,7 +35,7 @@ from factory.select.filters import Filter, Length
 from factory.select.training.assignments import AssignStep, plan_assignments
 from factory.select.training.book import Book, examples_of
 from factory.select.training.config import RaterConfig, TrainConfig
-from factory.select.training.corpus_pass import NO_IDS, CorpusPass, Draw, IdList, put_ids
+from factory.select.training.corpus_pass import NO_IDS, CorpusPass, Draw, put_ids
 from factory.select.training.examples import Example
 from factory.select.training.models import TrainedModel, scorer_of, train_once
 from factory.select.training.rate_documents import RateStep
