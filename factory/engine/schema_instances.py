@@ -85,6 +85,8 @@ class Draw:
     refused: bool = False
     tight: bool = False
     """Write as little as the schema allows: the token budget is small."""
+    leaning: float | None = None
+    """Where among a choice of numbers (scores) this instance lies, from 0 to 1; None: anywhere."""
     duplicate_share: float = 0.0
     wrong_echo_share: float = 0.0
     written: list[str] = field(default_factory=list)
@@ -155,8 +157,7 @@ class _Compiler:
             constant = schema["const"]
             return lambda draw: constant
         if "enum" in schema:
-            choices = list(schema["enum"])
-            return lambda draw: choices[draw.below(len(choices))]
+            return _choice(list(schema["enum"]))
         for union in ("anyOf", "oneOf"):
             if union in schema:
                 makes = [self.make(option, key) for option in schema[union]]
@@ -181,6 +182,22 @@ class _Compiler:
             self._references[name] = lambda draw: self._references[name](draw)
             self._references[name] = self.make(target, key)
         return lambda draw: self._references[name](draw)
+
+
+def _choice(choices: list[Any]) -> Make:
+    scores = all(isinstance(choice, int) and not isinstance(choice, bool) for choice in choices)
+
+    def make(draw: Draw) -> Any:
+        if not scores or draw.leaning is None:
+            return choices[draw.below(len(choices))]
+        place = draw.leaning + (draw.random() - 0.5) * LEANING_SPREAD
+        return choices[min(len(choices) - 1, max(0, int(place * len(choices))))]
+
+    return make
+
+
+LEANING_SPREAD = 0.3
+"""Of scores that lean one way: three of ten values, so that raters differ a little."""
 
 
 def _merged(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ pipeline in use. It is the engine of dry runs, tests and of every benchmark of w
 
 Cost: 30-80 microseconds a completion, so one process answers more than 10,000 requests a second.
 
-`engine.extra` takes: `shares` (see `Shares`), and for fault drills `die_on` and `hang_on`: a prompt that
-contains the given text kills the engine, or never gets an answer.
+`engine.extra` takes: `shares` (see `Shares`); `relevant`, words whose presence in the source text makes scores
+high and whose absence makes them low, so that ratings can be learnt from; and for fault drills `die_on` and
+`hang_on`: a prompt that contains the given text kills the engine, or never gets an answer.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import hashlib
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -41,6 +42,9 @@ from factory.errors import ConfigError, EngineError
 
 CHARACTERS_PER_TOKEN = 4
 """Of English under the usual byte-pair tokenizers; the scripted engine counts tokens by it."""
+
+RELEVANT, IRRELEVANT = 0.85, 0.15
+"""Where scores of a document lie that holds one of the words in engine.extra.relevant, and of one that holds none."""
 
 _YIELD_EVERY = 64
 """Completions between two turns of the event loop: about 5 ms, so a large batch does not starve others."""
@@ -96,6 +100,7 @@ class ScriptedEngine:
         max_model_len: int | None = None,
         die_on: str | None = None,
         hang_on: str | None = None,
+        relevant: Sequence[str] = (),
     ) -> None:
         self._info = EngineInfo(
             kind="scripted",
@@ -108,6 +113,7 @@ class ScriptedEngine:
         self._latency_s = latency_s
         self._max_model_len = max_model_len
         self._die_on, self._hang_on = die_on, hang_on
+        self._relevant = tuple(word.lower() for word in relevant)
         self._makes: dict[bytes, Make] = {}
         self._answered = 0
         self._dead: asyncio.Event | None = None
@@ -221,6 +227,9 @@ class ScriptedEngine:
     def _form(self, draw: Draw, make: Make, schema: Mapping[str, Any], material: _Material, sampling: Sampling) -> str:
         draw.refused = draw.random() < self._shares.refusal and has_suitable_key(schema)
         draw.snippet = _snippet(draw, material.source, 12)
+        if self._relevant:
+            source = material.source.lower()
+            draw.leaning = RELEVANT if any(word in source for word in self._relevant) else IRRELEVANT
         text = orjson.dumps(make(draw)).decode()
         if _tokens(text) > sampling.max_tokens:
             draw.tight = True
@@ -332,7 +341,7 @@ def _final_answer(random_float: Any, terms: list[str]) -> str:
 
 def from_extra(model: str, extra: Mapping[str, Any], latency_s: float, max_model_len: int | None) -> ScriptedEngine:
     """The engine that `engine.extra` describes. Raises ConfigError on a key it does not know."""
-    known = {"shares", "die_on", "hang_on"}
+    known = {"shares", "die_on", "hang_on", "relevant"}
     if unknown := set(extra) - known:
         raise ConfigError(
             f"engine.extra: the scripted engine does not know {', '.join(sorted(unknown))}",
@@ -351,4 +360,5 @@ def from_extra(model: str, extra: Mapping[str, Any], latency_s: float, max_model
         max_model_len=max_model_len,
         die_on=extra.get("die_on"),
         hang_on=extra.get("hang_on"),
+        relevant=tuple(map(str, extra.get("relevant", ()))),
     )

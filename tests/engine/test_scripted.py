@@ -316,3 +316,17 @@ def test_a_hanging_prompt_holds_its_batch_alone_and_progress_stands_still() -> N
 def test_unknown_or_impossible_extras_are_config_errors(extra: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"engine\.extra"):
         from_extra("scripted", extra, 0, None)
+
+
+def test_scores_follow_the_words_that_make_a_text_relevant() -> None:
+    engine = from_extra("scripted", {"relevant": ["Polynomial"], "shares": vars(WELL_BEHAVED)}, 0, None)
+    score = {"type": "integer", "enum": list(range(1, 11))}
+    schema = {"type": "object", "properties": {"overall": score}, "required": ["overall"]}
+    asked = tuple(
+        Request(f"r{number}", (Message("user", f"<document>\nAbout a {word}.\n</document>"),))
+        for number, word in enumerate(["polynomial", "garden"] * 20)
+    )
+    found = [orjson.loads(reply.texts[0])["overall"] for reply in ask(engine, Batch(asked, sampling(), schema))]
+    assert min(found[::2]) >= 7
+    assert max(found[1::2]) <= 4
+    assert len(set(found)) > 2, "raters differ a little"

@@ -57,15 +57,12 @@ def train_once(store: Store, config: TrainingConfig, examples: Sequence[Example]
         pass
     from factory.run.execute import on_worker
 
-    model, scoring = on_worker(partial(_trained, config, tuple(examples), seed))
-    key = f"training/models/{sha256_hex(model)}.bin"
-    store.put(key, model)
-    values = {"key": key, "sha256": sha256_hex(model), "scoring": scoring.to_json()}
-    store.put_if_absent(note, canonical_json(values))
-    return _noted(store.get(note))
+    model, scoring = on_worker(partial(train, config, tuple(examples), seed))
+    return put_model(store, note, model, scoring)
 
 
-def _trained(config: TrainingConfig, examples: Sequence[Example], seed: int) -> tuple[bytes, Scoring]:
+def train(config: TrainingConfig, examples: Sequence[Example], seed: int) -> tuple[bytes, Scoring]:
+    """Trains here and now; memory and time are the classifier's own (docs/selector.md)."""
     if config.kind == "fasttext":
         from factory.select.training.fasttext_training import fasttext_scoring, train_fasttext
 
@@ -74,6 +71,15 @@ def _trained(config: TrainingConfig, examples: Sequence[Example], seed: int) -> 
 
     embedder = embedder_for(config.forest)
     return train_forest(examples, config.forest, seed, embedder=embedder), forest_scoring(embedder)
+
+
+def put_model(store: Store, note: str, model: bytes, scoring: Scoring) -> TrainedModel:
+    """Keeps a model under the key `note`, or finds that another one was first: the one that holds."""
+    digest = sha256_hex(model)
+    key = f"training/models/{digest}.bin"
+    store.put(key, model)
+    store.put_if_absent(note, canonical_json({"key": key, "sha256": digest, "scoring": scoring.to_json()}))
+    return _noted(store.get(note))
 
 
 def _noted(data: bytes) -> TrainedModel:
