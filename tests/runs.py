@@ -110,3 +110,36 @@ LLM_STEPS = ("extract", "question_1", "question_2", "answer")
 def requests_spent(root: Path, run: str) -> int:
     """Requests the last execution of a run itself made, from the ledger."""
     return sum(int(done_of(root, run, step)["spent_now"].get("requests", 0)) for step in LLM_STEPS)
+
+
+SMALL_TRAINING = (
+    "domain=maths",
+    "engine=scripted",
+    "corpus=files",
+    "training.documents=40",
+    "training.negatives=40",
+    "training.sample=50",
+    "training.write.unit_rows=8",
+    "training.write.min_characters=50",
+    "training.rate.unit_rows=8",
+    "cluster.object_store_mib=100",
+)
+"""Overrides for a scripted training job over some hundred documents: written texts are short there."""
+
+
+def training_command(corpus: Path, root: str, extra: Sequence[str] = ()) -> list[str]:
+    given = [f"corpus.paths=[{corpus}]", f"store.root={root}", *extra]
+    return [sys.executable, "-m", "jobs.train_selector", *SMALL_TRAINING, *given]
+
+
+def train_selector(corpus: Path, root: str, extra: Sequence[str] = (), check: bool = True) -> Finished:
+    done = subprocess.run(
+        training_command(corpus, root, extra),
+        cwd=REPOSITORY,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert not check or done.returncode == 0, done.stderr[-4000:]
+    return Finished(done.returncode, done.stdout, done.stderr)

@@ -45,8 +45,8 @@ _PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 # The same for the prompts of `python -m jobs.train_selector`.
 _TRAINING_PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "reference_document": (
-        frozenset({"topic", "genre", "level"}),
-        frozenset({"instructions", "scope", "terms", "subject", "discipline", "domain"}),
+        frozenset({"topic", "genre"}),
+        frozenset({"instructions", "level", "scope", "terms", "subject", "discipline", "domain"}),
     ),
     "rate_document": (frozenset({"document", "domain"}), frozenset()),
 }

@@ -42,7 +42,7 @@ class WriteConfig(Section):
 
     min_characters: int = Field(default=300, ge=1, description="a shorter one is a reject: it teaches no vocabulary")
     unit_rows: int = Field(default=64, ge=1, le=10_000, description="documents a unit, the atom of paying once")
-    sampling: SamplingConfig = SamplingConfig(temperature=0.9, max_tokens=700)
+    sampling: SamplingConfig = SamplingConfig(temperature=0.8, max_tokens=700)
 
 
 class RateConfig(Section):
