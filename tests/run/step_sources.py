@@ -45,6 +45,11 @@ STEPS = {
     "samples": "factory.publish.samples",
     "gate": "factory.publish.gates",
     "shards": "factory.publish.shards",
+    "assign": "factory.select.training.assignments",
+    "write_documents": "factory.select.training.write_documents",
+    "corpus_pass": "factory.select.training.corpus_pass",
+    "sample_documents": "factory.select.training.sample",
+    "rate_documents": "factory.select.training.rate_documents",
 }
 
 Sources = dict[str, dict[str, object]]

@@ -189,7 +189,9 @@ class TrainConfig(Section):
     def for_filters(self) -> FactoryConfig:
         """What factory/select/order.py needs to know of a run. Not checked again: the steps of a run that have
         other demands (chunks that fit a prompt, say) do not take place here."""
-        return FactoryConfig.model_construct(select=self.select, curate=self.curate, seed=self.seed)
+        return FactoryConfig.model_construct(
+            select=self.select, curate=self.curate, store=self.store, domain=self.domain, seed=self.seed
+        )
 
     def recipe(self) -> dict[str, Any]:
         """The keys that can change the selector: what the job's id is the hash of."""
