@@ -61,12 +61,19 @@ class Book:
         return len(known) - before
 
 
-def examples_of(book: Book, config: TrainingConfig, seed: int, refined: bool) -> tuple[list[Example], list[Example]]:
-    """Examples to train on and held-out ones, each sorted by document id.
+@dataclass(frozen=True)
+class Split:
+    """Examples to learn from, those held out, and those of sources that nothing is learnt from; each sorted by
+    document id."""
 
-    `refined`: of an iteration after the cold start, which leaves written documents and unseen negatives behind
-    unless `training.carry_cold_start` keeps them.
-    """
+    training: tuple[Example, ...]
+    held_out: tuple[Example, ...]
+    unseen: tuple[Example, ...]
+
+
+def examples_of(book: Book, config: TrainingConfig, seed: int, refined: bool) -> Split:
+    """What follows from a book. `refined`: for an iteration after the cold start, which leaves written documents and
+    unseen negatives behind unless `training.carry_cold_start` keeps them."""
     labels = decided(book.ratings, [rater.name for rater in config.raters])
     chosen: dict[str, Example] = {
         doc_id: _example(book.documents[doc_id], label.score, "rated", label.entry)
@@ -78,10 +85,16 @@ def examples_of(book: Book, config: TrainingConfig, seed: int, refined: bool) ->
             continue
         for doc_id in book.by_origin.get(origin, ()):
             chosen.setdefault(doc_id, _example(book.documents[doc_id], score, origin, ""))
-    ordered = [chosen[doc_id] for doc_id in sorted(chosen)]
-    held = {example.doc_id for example in ordered if is_held_out(example.doc_id, config.held_out, seed)}
-    training = [example for example in ordered if example.doc_id not in held]
-    return training, [example for example in ordered if example.doc_id in held]
+    sides: dict[str, list[Example]] = {"training": [], "held_out": [], "unseen": []}
+    for doc_id in sorted(chosen):
+        sides[_side(chosen[doc_id], config, seed)].append(chosen[doc_id])
+    return Split(tuple(sides["training"]), tuple(sides["held_out"]), tuple(sides["unseen"]))
+
+
+def _side(example: Example, config: TrainingConfig, seed: int) -> str:
+    if example.source in config.unseen_sources:
+        return "unseen"
+    return "held_out" if is_held_out(example.doc_id, config.held_out, seed) else "training"
 
 
 def is_held_out(doc_id: str, share: float, seed: int) -> bool:
@@ -89,7 +102,7 @@ def is_held_out(doc_id: str, share: float, seed: int) -> bool:
 
 
 def measured_on(held_out: Sequence[Example]) -> list[Example]:
-    """The held-out examples that figures are about: rated ones, or, where nothing is rated, all of them."""
+    """The examples that figures are about: rated ones, or, where nothing is rated, all of them."""
     rated = [example for example in held_out if example.origin == "rated"]
     return rated or list(held_out)
 

@@ -124,6 +124,9 @@ class TrainingConfig(Section):
         default=False, description="train on written documents and unseen negatives also after the cold start"
     )
     held_out: Share = Field(default=0.2, lt=1, description="share of documents never trained on, by document id")
+    unseen_sources: tuple[str, ...] = Field(
+        default=(), description="sources nothing is learnt from; the report measures the selector on them apart"
+    )
     threshold: float = Field(default=6.5, ge=1, le=10, description="score from which a document is kept; paper: 6.5")
     ranges: int | None = Field(
         default=None, ge=1, description="source ranges a pass over the corpus reads, a fair sample; null: all"

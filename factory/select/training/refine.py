@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -28,16 +27,16 @@ from factory.identity import sha256_hex
 from factory.run.outputs import outputs_key, read_outputs
 from factory.run.plan import Part
 from factory.run.record import Record
-from factory.run.stage import Session, Stage, work_stage
+from factory.run.stage import Session, Stage, ensure_ray, work_stage
 from factory.run.step import WorkStep
 from factory.run.units import Unit
 from factory.select.filters import Filter, Length
 from factory.select.training.assignments import AssignStep, plan_assignments
-from factory.select.training.book import Book, examples_of
+from factory.select.training.book import Book, Split, examples_of
 from factory.select.training.config import RaterConfig, TrainConfig
 from factory.select.training.corpus_pass import NO_IDS, CorpusPass, Draw, put_ids
 from factory.select.training.examples import Example
-from factory.select.training.models import TrainedModel, scorer_of, train_once
+from factory.select.training.models import TrainedModel, train_once
 from factory.select.training.rate_documents import RateStep
 from factory.select.training.ratings import Rating, RatingsFile, by_document, require_matches
 from factory.select.training.sample import GIVEN_TEXT, SampleStep
@@ -48,8 +47,6 @@ from factory.store.parquet import read_parquet, to_parquet
 
 WRITER = "writer"
 """Role of the model that writes documents; raters have the role `rater_role(name)`."""
-
-COSTS = ("requests", "prompt_tokens", "cached_tokens", "generated_tokens", "seconds", "engine_seconds")
 
 
 def rater_role(name: str) -> str:
@@ -85,14 +82,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Iteration:
-    """What one turn of the loop left: its classifier, what it learnt from and was not shown, how it scores the
-    latter, and the pass over the corpus that used it. `stages` are those that this iteration worked."""
+    """What one turn of the loop left: its classifier, what it learnt from and was not shown, and the pass over the
+    corpus that used it. `stages` are those that this iteration worked."""
 
     number: int
     model: TrainedModel
-    training: tuple[Example, ...]
-    held_out: tuple[Example, ...]
-    held_out_scores: tuple[float, ...]
+    split: Split
     scored: Record
     stages: tuple[str, ...]
 
@@ -112,28 +107,13 @@ def refine(job: Job) -> list[Iteration]:
     for number in range(training.rounds + 1):
         if number:
             _sample_and_rate(job, number)
-        learnt, held_out = examples_of(job.book, training, seed, refined=number > 0)
-        model = _trained(job, learnt)
+        split = examples_of(job.book, training, seed, refined=number > 0)
+        model = _trained(job, number, split.training)
         scored = _score(job, number, model, iterations[-1].scored["folder"] if iterations else "")
-        scores = _scores(job, model, held_out)
         stages = tuple(name for name in job.dones if name not in worked)
         worked |= job.dones.keys()
-        iterations.append(Iteration(number, model, tuple(learnt), tuple(held_out), scores, scored, stages))
+        iterations.append(Iteration(number, model, split, scored, stages))
     return iterations
-
-
-def cost_of(job: Job, stages: Sequence[str]) -> dict[str, float]:
-    """What the rows of these stages cost whoever paid for them, from their ledgers."""
-    spent: Counter[str] = Counter()
-    for name in stages:
-        spent.update({key: value for key, value in job.dones[name]["ledger"].items() if key in COSTS})
-    prices = job.config.prices
-    money = (
-        spent["engine_seconds"] / 3600 * prices.engine_hour
-        + spent["prompt_tokens"] / 1e6 * prices.million_prompt_tokens
-        + spent["generated_tokens"] / 1e6 * prices.million_generated_tokens
-    )
-    return {key: round(spent[key], 3) for key in COSTS} | {"price": round(money, 4)}
 
 
 def _work(job: Job, stage: Stage) -> Record:
@@ -256,22 +236,19 @@ def _pass(job: Job, name: str, step: CorpusPass) -> Record:
     return _work(job, source_stage(name, step, job.ranges, prepare))
 
 
-def _trained(job: Job, examples: Sequence[Example]) -> TrainedModel:
-    from factory.run.stage import ensure_ray
-
+def _trained(job: Job, number: int, examples: Sequence[Example]) -> TrainedModel:
     ensure_ray(job.session)
-    return train_once(job.store, job.config.training, examples, job.config.seed)
-
-
-def _scores(job: Job, model: TrainedModel, examples: Sequence[Example]) -> tuple[float, ...]:
-    from factory.run.execute import on_worker
-
-    texts = tuple(example.text for example in examples)
-    return on_worker(partial(_score_texts, job.store, model, texts)) if texts else ()
-
-
-def _score_texts(store: Store, model: TrainedModel, texts: Sequence[str]) -> tuple[float, ...]:
-    return tuple(scorer_of(store, model).score(texts))
+    try:
+        return train_once(job.store, job.config.training, examples, job.config.seed)
+    except ConfigError as error:
+        if number == 0 or job.config.training.carry_cold_start:
+            raise
+        raise ConfigError(
+            f"iteration {number} cannot be trained: {error.what}",
+            cause=error.cause,
+            remedy=f"{error.remedy}; raise training.sample, or keep the cold start's examples with "
+            "training.carry_cold_start=true",
+        ) from None
 
 
 def _sampled(

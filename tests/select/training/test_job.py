@@ -78,10 +78,28 @@ def test_the_manifest_tells_each_iteration(trained: tuple[Path, Finished]) -> No
     assert second["examples"]["rated"] > first["examples"]["rated"]
     assert second["kept_before"] == first["kept"]
     assert 0 <= second["overlap"] <= 1
-    assert sum(entry["cost"]["requests"] for entry in found["iterations"]) == finished.result["requests"] == 140
+    asked = [stage for entry in found["iterations"] for stage in entry["asked"].items()]
+    assert [name for name, _ in asked] == ["write_documents", "rate_1_model", "rate_2_model"]
+    assert sum(stage["requests"] for _, stage in asked) == finished.result["requests"] == 140
     assert found["domain"] == "maths"
     assert found["raters"]["model"]["prompt_id"]
     assert "written by" in found["licence_notes"][0]
+
+
+def test_the_figures_are_those_of_held_out_documents_and_the_report_shows_them(
+    trained: tuple[Path, Finished],
+) -> None:
+    _, finished = trained
+    found, metrics = manifest(finished.result), finished.result["metrics"]
+    assert metrics["held_out"] == found["held_out"]["by_origin"]["rated"]
+    assert metrics["precision"] >= 0.8
+    assert metrics["recall"] >= 0.8
+    measured = [entry["metrics"]["examples"] for entry in found["iterations"]]
+    assert measured == [metrics["held_out"]] * 3, "one yardstick for all iterations"
+    report = Path(finished.result["report"]).read_text()
+    assert found["fingerprint"] in report
+    assert "Held-out examples" in report
+    assert "matrix" in report, "the words it keys on"
 
 
 def test_no_held_out_document_was_learnt_from(trained: tuple[Path, Finished]) -> None:
