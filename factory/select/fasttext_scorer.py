@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from factory.errors import ConfigError
 from factory.select.preprocessing import words_of
 
@@ -57,22 +59,15 @@ class FastTextScorer:
             ]
         else:
             labels, chances = self.model.f.multilinePredict(ended, count, 0.0, "strict")
-            scores = [
-                _expectation([classes[name] for name in label], chance)
-                for label, chance in zip(labels, chances, strict=True)
-            ]
+            values = np.array([[classes[name] for name in label] for label in labels])
+            weights = np.array(chances, np.float64)
+            # Softmax outputs sum to 1 up to rounding (fastText adds 1e-5 to each), so they are divided by their sum.
+            scores = ((values * weights).sum(axis=1) / weights.sum(axis=1)).tolist()
         return [1.0 if line.isspace() or not line else score for line, score in zip(lines, scores, strict=True)]
 
 
 def _between(low: float, high: float, chance: float) -> float:
     return low + (high - low) * min(max(chance, 0.0), 1.0)
-
-
-def _expectation(values: Sequence[float], chances: Any) -> float:
-    """Softmax outputs sum to 1 up to rounding (fastText adds 1e-5 to each), so they are divided by their sum."""
-    weights = [float(chance) for chance in chances]
-    total = sum(weights)
-    return sum(value * weight for value, weight in zip(values, weights, strict=True)) / total if total else 1.0
 
 
 def load(model: bytes) -> Any:
