@@ -7,16 +7,21 @@ from typing import Any
 import pytest
 
 from factory.config import FactoryConfig
+from factory.engine.tokenizer import Tokenizer
 from factory.errors import ConfigError
 from factory.run.compose import compose
-from factory.select.filters import Candidate
+from factory.select.config import SelectConfig
+from factory.select.filters import Candidate, Length
 from factory.select.order import filters_of
 from factory.select.selector import _SCORERS, Selector, selector_filter
 from factory.select.selector_artefact import Kept, save
+from factory.select.step import SelectStep
 from factory.store.base import Store
 from factory.store.local import LocalStore
 from tests.corpora import text_of
+from tests.corpus.shards import range_over, write_jsonl
 from tests.select.test_selector_artefact import draft
+from tests.select.test_step import unit_of
 from tests.select.training.fields import computing
 
 
@@ -108,3 +113,18 @@ def test_a_model_changed_after_planning_is_refused(tmp_path: Path, kept: Kept, l
     local_store.put(selector.key, b"something else")
     with pytest.raises(ConfigError, match="its manifest says"):
         selector.open(local_store)
+
+
+def test_in_the_step_scores_travel_with_documents_and_rejects_say_why(
+    tmp_path: Path, kept: Kept, local_store: Store
+) -> None:
+    selector = selector_of(config_with(tmp_path, kept))
+    step = SelectStep(SelectConfig(min_characters=20), Tokenizer("words"), (Length(20, None), selector))
+    step.prepare(local_store)
+    path = write_jsonl(tmp_path / "a.jsonl", [{"text": text_of(810)}, {"text": computing(810)}, {"text": "short"}])
+    result = step.work(local_store, unit_of(range_over(path)))
+    rows = [row for table in result.tables for row in table.to_pylist()]
+    assert {row["text"][:20] for row in rows} == {text_of(810)[:20]}
+    assert all(row["domain_score"] > 9 for row in rows)
+    assert [reject.reason for reject in result.rejects] == ["off_domain", "too_short"]
+    assert result.rejects[0].evidence["score"] < 2

@@ -109,5 +109,5 @@ def require_scikit_learn() -> None:
         raise ConfigError(
             "training a forest selector needs scikit-learn",
             cause="it is needed for training only, so it is an extra",
-            remedy="pip install scikit-learn, or train a fastText selector",
+            remedy="pip install scikit-learn (the extra `forest`), or train a fastText selector",
         ) from None
