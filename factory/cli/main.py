@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from factory import __version__
 from factory.cli import config, plan, replay, report, show, status, verify
 from factory.errors import FactoryError
+from factory.store.base import AbsentObjectError
+from factory.store.objects import absent
 
 SUBCOMMANDS = (plan, status, verify, replay, show, report, config)
 
@@ -38,12 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = parsed.run(parsed)
         return code
     except FactoryError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return error.exit_code
+        return _said(error)
+    except AbsentObjectError as error:
+        return _said(absent(error))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return 0
+
+
+def _said(error: FactoryError) -> int:
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    return error.exit_code
 
 
 if __name__ == "__main__":

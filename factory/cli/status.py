@@ -11,12 +11,11 @@ import json
 import time
 from typing import Any
 
-import orjson
-
-from factory.errors import ConfigError
-from factory.run.record import Record, plan_key, read_done
-from factory.store.base import Store
+from factory.errors import ConfigError, StoreError
+from factory.run.record import Record, plan_key, read_done, record_key
+from factory.store.base import AbsentObjectError, Store
 from factory.store.commits import committed_units
+from factory.store.objects import read_mapping
 
 
 def add_parser(subparsers: Any) -> None:
@@ -38,12 +37,14 @@ def run(args: argparse.Namespace) -> int:
 
     store = open_root(args.root, endpoint_url=args.endpoint_url)
     while True:
-        records = recorded(store, args.run_id)
+        records, damaged = all_records(store, args.run_id)
         runs = [run_status(store, record) for record in records]
         if args.json:
             print(json.dumps({"root": store.uri, "runs": runs}))
-        else:
+        elif runs:
             print("\n\n".join(_table(status) for status in runs))
+        if damaged:
+            raise damaged[0]  # after the runs that can be told about
         if not args.follow or all(status["state"] != "running" for status in runs):
             return 0
         time.sleep(FOLLOW_INTERVAL_S)
@@ -53,21 +54,34 @@ FOLLOW_INTERVAL_S = 5.0
 
 
 def recorded(store: Store, run_id: str | None = None) -> list[Record]:
-    """The records of every run under a root, oldest first, or of the one named. Raises ConfigError where none is."""
-    records = [record for record in all_records(store) if run_id in (None, record["run"])]
-    if not records:
+    """The records of every run under a root, oldest first, or of the one named.
+
+    Raises ConfigError where there is none, StoreError where one is damaged."""
+    records, damaged = all_records(store, run_id)
+    if damaged:
+        raise damaged[0]
+    return records
+
+
+def all_records(store: Store, run_id: str | None = None) -> tuple[list[Record], list[StoreError]]:
+    """The records that can be read, oldest first, and what is wrong with the others.
+
+    Raises ConfigError where there is no record at all."""
+    keys = [info.key for info in store.list("runs/") if info.key.count("/") == 1 and info.key.endswith(".json")]
+    wanted = [key for key in keys if run_id is None or key == record_key(run_id)]
+    if not wanted:
         raise ConfigError(
             f"there is no run {run_id} under {store.uri}" if run_id else f"there is no run under {store.uri}",
             cause="a mistyped root or run id, or nothing has been run there yet",
             remedy="give the folder or s3:// address that the run had as store.root",
         )
-    return records
-
-
-def all_records(store: Store) -> list[Record]:
-    """Every run record under a root, oldest first."""
-    keys = [info.key for info in store.list("runs/") if info.key.count("/") == 1 and info.key.endswith(".json")]
-    return sorted((orjson.loads(store.get(key)) for key in keys), key=lambda record: str(record["started"]))
+    records, damaged = [], []
+    for key in sorted(wanted):
+        try:
+            records.append(read_mapping(store, key, ("run", "state", "started", "steps")))
+        except StoreError as error:
+            damaged.append(error)
+    return sorted(records, key=lambda record: str(record["started"])), damaged
 
 
 def run_status(store: Store, record: Record) -> dict[str, Any]:
@@ -98,8 +112,8 @@ def _step_status(store: Store, run: str, name: str, folder: str) -> dict[str, An
             "seconds": round(done["wall_seconds"], 1),
         }
     try:
-        planned = set(orjson.loads(store.get(plan_key(run, name)))["units"])
-    except KeyError:
+        planned = set(read_mapping(store, plan_key(run, name), ("units",))["units"])
+    except AbsentObjectError:
         planned = set()
     committed = planned & committed_units(store, folder)
     return {"step": name, "state": "working", "units": len(planned), "units_done": len(committed)}

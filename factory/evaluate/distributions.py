@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from factory.evaluate.facts import Bin, Categories, Distributions, Numbers
-from factory.store.base import Store
+from factory.store.base import AbsentObjectError, Store
 
 LENGTHS = ("question_tokens", "answer_tokens")
 SHARES = ("agreement", "copied_share")
@@ -63,7 +63,7 @@ class StoredFile(io.RawIOBase):
         super().__init__()
         info = store.head(key)
         if info is None:
-            raise KeyError(key)
+            raise AbsentObjectError(key, store.uri)
         self._store, self._key, self._size, self._at = store, key, info.size, 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
 

@@ -79,7 +79,8 @@ def _passage(store: Store, source: Mapping[str, Any]) -> tuple[str | None, str]:
         return fetch_texts(store, [source])[source["chunk_id"]], ""
     except (KeyError, ValueError, IndexError, OSError, FactoryError) as error:
         # The dataset may have been copied away from its root, or the root cleaned up.
-        return None, f"the passage could not be read ({type(error).__name__}); its root may have been moved or emptied"
+        why = "it is gone" if isinstance(error, KeyError) else type(error).__name__
+        return None, f"the passage could not be read ({why}); its root may have been moved or emptied"
 
 
 _WORD = re.compile(r"\w{3,}")

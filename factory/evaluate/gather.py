@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from factory.errors import ConfigError, FactoryError
+from factory.errors import ConfigError, FactoryError, StoreError
 from factory.evaluate.distributions import scan
 from factory.evaluate.examples import EXAMPLES, gather_examples
 from factory.evaluate.facts import (
@@ -27,14 +27,16 @@ from factory.evaluate.facts import (
     StepFacts,
 )
 from factory.evaluate.models import parameters_in
+from factory.run.record import read_done, read_record
 from factory.store.base import Store
 
 Record = Mapping[str, Any]
 
 
 def gather(store: Store, run_id: str) -> ReportInput:
-    """Everything the report on a run says. Raises ConfigError when the root has no such run."""
-    record = _json(store, f"runs/{run_id}.json")
+    """Everything the report on a run says. Raises ConfigError when the root has no such run, StoreError
+    when its record is damaged."""
+    record = read_record(store, run_id)
     if record is None:
         raise ConfigError(
             f"there is no run {run_id!r} under {store.uri}",
@@ -43,7 +45,7 @@ def gather(store: Store, run_id: str) -> ReportInput:
         )
     config = record.get("config") or {}
     problems: list[str] = []
-    dones = _dones(store, run_id, record)
+    dones = _dones(store, run_id, record, problems)
     steps = tuple(_step(name, str(folder), dones.get(name)) for name, folder in (record.get("steps") or {}).items())
     manifest = _manifest(store, record, problems)
     dataset = _dataset(store, record, manifest)
@@ -80,9 +82,17 @@ def _json(store: Store, key: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _dones(store: Store, run: str, record: Record) -> dict[str, dict[str, Any]]:
-    found = {name: _json(store, f"runs/{run}/{name}.done.json") for name in record.get("steps") or {}}
-    return {name: done for name, done in found.items() if done is not None}
+def _dones(store: Store, run: str, record: Record, problems: list[str]) -> dict[str, dict[str, Any]]:
+    found = {}
+    for name in record.get("steps") or {}:
+        try:
+            done = read_done(store, run, name)
+        except StoreError as error:
+            problems.append(f"the figures of step {name}: {error.what}; {error.remedy}")
+            continue
+        if done is not None:
+            found[name] = done
+    return found
 
 
 def _step(name: str, folder: str, done: Record | None) -> StepFacts:

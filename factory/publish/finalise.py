@@ -45,6 +45,7 @@ from factory.run.record import now
 from factory.run.units import FileRef
 from factory.store.base import Store
 from factory.store.commits import read_commits
+from factory.store.objects import read_mapping
 from factory.store.parquet import to_parquet
 from factory.tables import SCHEMA_VERSION
 
@@ -210,7 +211,7 @@ def uncompressed_bytes(metadata: pq.FileMetaData) -> int:
 def require_free(store: Store, name: str, version: str, run: str) -> None:
     """Raises StoreError when another run holds the version: to be asked before anything is paid for."""
     try:
-        held = orjson.loads(store.get(claim_key(name, version)))
+        held = read_mapping(store, claim_key(name, version), ("run",))
     except KeyError:
         return
     if held["run"] != run:
@@ -227,7 +228,7 @@ def _claim(store: Store, publication: Publication, content: str) -> str:
     key = claim_key(publication.name, publication.version)
     mine = {"content": content, "created": now(), "run": publication.run}
     store.put_if_absent(key, canonical_json(mine))
-    held = orjson.loads(store.get(key))
+    held = read_mapping(store, key, ("content", "run"))
     if held["content"] == content:
         return str(held["created"])
     where = f"{store.uri}/{dataset_prefix(publication.name, publication.version)}"

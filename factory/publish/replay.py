@@ -12,10 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import orjson
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from factory.engine.api import Message, Request
 from factory.errors import ConfigError, StoreError
@@ -29,7 +26,8 @@ from factory.run.step import LlmStep, Row
 from factory.run.units import Unit
 from factory.store.base import Store
 from factory.store.commits import Commit, read_commit, read_commits
-from factory.store.parquet import read_parquet
+from factory.store.objects import read_mapping
+from factory.store.parquet import read_parquet, read_rows
 
 
 @dataclass(frozen=True)
@@ -87,10 +85,9 @@ def find_sample(dataset: Store, prefix: str, manifest: Manifest, sample_id: str)
         likely.append(own[key * len(own) >> 64])
     for shard in [*likely, *(shard for shard in shards if shard not in likely)]:
         name = f"{prefix}/{shard['path']}" if prefix else shard["path"]
-        file = pq.ParquetFile(pa.BufferReader(dataset.get(name)))
-        row = pc.index(file.read(columns=["sample_id"]).column("sample_id"), sample_id).as_py()
+        row = pc.index(read_parquet(dataset, name, ["sample_id"]).column("sample_id"), sample_id).as_py()
         if row >= 0:
-            found: dict[str, Any] = file.read().slice(row, 1).to_pylist()[0]
+            found: dict[str, Any] = read_rows(dataset, name, [row]).to_pylist()[0]
             return found
     raise ConfigError(
         f"no row of the dataset has the sample id {sample_id!r}",
@@ -180,8 +177,7 @@ class _Finder:
     manifest: Manifest
 
     def identity(self, folder: str) -> dict[str, Any]:
-        value: dict[str, Any] = orjson.loads(self.root.get(f"steps/{folder}/step.json"))
-        return value
+        return read_mapping(self.root, f"steps/{folder}/step.json")
 
     def request(self, folder: str, request_id: str, hint: str) -> tuple[Commit, dict[str, Any]]:
         """The commit and the recorded request; `hint` names a file at or below what its unit wrote."""
@@ -208,5 +204,5 @@ class _Finder:
             yield read_commit(self.root, folder, likely)
         plan = next((step["plan"] for step in self.manifest["steps"] if step["folder"] == folder), None)
         if plan is not None:
-            units = orjson.loads(self.root.get(kept_plan_key(folder, plan)))["units"]
+            units = read_mapping(self.root, kept_plan_key(folder, plan), ("units",))["units"]
             yield from read_commits(self.root, folder, [unit for unit in units if unit != likely])

@@ -11,8 +11,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import json
+import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
@@ -40,8 +43,8 @@ def guarded(command: Callable[[], int]) -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
-        return 130
+        _say_interrupted()
+        return INTERRUPTED_CODE
 
 
 def _execute(arguments: Sequence[str]) -> int:
@@ -61,6 +64,8 @@ def run(config: FactoryConfig) -> dict[str, Any]:
     """Executes one configuration and gives the closing JSON object."""
     from factory.run.progress import progress_for
     from factory.run.runner import execute
+    from factory.store.base import AbsentObjectError
+    from factory.store.objects import absent
     from factory.store.open import open_store, probe
 
     store = open_store(config.store)
@@ -70,6 +75,8 @@ def run(config: FactoryConfig) -> dict[str, Any]:
         result = execute(config, store, progress)
         if result.already_finished:
             progress.say(f"run {result.run} is finished already; nothing to do")
+    except AbsentObjectError as error:
+        raise absent(error) from error
     finally:
         progress.close()
     return {
@@ -142,8 +149,35 @@ def _few_arenas() -> None:
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, MALLOC_ARENAS)
 
 
+INTERRUPTED_CODE = 130
+"""128 + SIGINT, whichever signal it was: what shells and schedulers take for an interruption."""
+
+PATIENCE_S = 8.0
+"""Seconds an orderly end may take after SIGTERM. It takes 1-3; where a signal to every process ended Ray as well,
+Ray's core waits 60 s for what is gone. Kubernetes and Slurm send SIGKILL after 30."""
+
+_interruption_said = threading.Event()
+
+
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+    # `timeout` signals its child and then the group: the second signal must not cut short what the first began.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_end_without_ray, name="end-without-ray", daemon=True).start()
     raise KeyboardInterrupt
+
+
+def _end_without_ray() -> None:
+    """Ends this process if it is still there after `PATIENCE_S`. The record was written before Ray was asked
+    anything, and Ray's processes end with their parent."""
+    time.sleep(PATIENCE_S)
+    _say_interrupted()
+    os._exit(INTERRUPTED_CODE)
+
+
+def _say_interrupted() -> None:
+    if not _interruption_said.is_set():
+        _interruption_said.set()
+        print("interrupted; the same command goes on where this one stopped", file=sys.stderr, flush=True)
 
 
 HELP = """python -m jobs.run [KEY=VALUE ...]   runs the factory, or goes on with a run that stopped

@@ -21,6 +21,7 @@ from factory.run.attempt import Receipt
 from factory.run.outputs import Output
 from factory.store.base import Store
 from factory.store.commits import Commit, Counts
+from factory.store.objects import read_mapping
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def lost_attempts(store: Store, folder: str, committed: Mapping[str, str]) -> di
         unit, attempt, _ = info.key.rsplit("/", 1)[1].split(".")
         if unit in committed and committed[unit] != attempt:
             lost += 1
-            requests += orjson.loads(store.get(info.key)).get("planned", {}).get("requests", 0)
+            requests += read_mapping(store, info.key).get("planned", {}).get("requests", 0)
     return {"attempts": lost, "requests_at_most": requests}
 
 

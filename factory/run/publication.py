@@ -13,12 +13,11 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from factory import __version__
 from factory.identity import fingerprint
 from factory.run.outputs import outputs_key, read_outputs
 from factory.store.base import Store
+from factory.store.objects import read_mapping
 
 if TYPE_CHECKING:
     from factory.publish.gates import GateResult
@@ -99,5 +98,4 @@ def software() -> dict[str, str]:
 
 
 def _identity(store: Store, folder: str) -> dict[str, Any]:
-    identity: dict[str, Any] = orjson.loads(store.get(f"steps/{folder}/step.json"))
-    return identity
+    return read_mapping(store, f"steps/{folder}/step.json")

@@ -8,14 +8,15 @@ truth: progress is what the steps' commits say. It never holds a credential.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from factory.config import FactoryConfig
 from factory.identity import canonical_json, fingerprint
-from factory.store.base import Store
+from factory.store.base import AbsentObjectError, Store
+from factory.store.objects import read_mapping
 
 Record = dict[str, Any]
 
@@ -30,7 +31,8 @@ def record_key(run: str) -> str:
 
 
 def read_record(store: Store, run: str) -> Record | None:
-    return _read(store, record_key(run))
+    """Raises StoreError when it is damaged."""
+    return _read(store, record_key(run), ("run",))
 
 
 def write_record(store: Store, record: Record) -> None:
@@ -42,7 +44,8 @@ def done_key(run: str, step: str) -> str:
 
 
 def read_done(store: Store, run: str, step: str) -> Record | None:
-    return _read(store, done_key(run, step))
+    """Raises StoreError when it is damaged."""
+    return _read(store, done_key(run, step), ("folder", "counts", "ledger"))
 
 
 def write_done(store: Store, run: str, done: Record) -> None:
@@ -61,7 +64,7 @@ def kept_plan_key(folder: str, digest: str) -> str:
 
 def planned_units(store: Store, run: str, step: str) -> list[str]:
     """Ids of the units a finished stage of this run covered."""
-    units: list[str] = orjson.loads(store.get(plan_key(run, step)))["units"]
+    units: list[str] = read_mapping(store, plan_key(run, step), ("units",))["units"]
     return units
 
 
@@ -69,9 +72,8 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _read(store: Store, key: str) -> Record | None:
+def _read(store: Store, key: str, required: Sequence[str]) -> Record | None:
     try:
-        record: Record = orjson.loads(store.get(key))
-    except KeyError:
+        return read_mapping(store, key, required)
+    except AbsentObjectError:
         return None
-    return record

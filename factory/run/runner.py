@@ -77,6 +77,8 @@ def execute(config: FactoryConfig, store: Store, progress: Progress) -> RunResul
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt)
             record |= {"state": "interrupted" if interrupted else "failed", "error": str(error), "finished": now()}
+            # First of all: what follows asks Ray, which a signal to every process may have ended already.
+            write_record(store, record)
             count_engine_starts(session)
             write_record(store, record)
             _report_failure(session, error)

@@ -3,7 +3,10 @@
 Design: nothing here is imported until a step has work to do, so that a finished run answers without Ray.
 The local start reserves a custom resource `engine` for engine actors, which therefore never compete with
 reading and committing for scheduling. Authentication: off on the loopback cluster started here, as the
-cluster demands elsewhere. Cost: 5-6 s a local start.
+cluster demands elsewhere. A local Ray runs in a session of its own: `timeout` and schedulers send SIGTERM to the
+whole process group, and a driver whose Ray died with it waits 60 s for it and is then ended by Ray's core,
+its record left at `running`. Ray still ends with its driver, whatever ends that (the kernel's parent-death
+signal). Cost: 5-6 s a local start.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from factory.config import ClusterConfig
 from factory.errors import ConfigError
@@ -42,17 +46,21 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
     on_terminate = signal.getsignal(signal.SIGTERM)
     try:
         if config.address is None:
-            ray.init(
-                num_cpus=config.cpus,
-                resources={ENGINE_RESOURCE: float(engines)},
-                object_store_memory=config.object_store_mib * 2**20,
-                _system_config={"idle_worker_killing_time_threshold_ms": KEEP_IDLE_WORKERS_MS},
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
+            with _session_of_its_own():
+                ray.init(
+                    num_cpus=config.cpus,
+                    resources={ENGINE_RESOURCE: float(engines)},
+                    object_store_memory=config.object_store_mib * 2**20,
+                    _system_config={"idle_worker_killing_time_threshold_ms": KEEP_IDLE_WORKERS_MS},
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
         else:
             ray.init(address=config.address, log_to_driver=False, logging_level=logging.ERROR)
+    except SystemExit:
+        # Ray's own handler of SIGTERM, in place for the last moments of its start
+        raise KeyboardInterrupt from None
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise ConfigError(
             f"Ray could not be {'started here' if config.address is None else f'reached at {config.address}'}: {error}",
@@ -67,6 +75,19 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _session_of_its_own() -> Iterator[None]:
+    """Processes that Ray starts in the body lead sessions of their own. Ray has no setting for it."""
+    from ray._private import services
+
+    plain = services.ConsolePopen
+    services.ConsolePopen = partial(plain, start_new_session=True)
+    try:
+        yield
+    finally:
+        services.ConsolePopen = plain
 
 
 def _quiet_ray_data() -> None:

@@ -35,6 +35,7 @@ from factory.select.document_sketch import DocumentSketchStep
 from factory.select.merge import MergeStep
 from factory.select.step import SelectStep, select_step
 from factory.store.base import Store
+from factory.store.objects import read_mapping
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def rebuild_steps(store: Store, run: str) -> dict[str, LlmStep]:
 
 
 def _unchanged(store: Store, folder: str, step: LlmStep) -> LlmStep:
-    recorded = orjson.loads(store.get(f"steps/{folder}/step.json"))
+    recorded = read_mapping(store, f"steps/{folder}/step.json", ("version", "own"))
     now = orjson.loads(orjson.dumps({"version": step.version, "own": step.identity()}))
     then = {"version": recorded["version"], "own": recorded["own"]}
     if fingerprint(now) != fingerprint(then):

@@ -27,11 +27,30 @@ class ObjectInfo:
     modified: float
 
 
+class AbsentObjectError(KeyError):
+    """No object of a store has this key."""
+
+    def __init__(self, key: str, uri: str) -> None:
+        super().__init__(key, uri)
+
+    @property
+    def key(self) -> str:
+        return str(self.args[0])
+
+    @property
+    def uri(self) -> str:
+        return str(self.args[1])
+
+    def __str__(self) -> str:
+        return f"{self.key} is not in {self.uri}"
+
+
 class Store(Hashable, Protocol):
     """A root under which objects live. Implementations pickle cheaply (no open connection travels).
 
     Calls may come from many threads and processes at once. Every call retries what may pass (5xx, SlowDown,
     connections, time-outs) before it raises TransientStoreError, and raises StoreError for what will not.
+    AbsentObjectError is a KeyError.
     """
 
     @property
@@ -40,15 +59,15 @@ class Store(Hashable, Protocol):
         ...
 
     def get(self, key: str) -> bytes:
-        """Whole object. Raises KeyError when absent, StoreError otherwise."""
+        """Whole object. Raises AbsentObjectError when absent, StoreError otherwise."""
         ...
 
     def get_range(self, key: str, start: int, stop: int) -> bytes:
-        """Bytes [start, stop) of an object, cut at its end. Raises KeyError when absent."""
+        """Bytes [start, stop) of an object, cut at its end. Raises AbsentObjectError when absent."""
         ...
 
     def get_tagged(self, key: str) -> tuple[bytes, str]:
-        """Whole object and the entity tag to pass to `put_if_match`. Raises KeyError when absent."""
+        """Whole object and the entity tag to pass to `put_if_match`. Raises AbsentObjectError when absent."""
         ...
 
     def head(self, key: str) -> ObjectInfo | None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from factory.store.base import ObjectInfo
+from factory.store.base import AbsentObjectError, ObjectInfo
 from factory.store.keys import HIDDEN, check_key, check_prefix
 from factory.store.local_files import TEMPORARY, explained, key_lock, sync_folder, temporary, write_all
 
@@ -142,7 +142,7 @@ class LocalStore:
         try:
             return self._path(key).open("rb")
         except _ABSENT:
-            raise KeyError(key) from None
+            raise AbsentObjectError(key, self.root) from None
 
     def _replace(self, key: str, fill: Callable[[IO[bytes]], None]) -> None:
         path = self._path(key)

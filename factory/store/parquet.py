@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from factory.errors import StoreError
-from factory.store.base import Store
+from factory.store.base import AbsentObjectError, Store
+from factory.store.objects import damaged
 
 ROW_GROUP_ROWS = 256
 """Rows a row group: with groups of 64, 256 documents took 27 % more bytes, with 32 54 %; no lookup was faster."""
@@ -48,15 +49,14 @@ def to_parquet(table: pa.Table, metadata: Mapping[str, str], row_group_rows: int
 
 def parquet_metadata(data: bytes) -> dict[str, str]:
     """Key-value metadata of a Parquet file, without Arrow's own copy of the schema."""
-    found = _opened(io.BytesIO(data), "these bytes").metadata.metadata or {}
+    found = _opened(io.BytesIO(data), "a file", "memory").metadata.metadata or {}
     return {_text(key): _text(value) for key, value in found.items() if key != b"ARROW:schema"}
 
 
 def read_parquet(store: Store, key: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """The whole table, or some columns of it. Raises KeyError when absent, StoreError when it is no Parquet."""
-    data = store.get(key)
-    name = f"{key} in {store.uri}"
-    return _read(_opened(pa.BufferReader(data), name), None, columns, name)
+    """The whole table, or some columns of it. Raises AbsentObjectError, and StoreError when it is no Parquet."""
+    source = pa.BufferReader(store.get(key))
+    return _read(_opened(source, key, store.uri), None, columns, key, store.uri)
 
 
 def read_rows(store: Store, key: str, rows: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
@@ -68,9 +68,9 @@ def read_rows(store: Store, key: str, rows: Sequence[int], columns: Sequence[str
     name = f"{key} in {store.uri}"
     head = store.get_range(key, 0, WHOLE_BYTES)
     if len(head) < WHOLE_BYTES:
-        file = _opened(pa.BufferReader(head), name)
+        file = _opened(pa.BufferReader(head), key, store.uri)
     else:
-        file = _opened(pa.PythonFile(_ObjectReader(store, key, head), mode="r"), name)
+        file = _opened(pa.PythonFile(_ObjectReader(store, key, head), mode="r"), key, store.uri)
     wanted = np.asarray(rows, dtype=np.int64).reshape(-1)
     if wanted.size and (wanted.min() < 0 or wanted.max() >= file.metadata.num_rows):
         raise StoreError(
@@ -82,7 +82,7 @@ def read_rows(store: Store, key: str, rows: Sequence[int], columns: Sequence[str
     starts = np.cumsum([0] + [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)])
     groups = np.searchsorted(starts, wanted, side="right") - 1
     needed = np.unique(groups)
-    table = _read(file, [int(group) for group in needed], columns, name)
+    table = _read(file, [int(group) for group in needed], columns, key, store.uri)
     # Where each needed group begins in what was read.
     offsets = np.cumsum([0] + [int(starts[group + 1] - starts[group]) for group in needed])[:-1]
     places = wanted - starts[groups] + offsets[np.searchsorted(needed, groups)] if wanted.size else wanted
@@ -95,7 +95,7 @@ class _ObjectReader(io.RawIOBase):
     def __init__(self, store: Store, key: str, head: bytes) -> None:
         found = store.head(key)
         if found is None:
-            raise KeyError(key)
+            raise AbsentObjectError(key, store.uri)
         self.store, self.key, self.length, self.position = store, key, found.size, 0
         start = max(len(head), self.length - TAIL_BYTES)
         # Footers of files this large take some kB to some tens of kB: one range holds them.
@@ -124,35 +124,33 @@ class _ObjectReader(io.RawIOBase):
         return self.store.get_range(self.key, start, stop)
 
 
-def _opened(source: object, name: str) -> pq.ParquetFile:
+def _opened(source: object, key: str, uri: str) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(source, pre_buffer=True)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise _damaged(name, error) from error
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(key, uri, error) from error
 
 
-def _read(file: pq.ParquetFile, groups: list[int] | None, columns: Sequence[str] | None, name: str) -> pa.Table:
+def _read(
+    file: pq.ParquetFile, groups: list[int] | None, columns: Sequence[str] | None, key: str, uri: str
+) -> pa.Table:
     chosen = None if columns is None else list(columns)
     missing = [column for column in chosen or () if column not in file.schema_arrow.names]
     if missing:
         raise StoreError(
-            f"{name} has no column {missing[0]!r}; it has {', '.join(file.schema_arrow.names)}",
+            f"{key} in {uri} has no column {missing[0]!r}; it has {', '.join(file.schema_arrow.names)}",
             cause="it was written by another version, or is not the table it is taken for",
             remedy="run the step that writes it again",
         )
     try:
         table = file.read(chosen) if groups is None else file.read_row_groups(groups, chosen)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise _damaged(name, error) from error
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(key, uri, error) from error
     return table if chosen is None else table.select(chosen)
 
 
-def _damaged(name: str, error: Exception) -> StoreError:
-    return StoreError(
-        f"{name} cannot be read as Parquet: {str(error).splitlines()[0]}",
-        cause="the object was cut short or changed after it was written",
-        remedy="run `factory verify` to see what else is affected; delete the object's commit to make it again",
-    )
+def _damaged(key: str, uri: str, error: Exception) -> StoreError:
+    return damaged(uri, key, f"it is no whole Parquet file ({str(error).splitlines()[0]})")
 
 
 def _text(value: bytes | str) -> str:

@@ -23,7 +23,7 @@ from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
 from factory.errors import StoreError
 from factory.store import s3_client, s3_errors
-from factory.store.base import ObjectInfo
+from factory.store.base import AbsentObjectError, ObjectInfo
 from factory.store.keys import check_key, check_prefix
 from factory.store.s3_errors import Refusal
 
@@ -79,12 +79,12 @@ class S3Store:
             answer = s3.get_object(Bucket=self.bucket, Key=name)
             return answer["Body"].read(), answer["ETag"]
 
-        return _present(self._call(f"read {key}", read), key)
+        return _present(self._call(f"read {key}", read), key, self.uri)
 
     def get_range(self, key: str, start: int, stop: int) -> bytes:
         if stop <= start:
             if self.head(key) is None:
-                raise KeyError(key)
+                raise AbsentObjectError(key, self.uri)
             return b""
         name, span = self._name(key), f"bytes={start}-{stop - 1}"
 
@@ -92,7 +92,7 @@ class S3Store:
             return s3.get_object(Bucket=self.bucket, Key=name, Range=span)["Body"].read()
 
         answer = self._call(f"read {key}", read)
-        return b"" if answer is Refusal.RANGE_PAST_END else _present(answer, key)
+        return b"" if answer is Refusal.RANGE_PAST_END else _present(answer, key, self.uri)
 
     def head(self, key: str) -> ObjectInfo | None:
         found = self._head(key)
@@ -254,7 +254,7 @@ class S3Store:
                 pause = min(2 * pause, LONGEST_PAUSE_S)
 
 
-def _present(answer: T | Refusal, key: str) -> T:
+def _present(answer: T | Refusal, key: str, uri: str) -> T:
     if isinstance(answer, Refusal):
-        raise KeyError(key)
+        raise AbsentObjectError(key, uri)
     return answer

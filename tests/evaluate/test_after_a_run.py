@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from factory.cli.status import all_records
+from factory.cli.status import recorded
 from factory.evaluate.checks import broken_equations
 from factory.evaluate.facts import ReportInput
 from factory.evaluate.gather import gather
@@ -64,7 +64,7 @@ def test_a_run_stopped_by_a_gate_is_reported_with_its_samples_and_the_gate(
     store, published = finished
     stopped = run_factory(corpus, store.uri, (*VOTING, "gate.min_samples=100000"), check=False)
     assert stopped.code == 7, stopped.stderr[-2000:]
-    data = gather(store, all_records(store)[-1]["run"])
+    data = gather(store, recorded(store)[-1]["run"])
     assert data.run != published.run
     assert data.state == "failed"
     assert data.dataset is None

@@ -58,7 +58,7 @@ def test_a_passage_that_is_gone_is_said_and_costs_nothing_else(local_store: Loca
     data = gather(local_store, RUN)
     assert data.problems == ()
     assert all(source.excerpt is None for example in data.examples for source in example.sources)
-    assert "could not be read (KeyError)" in data.examples[0].sources[0].problem
+    assert "could not be read (it is gone)" in data.examples[0].sources[0].problem
     assert NAME not in data.examples[0].sources[0].problem
 
 

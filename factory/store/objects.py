@@ -1,0 +1,78 @@
+"""Reading small objects that must be there and be what they were written as, and saying so where they are not.
+
+Design: stores raise `AbsentObjectError` (a KeyError that carries key and address), and everything that parses
+JSON from a store goes through here, so that a damaged root ends in one message that names the object and what
+can be done about it, never in a stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from factory.errors import StoreError
+from factory.store.base import AbsentObjectError, Store
+
+
+def read_mapping(store: Store, key: str, required: Sequence[str] = ()) -> dict[str, Any]:
+    """A JSON object. Raises AbsentObjectError where there is none, StoreError where it is no JSON object or lacks one
+    of the `required` fields."""
+    value = _parsed(store, key)
+    if not isinstance(value, dict):
+        raise damaged(store.uri, key, f"it holds a {type(value).__name__} where an object belongs")
+    missing = [name for name in required if name not in value]
+    if missing:
+        raise damaged(store.uri, key, f"it lacks {', '.join(missing)}")
+    return value
+
+
+def read_mappings(store: Store, key: str) -> list[dict[str, Any]]:
+    """A JSON list of objects. Raises as `read_mapping` does."""
+    value = _parsed(store, key)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise damaged(store.uri, key, "it does not hold a list of objects")
+    return value
+
+
+def damaged(uri: str, key: str, why: str) -> StoreError:
+    return StoreError(
+        f"{key} in {uri} cannot be read: {why}",
+        cause="the object was cut short or changed after it was written",
+        remedy=how_to_restore(key),
+    )
+
+
+def absent(error: AbsentObjectError) -> StoreError:
+    """What to tell a user when an object that must be there is not."""
+    inner = getattr(error, "cause", None)  # raised on a worker, Ray wraps it
+    found = inner if isinstance(inner, AbsentObjectError) else error
+    return StoreError(
+        f"{found.key} is not in {found.uri}",
+        cause="it was removed after it was written, or only a part of the folder was copied here",
+        remedy=how_to_restore(found.key),
+    )
+
+
+def how_to_restore(key: str) -> str:
+    """What can be done about an object that is gone or damaged, by what it is."""
+    parts = key.split("/")
+    if parts[0] == "runs" and len(parts) > 1:
+        run = parts[1].removesuffix(".json")
+        return (
+            f"move runs/{run}.json and the folder runs/{run}/ away and run the same command again: "
+            "both are written anew from what the steps have committed"
+        )
+    if parts[0] == "steps" and len(parts) > 1:
+        return f"restore steps/{parts[1]}/ from a copy of the root; `factory verify` on a dataset names what it lost"
+    return "restore it from a copy; `factory verify` on the dataset names everything that is affected"
+
+
+def _parsed(store: Store, key: str) -> Any:
+    data = store.get(key)
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        why = "it is empty" if not data else f"it is no JSON ({error})"
+        raise damaged(store.uri, key, why) from None
