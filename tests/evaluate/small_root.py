@@ -97,7 +97,7 @@ def records(store: Store, rows: int, **changes: Any) -> None:
         "select": {"counts": counts(rows, 3, rows + 3), "reasons": {"input": {"too_short": 3}}},
     }
     for name, done in dones.items():
-        body = {"step": name, "folder": f"{name}-01", "units": 2, "units_reused": 1, **done}
+        body = {"step": name, "folder": f"{name}-01", "units": 2, "units_reused": 1, "ledger": {}, **done}
         store.put(f"runs/{RUN}/{name}.done.json", orjson.dumps(body))
     record = {
         "run": RUN,

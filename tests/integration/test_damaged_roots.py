@@ -93,9 +93,8 @@ def test_damage_is_named_by_every_command_that_meets_it(
         if code:
             assert code in FAMILIES
             assert name == "verify" or "what to do:" in err
-            assert any(
-                part in err + out for part in (*(path.name for path in found), copy.sample, f"no run under {copy.path}")
-            ), (name, err)
+            named = (*(path.stem for path in found), copy.sample, f"no run under {copy.path}")
+            assert any(part in err + out for part in named), (name, err)
     for name in OBJECTS[objects]:
         assert main(commands(copy)[name]) in FAMILIES, name
     capsys.readouterr()

@@ -129,10 +129,10 @@ def test_a_relative_root_stays_where_it_was_when_the_working_directory_changes(
 
 def test_a_folder_and_an_object_of_the_same_name_cannot_be_both(local_store: LocalStore) -> None:
     local_store.put("a", b"1")
-    with pytest.raises(StoreError, match="remove one of the two"):
+    with pytest.raises(StoreError, match="a file has the name"):
         local_store.put("a/b", b"2")
     local_store.put("c/d", b"1")
-    with pytest.raises(StoreError, match="remove one of the two"):
+    with pytest.raises(StoreError, match="a file has the name"):
         local_store.put("c", b"2")
     assert local_store.get("c/d") == b"1"
 
