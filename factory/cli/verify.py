@@ -15,6 +15,7 @@ from factory.errors import FactoryError
 
 if TYPE_CHECKING:
     from factory.publish.checks import Check
+    from factory.store.base import Store
 
 
 def add_parser(subparsers: Any) -> None:
@@ -34,11 +35,15 @@ def run(args: argparse.Namespace) -> int:
     import orjson
 
     from factory.publish.checks import Check, summary
+    from factory.publish.locate import open_dataset
 
     checks: list[Check] = []
     rows = 0
+    address = args.dataset
     try:
-        for check, published in verify(args.dataset, args.bytes, args.root, args.endpoint_url):
+        dataset = open_dataset(args.dataset, args.endpoint_url)
+        address = dataset.uri
+        for check, published in verify(dataset, args.bytes, args.root, args.endpoint_url):
             rows = published
             checks.append(check)
             print(f"{'ok    ' if check.ok else 'FAILED'}  {check.name:<13} {check.detail}", file=sys.stderr)
@@ -46,19 +51,18 @@ def run(args: argparse.Namespace) -> int:
         # A forged manifest with a right digest may hold anything; it is no reason to end without a verdict.
         checks.append(Check("readable", False, str(error)))
         print(f"FAILED  {error}", file=sys.stderr)
-    result = summary(checks, dataset=args.dataset, rows=rows, mode="bytes" if args.bytes else "full")
-    print(f"{args.dataset}: {'verified' if result['ok'] else 'NOT verified'}", file=sys.stderr)
+    result = summary(checks, dataset=address, rows=rows, mode="bytes" if args.bytes else "full")
+    print(f"{address}: {'verified' if result['ok'] else 'NOT verified'}", file=sys.stderr)
     print(orjson.dumps(result).decode())
     return 0 if result["ok"] else 1
 
 
-def verify(address: str, bytes_only: bool, root: str | None, endpoint_url: str | None) -> Iterator[tuple[Check, int]]:
+def verify(dataset: Store, bytes_only: bool, root: str | None, endpoint_url: str | None) -> Iterator[tuple[Check, int]]:
     """Yields (check, rows of the dataset). Raises FactoryError when a store or the root cannot be reached."""
-    from factory.publish.locate import open_dataset, open_root_of
+    from factory.publish.locate import open_root_of
     from factory.publish.proof import verify_root
     from factory.publish.verify import verify_bytes
 
-    dataset = open_dataset(address, endpoint_url)
     verified = verify_bytes(dataset)
     rows = verified.manifest["totals"]["rows"] if verified.manifest and verified.ok else 0
     for check in verified.checks:

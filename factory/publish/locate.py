@@ -10,8 +10,26 @@ from factory.store.open import open_root
 
 
 def open_dataset(address: str, endpoint_url: str | None = None) -> Store:
-    """The store whose root is the dataset itself: a folder or s3://bucket/prefix."""
-    return open_root(address.rstrip("/") or "/", endpoint_url=endpoint_url)
+    """The store whose root is the dataset itself: a folder or s3://bucket/prefix.
+
+    The folder of a name that has one version stands for that version. Raises ConfigError where it has several.
+    """
+    where = address.rstrip("/") or "/"
+    store = open_root(where, endpoint_url=endpoint_url)
+    if store.head(MANIFEST) is not None:
+        return store
+    versions = sorted(
+        version
+        for version, _, rest in (info.key.partition("/") for info in store.list(""))
+        if rest == MANIFEST  # deeper ones belong to something else
+    )
+    if len(versions) > 1:
+        raise ConfigError(
+            f"{store.uri} holds {len(versions)} versions: {', '.join(versions)}",
+            cause="this is the folder of a dataset's name, not of one version",
+            remedy=f"name one of them: {where}/{versions[-1]}",
+        )
+    return open_root(f"{where}/{versions[0]}", endpoint_url=endpoint_url) if versions else store
 
 
 def read_manifest(dataset: Store) -> Manifest:

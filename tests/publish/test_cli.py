@@ -101,3 +101,13 @@ def test_show_prints_as_many_samples_as_asked_the_same_for_the_same_seed(
 def test_show_of_something_else_says_what_to_give_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", str(tmp_path)]) == 2
     assert "datasets/<name>/<version>" in capsys.readouterr().err
+
+
+def test_the_folder_of_a_name_stands_for_its_only_version(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", str(dataset.parent)]) == 0
+    assert orjson.loads(capsys.readouterr().out.splitlines()[-1])["dataset"].endswith(dataset.name)
+    shutil.copytree(dataset, dataset.parent / "zweite")
+    assert main(["verify", str(dataset.parent)]) == 1
+    assert f"name one of them: {dataset.parent}/zweite" in capsys.readouterr().err
