@@ -107,12 +107,13 @@ def end_of_ray(processes: Sequence[psutil.Process]) -> None:
             process.kill()
 
 
-LLM_STEPS = ("extract", "question_1", "question_2", "answer")
+LLM_STEPS = ("extract", "question_1", "question_2", "question_3", "answer")
 
 
 def requests_spent(root: Path, run: str) -> int:
     """Requests the last execution of a run itself made, from the ledger."""
-    return sum(int(done_of(root, run, step)["spent_now"].get("requests", 0)) for step in LLM_STEPS)
+    steps = json.loads((root / "runs" / f"{run}.json").read_text())["steps"]
+    return sum(int(done_of(root, run, step)["spent_now"].get("requests", 0)) for step in LLM_STEPS if step in steps)
 
 
 SMALL_TRAINING = (

@@ -63,12 +63,28 @@ def _report(replayed: Replayed) -> None:
         console.print(Rule(f"passage {document['chunk_id']} of document {document['doc_id']}"))
         console.print(f"{document['source']}  {document['license'] or 'licence not stated'}  {document['url'] or ''}")
         console.print(document["text"])
+    if replayed.walk is not None:
+        _print_walk(console, replayed.walk)
     # Upwards from the answer in the data, downwards to it for a reader.
     for request in reversed(replayed.requests):
         _print_request(console, request)
     console.print(Rule("result"))
     proven = sum(request.proven for request in replayed.requests)
     console.print(f"{proven} of {len(replayed.requests)} prompts have the hash that was recorded when they were sent")
+
+
+def _print_walk(console: Console, walk: Mapping[str, Any]) -> None:
+    from rich.rule import Rule
+
+    console.print(Rule(f"walk {walk['walk_id']}, number {walk['number']} of epoch {walk['epoch']}"))
+    console.print(f"topics   {'; '.join(walk['topics'])}")
+    console.print(f"concepts {'; '.join(walk['concepts'])}")
+    nodes = [f"{node:016x}" for node in walk["trace"]["nodes"]]
+    console.print(f"from {nodes[0]}")
+    for node, probability in zip(nodes[1:], walk["probabilities"], strict=True):
+        console.print(f"  to {node} with probability {probability:.6g}")
+    for document, score, overlap in zip(walk["doc_ids"], walk["scores"], walk["overlap"], strict=True):
+        console.print(f"document {document}: {overlap} nodes shared, score {score:.4g}")
 
 
 def _print_request(console: Console, request: ReplayedRequest) -> None:

@@ -55,11 +55,13 @@ class ReplayedRequest:
 
 @dataclass(frozen=True)
 class Replayed:
-    """A row, its requests from the answer upwards, and the passages it rests on."""
+    """A row, its requests from the answer upwards, the passages it rests on, and the walk that led to them (level
+    3: a row of concepts/walks/tables.PAIRED_WALK)."""
 
     sample: Mapping[str, Any]
     requests: tuple[ReplayedRequest, ...]
     documents: tuple[Mapping[str, Any], ...]
+    walk: Mapping[str, Any] | None = None
 
     @property
     def proven(self) -> bool:
@@ -70,6 +72,7 @@ class Replayed:
             "sample": dict(self.sample),
             "requests": [asdict(request) for request in self.requests],
             "documents": [dict(document) for document in self.documents],
+            "walk": dict(self.walk) if self.walk else None,
             "proven": self.proven,
         }
 
@@ -116,7 +119,8 @@ def replay(root: Store, manifest: Manifest, sample: Mapping[str, Any], steps: Ma
         above = parent.split("/")[0]
         requests.append(_rebuild(finder, steps, above, row["request_id"], parent)[0])
     passages = fetch_passages(root, lineage["sources"], ("chunk_id", "doc_id", "text", "source", "license", "url"))
-    return Replayed(sample, tuple(requests), tuple(passages.to_pylist()))
+    walk = row if lineage["walk_id"] is not None else None
+    return Replayed(sample, tuple(requests), tuple(passages.to_pylist()), walk)
 
 
 def _rebuild(

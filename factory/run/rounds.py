@@ -42,12 +42,11 @@ def next_round(target: int, accepted: int, of_walks: int, drawn: int, most: int)
     return min(most, drawn + min(max(LEAST_WALKS, wanted), drawn * LARGEST_GROWTH))
 
 
-def draw_until_enough(session: Session, chain: Chain, dones: dict[str, Record]) -> int:
-    """Draws further rounds until the target is met or the walks are used up; the requests this execution made."""
+def draw_until_enough(session: Session, chain: Chain, dones: dict[str, Record]) -> None:
+    """Draws further rounds until the target is met or the walks are used up."""
     target = chain.settings.config.target_samples
     assert target is not None
     most = walks_at_most(chain.settings.config, dones)
-    requests = 0
     while True:
         accepted, of_walks = _accepted(dones)
         _note(session, accepted)
@@ -57,7 +56,6 @@ def draw_until_enough(session: Session, chain: Chain, dones: dict[str, Record]) 
         begin_round(session, chain, next_round(target, accepted, of_walks, drawn, most))
         for stage in chain.between("graph_index", "samples"):
             dones[stage.name] = work_stage(session, stage, dones)
-            requests += int(dones[stage.name]["spent_now"].get("requests", 0))
     session.record["target"] = {"asked": target, "accepted": accepted, "met": accepted >= target}
     write_record(session.store, session.record)
     if accepted < target:
@@ -65,7 +63,6 @@ def draw_until_enough(session: Session, chain: Chain, dones: dict[str, Record]) 
             f"target_samples={target} is not met: {drawn:,} walks, all that {chain.settings.config.walk.epochs} epochs "
             f"have, gave {accepted:,} samples; raise walk.epochs or bring more documents"
         )
-    return requests
 
 
 def begin_round(session: Session, chain: Chain, end: int) -> None:

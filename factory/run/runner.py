@@ -117,7 +117,6 @@ def _stages(session: Session, chain: Chain) -> int:
     """Works every stage in order; returns the requests this execution made."""
     config = chain.settings.config
     dones: dict[str, Record] = {}
-    requests = 0
     for stage in chain.stages:
         if stage.name == "walk" and config.target_samples is not None and not chain.rounds.ends:
             most = walks_at_most(config, dones)
@@ -130,9 +129,8 @@ def _stages(session: Session, chain: Chain) -> int:
             _select_enough(session, chain, chain.stage("select"), dones, all_ranges=True)
             for again in chain.between("select", "merge"):
                 dones[again.name] = work_stage(session, again, dones)
-        requests += int(dones[stage.name]["spent_now"].get("requests", 0))
         if stage.name == "samples" and config.target_samples is not None:
-            requests += draw_until_enough(session, chain, dones)
+            draw_until_enough(session, chain, dones)
         if stage.name == "gate":
             from factory.publish.gates import require_passed
 
@@ -140,7 +138,7 @@ def _stages(session: Session, chain: Chain) -> int:
     ensure_ray(session)
     session.record["dataset"] = publish(session.store, chain, dones)
     session.record["samples"] = dones["shards"]["counts"]["accepted"]
-    return requests
+    return int(sum(spent["requests"] for spent in session.spent.values()))
 
 
 def _sample_is_short(chain: Chain, dones: Mapping[str, Record]) -> bool:

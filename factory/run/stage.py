@@ -9,6 +9,7 @@ makes room before another is loaded.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -89,7 +90,8 @@ class Served:
 
 @dataclass
 class Session:
-    """What is alive during one execution; mutable, never pickled. `served` is by role."""
+    """What is alive during one execution; mutable, never pickled. `served` is by role, `spent` by stage: what this
+    execution paid, which may work a stage in rounds."""
 
     run: str
     store: Store
@@ -100,6 +102,7 @@ class Session:
     served: Mapping[str, Served]
     seed: int
     pools: dict[str, EnginePool] = field(default_factory=dict)
+    spent: dict[str, Counter[str]] = field(default_factory=dict)
     ray_started: bool = False
 
 
@@ -114,7 +117,7 @@ def work_stage(session: Session, stage: Stage, dones: Dones) -> Record:
     session.record["steps"][stage.name] = planned.folder
     done = read_done(store, run, stage.name)
     if done and done["folder"] == planned.folder and done["plan"] == plan_digest:
-        return {**done, "spent_now": {}}
+        return {**done, "spent_now": dict(session.spent.get(stage.name, {}))}
     expected = None if stage.reads is None else expected_from(dones[name] for name in stage.reads)
     identity = step_identity(planned.step, stage.model_identity)
     store.put_if_absent(f"steps/{planned.folder}/step.json", canonical_json(identity))
@@ -172,6 +175,8 @@ def _work(
             if receipt.commit is not None:
                 tally.add(receipt.commit)
             progress.unit(receipt)
+    spent = session.spent.setdefault(stage.name, Counter())
+    spent.update(tally.spent_now)
     tally.check(stage.name, expected)
     wall = time.monotonic() - started
     earlier = (before["ledger"].get("engine_seconds", 0), before["wall_seconds"]) if before else (0, 0)
@@ -188,7 +193,7 @@ def _work(
         "reasons": {side: dict(reasons) for side, reasons in tally.reasons.items()},
         "facts": dict(tally.facts),
         "ledger": {**tally.ledger, "engine_seconds": earlier[0] + wall * replicas},
-        "spent_now": dict(tally.spent_now),
+        "spent_now": dict(spent),
         "lost": lost_attempts(store, folder, tally.attempts) if pending else {},
         "engines": list(tally.engines.values()),
         "input_digest": tally.input_digest,

@@ -1,0 +1,177 @@
+"""Questions across documents, end to end: walks over the concept graph, two passages each, rounds until enough."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.corpora import row_of, write_corpus, write_shard
+from tests.runs import (
+    REPOSITORY,
+    command,
+    dataset_rows,
+    done_of,
+    end_of_ray,
+    environment,
+    factory_cli,
+    requests_spent,
+    run_factory,
+)
+
+LEVELS = ("question.levels=[1,2,3]", "walk.epochs=2", "walk.block_walks=64", "pair.unit_rows=16")
+TARGET = (*LEVELS, "walk.epochs=40", "question.level_3_questions=2")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"), 48)
+
+
+@pytest.fixture(scope="module")
+def finished(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """Root, run and dataset."""
+    root = tmp_path_factory.mktemp("root")
+    result = run_factory(corpus, str(root), LEVELS).result
+    return root, result["run"], result["dataset"]
+
+
+def level_3(dataset: str) -> list[dict[str, object]]:
+    tables = [table for table in dataset_rows(dataset).values() if table.num_rows]
+    return [row for row in pa.concat_tables(tables).to_pylist() if row["level"] == 3]
+
+
+def test_all_levels_flow_into_one_verified_dataset(finished: tuple[Path, str, str]) -> None:
+    _, _, dataset = finished
+    tables = dataset_rows(dataset).values()
+    assert {level for table in tables for level in table.column("level").to_pylist()} == {1, 2, 3}
+    assert factory_cli("verify", dataset).code == 0
+
+
+def test_a_row_rests_on_two_documents_and_its_walk_can_be_followed(finished: tuple[Path, str, str]) -> None:
+    root, _, dataset = finished
+    rows = level_3(dataset)
+    pairs = {
+        row["walk_id"]: row
+        for path in root.glob("steps/pair-*/data/*.parquet")
+        for row in pq.read_table(path).to_pylist()
+    }
+    assert rows
+    for row in rows:
+        walk = pairs[row["lineage"]["walk_id"]]  # type: ignore[index]
+        assert len(set(row["doc_ids"])) == 2  # type: ignore[arg-type, call-overload]
+        assert row["doc_ids"] == walk["doc_ids"]
+        assert set(row["concepts"]) <= set(walk["concepts"])  # type: ignore[call-overload]
+        assert len(walk["probabilities"]) == len(walk["trace"]["nodes"]) - 1
+        assert all(0 < probability <= 1 for probability in walk["probabilities"])
+    shown = factory_cli("replay", dataset, str(rows[0]["sample_id"]))
+    assert shown.code == 0, shown.stderr
+    assert "walk" in shown.stdout
+
+
+def test_every_number_of_the_epochs_became_a_walk_or_a_named_reject(finished: tuple[Path, str, str]) -> None:
+    root, run, _ = finished
+    topics = done_of(root, run, "graph_edges")["facts"]["topics"]
+    walked = done_of(root, run, "walk")
+    assert walked["counts"]["inputs"] == 2 * topics
+    assert walked["counts"]["inputs"] == walked["counts"]["used"] + walked["counts"]["rejected"]
+    assert set(walked["reasons"].get("input", {})) <= {"isolated_topic", "topic_without_concept", "isolated_concept"}
+
+
+def test_a_grown_corpus_counts_only_what_is_new(finished: tuple[Path, str, str], tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", 24)
+    root = tmp_path / "root"
+    before = run_factory(corpus, str(root), LEVELS).result
+    shared = done_of(root, before["run"], "graph_pairs")["units"]
+    write_shard(corpus / "shard-900", [row_of(number) for number in range(500, 508)], 1)
+    after = run_factory(corpus, str(root), LEVELS).result
+    assert done_of(root, after["run"], "graph_pairs")["units_reused"] == shared
+    assert factory_cli("verify", before["dataset"]).code == factory_cli("verify", after["dataset"]).code == 0
+
+
+def test_walks_are_drawn_in_rounds_until_the_samples_asked_for_are_there(
+    finished: tuple[Path, str, str], corpus: Path
+) -> None:
+    root, run, dataset = finished
+    asked = len(level_3(dataset)) + 200
+    result = run_factory(corpus, str(root), (*TARGET[:1], *TARGET[2:], f"target_samples={asked}")).result
+    record = json.loads((root / "runs" / f"{result['run']}.json").read_text())
+    assert record["target"] == {"asked": asked, "accepted": result["samples"], "met": True}
+    assert result["samples"] >= asked
+    ends = [item["walks"] for item in record["rounds"]]
+    assert len(ends) > 1
+    assert ends == sorted(ends)
+    answered = done_of(root, result["run"], "answer")["counts"]
+    # Nothing is asked twice: what this run paid is what its committed units say, less what the first run left.
+    assert answered["used"] + answered["rejected"] == answered["inputs"]
+    assert requests_spent(root, run) + requests_spent(root, result["run"]) == sum(
+        requests_of(root, step) for step in ("extract", "question_1", "question_2", "question_3", "answer")
+    )
+    again = run_factory(corpus, str(root), (*TARGET[:1], *TARGET[2:], f"target_samples={asked}")).result
+    assert again["already_finished"]
+
+
+def requests_of(root: Path, step: str) -> int:
+    """Requests in the committed units of a step, whichever run they belong to."""
+    return sum(
+        int(json.loads(path.read_text())["ledger"]["requests"])
+        for path in root.glob(f"steps/{step}-*/commits/*/*.json")
+    )
+
+
+def test_a_target_that_the_walks_cannot_give_is_said(corpus: Path, tmp_path: Path) -> None:
+    finished = run_factory(corpus, str(tmp_path), (*LEVELS, "target_samples=100000"))
+    assert "target_samples=100000 is not met" in finished.stderr
+    record = json.loads((tmp_path / "runs" / f"{finished.result['run']}.json").read_text())
+    assert record["target"]["met"] is False
+    assert record["target"]["accepted"] == finished.result["samples"] > 0
+
+
+def test_killed_in_its_second_round_a_run_goes_on_in_it(
+    finished: tuple[Path, str, str], corpus: Path, tmp_path: Path
+) -> None:
+    extra = (*TARGET[:1], *TARGET[2:], f"target_samples={len(level_3(finished[2])) + 200}")
+    calm = run_factory(corpus, str(tmp_path / "calm"), extra).result
+    root = tmp_path / "root"
+    process = subprocess.Popen(
+        command(corpus, str(root), (*extra, "engine.scripted_latency_s=0.3", "engine.units_in_flight=2")),
+        cwd=REPOSITORY,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 300
+    while len(rounds_of(root)) < 2:
+        assert process.poll() is None, process.communicate()[1][-2000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1)
+    ray = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    end_of_ray(ray)
+    begun = rounds_of(root)
+    result = run_factory(corpus, str(root), extra).result
+    assert result["run"] == calm["run"]
+    assert rounds_of(root)[: len(begun)] == begun
+    assert rounds_of(root) == rounds_of(tmp_path / "calm")
+    calm_rows, rows = dataset_rows(calm["dataset"]), dataset_rows(result["dataset"])
+    assert {split: table.to_pylist() for split, table in rows.items()} == {
+        split: table.to_pylist() for split, table in calm_rows.items()
+    }
+    assert requests_spent(root, result["run"]) + 0 <= requests_spent(tmp_path / "calm", calm["run"])
+
+
+def rounds_of(root: Path) -> list[int]:
+    """Where the rounds of the root's one run end."""
+    found = list(root.glob("runs/*.json"))
+    return [item["walks"] for item in json.loads(found[0].read_text()).get("rounds", [])] if found else []
