@@ -1,0 +1,1 @@
+"""Walks over the concept graph, and the documents that are matched to each."""
