@@ -36,6 +36,7 @@ STEPS = {
     "document_match": "factory.select.document_match",
     "merge": "factory.select.merge",
     "extract": "factory.concepts.extract",
+    "walk": "factory.concepts.walks.walk_step",
     "question_1": "factory.questions.level1",
     "question_2": "factory.questions.level2",
     "sketch": "factory.curate.sketch",

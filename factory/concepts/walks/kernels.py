@@ -12,37 +12,16 @@ Cost, one core: 1-2 ns a neighbour of a distinct node for the paper's weights, 1
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from factory.concepts.walks.adjacency import I64, U32, U64
 from factory.concepts.walks.compiled import compiled
 from factory.concepts.walks.draws import F64
+from factory.concepts.walks.rules import ANY_SUBJECT, NodeTable, Transition
 
 TAKEN, NO_NEIGHBOUR, ALL_EXCLUDED = 0, 1, 2
 """What came of a step: a node; the node has no neighbours of the wanted kind; none of them may be gone to."""
-
-ANY_SUBJECT = -1
-
-
-class NodeTable(NamedTuple):
-    """All nodes with what weighs them: empty `factor` and `subject_starts` mean that nothing does."""
-
-    ids: U64
-    buckets: I64  # ids[buckets[b]:buckets[b + 1]] have the upper bits b
-    shift: np.uint64
-    factor: F64  # [N]: multiplies the weight of every edge to the node
-    subject_starts: I64  # [N + 1], into subjects
-    subjects: I64  # sorted within a node
-
-
-class Transition(NamedTuple):
-    """(freq + epsilon)^(1 / temperature): by table for small frequencies."""
-
-    table: F64
-    epsilon: float
-    inverse_temperature: float
 
 
 @compiled

@@ -12,17 +12,19 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from factory.concepts.walks.adjacency import I64, Nodes, PartitionSource
+from factory.concepts.walks.adjacency import I64, U64, Nodes, PartitionSource
 from factory.concepts.walks.config import WalkConfig
 from factory.concepts.walks.draws import F64
-from factory.concepts.walks.kernels import NodeTable, Transition
 
 WEIGHT_TABLE = 1 << 16
 """Frequencies whose weight is looked up: a power costs 20-40 ns; half a MiB stays in the cache."""
+
+ANY_SUBJECT = -1
+"""Of walks that no subject binds."""
 
 MOST_BUCKET_BITS = 24
 """A lookup table of 128 MiB at most; 100 million nodes then share a bucket by six."""
@@ -83,6 +85,25 @@ class Graph:
     passages: int  # of the corpus: what shares of document frequencies are shares of
     visits: I64 | None = None
     subjects: Subjects | None = None
+
+
+class NodeTable(NamedTuple):
+    """All nodes with what weighs them: empty `factor` and `subject_starts` mean that nothing does."""
+
+    ids: U64
+    buckets: I64  # ids[buckets[b]:buckets[b + 1]] have the upper bits b
+    shift: np.uint64
+    factor: F64  # [N]: multiplies the weight of every edge to the node
+    subject_starts: I64  # [N + 1], into subjects
+    subjects: I64  # sorted within a node
+
+
+class Transition(NamedTuple):
+    """(freq + epsilon)^(1 / temperature): by table for small frequencies."""
+
+    table: F64
+    epsilon: float
+    inverse_temperature: float
 
 
 def transition_of(rules: Rules) -> Transition:

@@ -28,8 +28,8 @@ import numpy as np
 from factory.concepts.walks import draws
 from factory.concepts.walks.adjacency import I64, U64, Flags, Partition, partitions_of
 from factory.concepts.walks.draws import F64
-from factory.concepts.walks.kernels import ALL_EXCLUDED, ANY_SUBJECT, NO_NEIGHBOUR, TAKEN, advance, advance_past
-from factory.concepts.walks.rules import Graph, Rules, node_table, transition_of
+from factory.concepts.walks.kernels import ALL_EXCLUDED, NO_NEIGHBOUR, TAKEN, advance, advance_past
+from factory.concepts.walks.rules import ANY_SUBJECT, Graph, Rules, node_table, transition_of
 from factory.errors import CorpusError
 
 NEAR_POOL = 1 << 24
@@ -151,8 +151,10 @@ class _Block:
         """A subject for every walk, as often as its start occurs in it."""
         drawn = np.full(len(self.numbers), ANY_SUBJECT, np.int64)
         held = self.graph.subjects
-        if not self.rules.within_subject or held is None:
+        if not self.rules.within_subject:
             return drawn
+        if held is None:
+            raise ValueError("walks within a subject need to know the nodes' subjects")
         running = np.concatenate(([0], np.cumsum(held.passages)))
         at = self.graph.nodes.positions(self.nodes[:, 0])
         low, high = running[held.starts[at]], running[held.starts[at + 1]]

@@ -1,0 +1,193 @@
+"""Step `walk`: blocks of walk numbers become rows.
+
+Design: one unit a block of numbers, planned from the number of topics and epochs alone; what a walk is depends on the
+graph, the rules, the seed and its number, so neither the size of blocks nor the partitions of the graph show in the
+rows, and a later epoch or round is a few more units. Every number becomes a row or a reject with the reason of its
+dead end. Ids derive from the graph's nodes, the rules and the number.
+
+Cost: see walk.py; the rows themselves 15 microseconds and about 150 bytes a walk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from factory.concepts.walks.adjacency import I64, TOPIC, U64, Flags, Nodes, kinds_of
+from factory.concepts.walks.config import WalkConfig
+from factory.concepts.walks.reading import StoredGraph, read_subjects, read_visits, stored_graph
+from factory.concepts.walks.rules import Graph, Rules, settings
+from factory.concepts.walks.tables import TRACE, WALK
+from factory.identity import fingerprint, ids_digest, make_id
+from factory.run.reject import Reject
+from factory.run.units import FileRef, Unit, UnitResult
+from factory.store.base import Store
+
+STEP_VERSION = 1
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class WalkStep:
+    """Work step over blocks of walk numbers (`plan_walks`).
+
+    `visits` (tables.VISITS) is what earlier rounds visited, `subjects` (tables.SUBJECTS) in which subjects nodes
+    occur: needed where the rules ask for them.
+    """
+
+    rules: Rules
+    seed: int
+    cache_mib: int = 0
+    visits: FileRef | None = None
+    subjects: FileRef | None = None
+
+    name = "walk"
+    version = STEP_VERSION
+
+    def identity(self) -> dict[str, Any]:
+        return {
+            "rules": settings(self.rules),
+            "seed": self.seed,
+            "visits": self.visits.content_sha256 if self.visits and self.rules.coverage_exponent else None,
+            "subjects": self.subjects.content_sha256 if self.subjects and self.rules.within_subject else None,
+        }
+
+    def work(self, store: Store, unit: Unit) -> UnitResult:
+        # Here and not above: compiling needs numba, which planning does without.
+        from factory.concepts.walks.walk import walk
+
+        source = stored_graph(store, unit.parameters["graph"], self.cache_mib * MIB)
+        nodes = source.nodes
+        graph = Graph(
+            source,
+            nodes,
+            unit.parameters["passages"],
+            read_visits(store, self.visits, nodes) if self.visits and self.rules.coverage_exponent else None,
+            read_subjects(store, self.subjects, nodes) if self.subjects and self.rules.within_subject else None,
+        )
+        numbers = np.arange(unit.parameters["start"], unit.parameters["stop"], dtype=np.int64)
+        walks = walk(graph, self.rules, self.seed, numbers)
+        ids = self._ids(nodes, numbers)
+        rejects = tuple(
+            Reject(
+                ids[row],
+                reason,
+                evidence={
+                    "number": int(numbers[row]),
+                    "step": int(walks.lengths[row]),
+                    "nodes": [f"{node:016x}" for node in walks.nodes[row, : walks.lengths[row]].tolist()],
+                },
+            )
+            for row, reason in walks.reasons.items()
+        )
+        kept = np.flatnonzero(walks.finished)
+        held = replace(
+            walks, nodes=walks.nodes[kept], via=walks.via[kept], lengths=walks.lengths[kept],
+            probabilities=walks.probabilities[kept], subjects=walks.subjects[kept], numbers=numbers[kept],
+        )  # fmt: skip
+        subjects = [graph.subjects.names[subject] for subject in held.subjects.tolist()] if graph.subjects else None
+        table = walk_table([ids[row] for row in kept.tolist()], held, self.seed, len(nodes.topics), source, subjects)
+        return UnitResult(
+            inputs=len(numbers),
+            used=len(kept),
+            tables=(table,),
+            id_column="walk_id",
+            rejects=rejects,
+            input_ids_digest=ids_digest(ids),
+            facts={"start": unit.parameters["start"], "stop": unit.parameters["stop"]},
+        )
+
+    def _ids(self, nodes: Nodes, numbers: I64) -> list[str]:
+        # The graph's nodes and their frequencies name it whatever its partitions; hashing all edges would read them.
+        graph = hashlib.sha256(nodes.ids.tobytes() + nodes.doc_freq.tobytes()).hexdigest()
+        rules = fingerprint(self.identity())
+        return [make_id("walk", graph, rules, number) for number in numbers.tolist()]
+
+
+def walk_step(
+    config: WalkConfig, seed: int, visits: FileRef | None = None, subjects: FileRef | None = None
+) -> WalkStep:
+    """The step that `config` describes."""
+    return WalkStep(Rules.from_config(config), seed, config.cache_mib, visits, subjects)
+
+
+def plan_walks(graph: str, passages: int, start: int, stop: int, block: int) -> list[Unit]:
+    """Units of walk numbers [start, stop), cut at multiples of `block`.
+
+    `graph` is the key of the graph's outputs, `passages` how many the corpus has. An epoch is as many numbers as the
+    graph has topics. The unit's id says which numbers it covers; the step's folder, which graph.
+    """
+    bounds = [start, *range((start // block + 1) * block, stop, block), stop] if stop > start else []
+    return [
+        Unit(
+            make_id("walks", low, high),
+            parameters={"graph": graph, "passages": passages, "start": low, "stop": high},
+        )
+        for low, high in pairwise(bounds)
+    ]
+
+
+def walk_table(
+    ids: list[str], walks: Any, seed: int, topics: int, source: StoredGraph, subjects: list[str] | None
+) -> pa.Table:
+    """WALK rows of finished walks."""
+    nodes, lengths = walks.nodes, walks.lengths
+    inside: Flags = np.arange(nodes.shape[1]) < lengths[:, None]
+    kinds = kinds_of(nodes)
+    new = inside & _first_visits(nodes)
+    topic_ids, topic_bounds = _listed(nodes, new & (kinds == TOPIC))
+    concept_ids, concept_bounds = _listed(nodes, new & (kinds != TOPIC))
+    names = source.names(np.unique(nodes[inside]))
+    steps, step_bounds = _listed(walks.probabilities, inside & (np.arange(nodes.shape[1]) > 0))
+    path, path_bounds = _listed(nodes, inside)
+    via, _ = _listed(walks.via, inside)
+    trace = pa.StructArray.from_arrays(
+        [
+            _lists(pa.array(path), path_bounds),
+            _lists(pa.array(kinds_of(path).astype(np.int8)), path_bounds),
+            _lists(pa.array(via, mask=via == 0), path_bounds),
+            pa.array(subjects if subjects is not None else [None] * len(ids), pa.string()),
+        ],
+        fields=list(TRACE),
+    )
+    columns = [
+        pa.array(ids, pa.string()),
+        pa.array(walks.numbers),
+        pa.array(walks.numbers // topics),
+        pa.array(np.full(len(ids), seed, np.int64)),
+        _lists(pa.array(topic_ids), topic_bounds),
+        _lists(pa.array(concept_ids), concept_bounds),
+        _lists(_names(names, topic_ids), topic_bounds),
+        _lists(_names(names, concept_ids), concept_bounds),
+        _lists(pa.array(steps), step_bounds),
+        trace,
+    ]
+    return pa.table(columns, schema=WALK)
+
+
+def _names(names: dict[int, str], ids: U64) -> pa.Array:
+    return pa.array([names[node] for node in ids.tolist()], pa.string())
+
+
+def _first_visits(nodes: U64) -> Flags:
+    """bool[W, L]: not at this node before."""
+    first = np.ones(nodes.shape, np.bool_)
+    for place in range(1, nodes.shape[1]):
+        first[:, place] = (nodes[:, :place] != nodes[:, place, None]).all(axis=1)
+    return first
+
+
+def _listed(values: Any, chosen: Flags) -> tuple[Any, Any]:
+    """The chosen values row by row, end to end, and where each row's begin, int32[W + 1]."""
+    bounds = np.concatenate(([0], np.cumsum(chosen.sum(axis=1)))).astype(np.int32)
+    return values[chosen], bounds
+
+
+def _lists(values: pa.Array, bounds: Any) -> pa.ListArray:
+    return pa.ListArray.from_arrays(pa.array(bounds), values)
