@@ -37,6 +37,7 @@ STEPS = {
     "merge": "factory.select.merge",
     "extract": "factory.concepts.extract",
     "walk": "factory.concepts.walks.walk_step",
+    "pair": "factory.concepts.walks.pair_step",
     "question_1": "factory.questions.level1",
     "question_2": "factory.questions.level2",
     "sketch": "factory.curate.sketch",

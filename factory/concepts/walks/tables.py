@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from factory.tables import SOURCES
+
 TRACE = pa.struct(
     [
         ("nodes", pa.list_(pa.uint64())),  # every node the walk was at, in order, revisits included
@@ -33,3 +35,17 @@ VISITS = pa.schema([("node_id", pa.uint64()), ("visits", pa.int64())])
 
 SUBJECTS = pa.schema([("node_id", pa.uint64()), ("subject", pa.string()), ("passages", pa.int64())])
 """How many passages of a subject hold a node. Sorted by node, then by subject."""
+
+PAIRED_WALK = pa.schema(
+    [
+        *WALK,
+        # Two each, the better passage first:
+        ("doc_ids", pa.list_(pa.string())),
+        ("chunk_ids", pa.list_(pa.string())),
+        ("scores", pa.list_(pa.float64())),
+        ("overlap", pa.list_(pa.int32())),  # nodes of the walk that the passage holds
+        ("edu_level", pa.string()),  # of the first passage
+        ("subject", pa.string()),
+        ("sources", SOURCES),
+    ]
+)
