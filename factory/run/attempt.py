@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from factory.identity import canonical_json, ids_digest, sha256_hex
@@ -21,7 +22,7 @@ from factory.run.reject import Reject
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
 from factory.store.commits import Commit, Counts, put_commit
-from factory.store.parquet import to_parquet
+from factory.store.parquet import DEFAULT_LAYOUT, Layout, to_parquet
 from factory.tables import REJECT, SCHEMA_VERSION
 
 
@@ -91,9 +92,10 @@ def finish(
         "synthetic": "true",
         "schema_version": str(SCHEMA_VERSION),
     }
+    layouts = result.layouts or (DEFAULT_LAYOUT,) * len(result.tables)
     files = tuple(
-        _write_table(store, run.folder, attempt, part, table, result.id_column, metadata)
-        for part, table in enumerate(result.tables)
+        _write_table(store, run.folder, attempt, part, table, result.id_column, metadata, layout)
+        for part, (table, layout) in enumerate(zip(result.tables, layouts, strict=True))
     )
     others: dict[str, Mapping[str, Any]] = {}
     if result.rejects:
@@ -158,7 +160,7 @@ def content_sha256(table: pa.Table) -> str:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         # take() rebuilds every buffer, so offsets and padding left by slicing cannot leak into the hash
-        writer.write_table(batch.take(pa.array(range(batch.num_rows), pa.int64())))
+        writer.write_table(batch.take(pa.array(np.arange(batch.num_rows))))
     return sha256_hex(sink.getvalue())
 
 
@@ -174,10 +176,11 @@ def _write_table(
     table: pa.Table,
     id_column: str,
     metadata: Mapping[str, str],
+    layout: Layout,
 ) -> FileRef:
     unit = attempt.unit.unit_id
     key = f"steps/{folder}/data/{unit}.{attempt.attempt}.{part}.parquet"
-    data = to_parquet(table, dict(metadata))
+    data = to_parquet(table, dict(metadata), layout)
     store.put(key, data)
     ids = table.column(id_column).to_pylist() if id_column in table.column_names else []
     return FileRef(

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from factory.identity import ID_HEX_DIGITS, fingerprint
 from factory.run.reject import Reject
+from factory.store.parquet import Layout
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ class UnitResult:
     gave at least one accepted row (or, for steps that merge rows, went into one). `id_column` names the
     column whose values are the accepted rows' ids. Steps whose tables are not
     the accepted rows themselves (picks, decisions) say `accepted` and its digest outright. `ledger` holds
-    numbers to be summed over units; `facts` whatever else the commit should say (JSON, small).
+    numbers to be summed over units; `facts` whatever else the commit should say (JSON, small). `layouts` say
+    how the tables lie in their files, one each in order; without them, as `to_parquet` does it.
     """
 
     inputs: int
@@ -93,3 +95,4 @@ class UnitResult:
     accepted_ids_digest: str = ""
     ledger: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    layouts: tuple[Layout, ...] = ()

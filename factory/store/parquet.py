@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,19 +33,46 @@ TAIL_BYTES = 64 << 10
 """Bytes of a large file's end read with its size: a footer of some hundred row groups fits."""
 
 
-def to_parquet(table: pa.Table, metadata: Mapping[str, str], row_group_rows: int = ROW_GROUP_ROWS) -> bytes:
-    """The table as one Parquet file; equal tables and metadata give equal bytes (with one pyarrow version).
+@dataclass(frozen=True)
+class Layout:
+    """How a table lies in its file, where ROW_GROUP_ROWS and Parquet's own encodings do not serve.
 
-    `metadata` joins what the schema carries, and wins over it.
+    `row_groups` are rows a group: one number for all, or one for each group, adding up to the table's rows.
+    `encodings` are Parquet's, by column; a column named there is not dictionary-encoded.
+    """
+
+    row_groups: int | tuple[int, ...] = ROW_GROUP_ROWS
+    encodings: Mapping[str, str] = field(default_factory=dict)
+
+
+DEFAULT_LAYOUT = Layout()
+
+
+def to_parquet(table: pa.Table, metadata: Mapping[str, str], layout: Layout = DEFAULT_LAYOUT) -> bytes:
+    """The table as one Parquet file; equal tables, metadata and layouts give equal bytes (with one pyarrow version).
+
+    `metadata` joins what the schema carries, and wins over it. Raises ValueError when the layout's row groups do not
+    add up to the table.
     """
     own = {_text(key): _text(value) for key, value in (table.schema.metadata or {}).items()}
     pairs = dict(sorted({**own, **metadata}.items()))
     # How a table is cut into chunks would move page boundaries.
     whole = table.combine_chunks().replace_schema_metadata(pairs)
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        whole, sink, compression="zstd", compression_level=ZSTD_LEVEL, row_group_size=row_group_rows, version="2.6"
-    )
+    options: dict[str, Any] = {"compression": "zstd", "compression_level": ZSTD_LEVEL, "version": "2.6"}
+    if layout.encodings:
+        dictionaries = [name for name in table.column_names if name not in layout.encodings]
+        options |= {"use_dictionary": dictionaries, "column_encoding": dict(layout.encodings)}
+    if isinstance(layout.row_groups, int):
+        pq.write_table(whole, sink, row_group_size=layout.row_groups, **options)
+        return bytes(sink.getvalue())
+    if sum(layout.row_groups) != whole.num_rows:
+        raise ValueError(f"row groups of {sum(layout.row_groups)} rows for a table of {whole.num_rows}")
+    with pq.ParquetWriter(sink, whole.schema, **options) as writer:
+        start = 0
+        for rows in layout.row_groups:
+            writer.write_table(whole.slice(start, rows), row_group_size=max(rows, 1))
+            start += rows
     return bytes(sink.getvalue())
 
 
@@ -87,6 +116,28 @@ def read_rows(store: Store, key: str, rows: Sequence[int], columns: Sequence[str
     offsets = np.cumsum([0] + [int(starts[group + 1] - starts[group]) for group in needed])[:-1]
     places = wanted - starts[groups] + offsets[np.searchsorted(needed, groups)] if wanted.size else wanted
     return table.take(pa.array(places))
+
+
+def read_range(
+    store: Store, key: str, column: str, first: int, last: int, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Rows with `first` <= `column` <= `last` of a file sorted by that column, an integer without nulls.
+
+    Reads the footer and the row groups whose statistics meet the range, not the file. Raises as `read_rows` does.
+    """
+    file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri)
+    place = file.schema_arrow.get_field_index(column)
+    groups = []
+    for group in range(file.num_row_groups):
+        found = file.metadata.row_group(group).column(place).statistics if place >= 0 else None
+        if found is None or not found.has_min_max or (found.min <= last and found.max >= first):
+            groups.append(group)
+    chosen = None if columns is None else [*dict.fromkeys([column, *columns])]
+    table = _read(file, groups, chosen, key, store.uri)
+    values = table.column(column).to_numpy()
+    start, stop = np.searchsorted(values, first, side="left"), np.searchsorted(values, last, side="right")
+    table = table.slice(int(start), int(stop - start))
+    return table if columns is None else table.select(list(columns))
 
 
 class _ObjectReader(io.RawIOBase):

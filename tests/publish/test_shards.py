@@ -12,7 +12,7 @@ from factory.publish.samples import KEYED_SAMPLE
 from factory.publish.shards import ShardStep, plan_shards, read_slice
 from factory.run.outputs import outputs_key
 from factory.store.base import Store
-from factory.store.parquet import read_parquet, to_parquet
+from factory.store.parquet import Layout, read_parquet, to_parquet
 from tests.publish.world import RUN, make_world
 
 sizes = st.dictionaries(
@@ -76,7 +76,7 @@ def test_row_groups_outside_the_range_do_not_change_the_answer(row_group_rows: i
         {"sample_id": str(number), "split": "train" if number < 4 else "validation", "key": key}
         for number, key in enumerate(keys)
     ]
-    data = to_parquet(pa.Table.from_pylist(rows, schema=KEYED_SAMPLE), {}, row_group_rows)
+    data = to_parquet(pa.Table.from_pylist(rows, schema=KEYED_SAMPLE), {}, Layout(row_group_rows))
     assert read_slice(data, "train", 5, 2**63).column("sample_id").to_pylist() == ["1", "2"]
     assert read_slice(data, "train", 2**63 + 1, 2**64 - 1).column("sample_id").to_pylist() == ["3"]
     assert read_slice(data, "validation", 0, 2**64 - 1).column("sample_id").to_pylist() == ["4", "5"]

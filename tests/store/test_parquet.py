@@ -18,7 +18,7 @@ from factory.errors import StoreError
 from factory.store import parquet
 from factory.store.base import Store
 from factory.store.local import LocalStore
-from factory.store.parquet import ROW_GROUP_ROWS, parquet_metadata, read_parquet, read_rows, to_parquet
+from factory.store.parquet import ROW_GROUP_ROWS, Layout, parquet_metadata, read_parquet, read_rows, to_parquet
 from factory.tables import DOCUMENT
 
 
@@ -89,7 +89,7 @@ def large() -> pa.Table:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_come_in_the_order_asked_for_repeats_included(local_store: LocalStore, rows: list[int]) -> None:
     if local_store.head("a.parquet") is None:
-        local_store.put("a.parquet", to_parquet(documents(300), {}, row_group_rows=32))
+        local_store.put("a.parquet", to_parquet(documents(300), {}, Layout(32)))
     table = read_rows(local_store, "a.parquet", rows, ["shard_row", "text"])
     assert table.column("shard_row").to_pylist() == rows
     assert [text.split(":")[0] for text in table.column("text").to_pylist()] == [f"row {row}" for row in rows]

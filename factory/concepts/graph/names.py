@@ -7,7 +7,8 @@ apart, possessives, hyphens and punctuation, articles, one spelling, eponym's ad
 word and of a word before "of". The result is only a key: people are shown the commonest form that was written. Nothing
 here knows other names; what takes a corpus (an abbreviation on its own, near-identical names) is done by merges.py.
 
-Cost: 24 microseconds for a name of three words met first, 0.2 when met again (measured on a busy core); the cache holds `CACHED_NAMES`, about 300 bytes each.
+Cost: 24 microseconds for a name of three words met first, 0.2 when met again (measured on a busy core); the cache
+holds `CACHED_NAMES`, about 300 bytes each.
 """
 
 from __future__ import annotations

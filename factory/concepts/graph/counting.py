@@ -1,0 +1,122 @@
+"""Counting which nodes occur together: pairs as sorted integer keys, added up by sorting.
+
+Design: within a table of passages a node is its position among the distinct, sorted ids, so a directed pair is one
+integer whose order is the order of the files, (src, kind of dst, dst), and numpy's vectorised sort of integers does the
+work; no hash table, no matrix. The same holds when files are added up: sources and destinations are numbered first.
+Multiplicities ride outside the sort, because most are 1: what exceeds 1 is added afterwards.
+
+Cost, one core: 25 ns a pair within passages, 130 ns a row when files are added up, two thirds of it numbering
+destinations. Memory: 24 bytes a pair of the block being sorted.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from factory.concepts.graph.tables import CONCEPT, I64, TOPIC, U32, U64, kind_of
+
+BLOCK_PAIRS = 4_000_000
+"""Pairs made before they are added up: 100 MB of arrays at a time, however large the table."""
+
+
+class Pairs(NamedTuple):
+    """Directed pairs, each once, sorted by (src, kind of dst, dst); `freq` is how many passages hold both."""
+
+    src: U64
+    dst: U64
+    freq: U32
+
+
+NO_PAIRS = Pairs(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.uint32))
+
+
+def pairs_within(ids: U64, starts: I64, members: I64) -> Pairs:
+    """The pairs that the passages of a NodeSets hold: (ids, starts, members) as there."""
+    if not len(members):
+        return NO_PAIRS
+    sizes = np.diff(starts)
+    before = np.concatenate(([0], np.cumsum(sizes * sizes)))
+    cuts = np.searchsorted(before, np.arange(0, before[-1] + BLOCK_PAIRS, BLOCK_PAIRS))
+    cuts = np.unique(np.append(cuts.clip(max=len(sizes)), [0, len(sizes)]))
+    order = _dst_order(ids)
+    parts = [
+        _added_up(_keys(ids, starts[first : last + 1], members, order))
+        for first, last in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
+    ]
+    keys, freq = (
+        parts[0] if len(parts) == 1 else add_up(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    )
+    count = np.uint64(len(ids))
+    return Pairs(ids[keys // count], ids[np.argsort(order)[keys % count]], freq)
+
+
+def _dst_order(ids: U64) -> I64:
+    """Place of each of the sorted ids in the order (kind, id)."""
+    order = np.empty(len(ids), np.int64)
+    order[np.argsort(kind_of(ids), kind="stable")] = np.arange(len(ids))
+    return order
+
+
+def _keys(ids: U64, starts: I64, members: I64, order: I64) -> U64:
+    """src * N + place of dst of every directed pair within the passages; repeats where passages repeat it."""
+    sizes = np.diff(starts)
+    block = members[starts[0] : starts[-1]]
+    row_sizes = np.repeat(sizes, sizes)  # one row a member: itself beside every member of its passage
+    src = np.repeat(block, row_sizes)
+    first = np.repeat(starts[:-1] - starts[0], sizes)
+    row_ends = np.cumsum(row_sizes)
+    dst = block[np.arange(len(src)) + np.repeat(first - (row_ends - row_sizes), row_sizes)]
+    kinds = kind_of(ids)
+    wanted = (src != dst) & ~((kinds[src] == CONCEPT) & (kinds[dst] == TOPIC))
+    keys: U64 = src[wanted].astype(np.uint64) * np.uint64(len(ids)) + order[dst[wanted]].astype(np.uint64)
+    return keys
+
+
+def _added_up(keys: U64) -> tuple[U64, U32]:
+    """Distinct keys, sorted, and how often each occurs. Sorts `keys` in place."""
+    keys.sort()
+    new = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, np.int64)
+    return keys[new], np.diff(np.append(new, len(keys))).astype(np.uint32)
+
+
+def add_up(keys: U64, freq: U32) -> tuple[U64, U32]:
+    """Distinct keys, sorted, with the sum of `freq` over the rows of each. Raises OverflowError beyond 32 bits."""
+    often = np.flatnonzero(freq > 1)
+    repeated, extra = keys[often], freq[often].astype(np.int64) - 1
+    distinct, once = _added_up(keys.copy())
+    total = once.astype(np.int64)
+    np.add.at(total, np.searchsorted(distinct, repeated), extra)
+    if len(total) and int(total.max()) > np.iinfo(np.uint32).max:
+        raise OverflowError("a pair of nodes occurs in more than 2^32 passages")
+    return distinct, total.astype(np.uint32)
+
+
+def summed(parts: list[Pairs]) -> Pairs:
+    """Pairs of several tables as one: frequencies added, order kept."""
+    parts = [part for part in parts if len(part.src)]
+    if len(parts) <= 1:
+        return parts[0] if parts else NO_PAIRS
+    sources, src = _numbered([part.src for part in parts], by_kind=False)
+    destinations, dst = _numbered([part.dst for part in parts], by_kind=True)
+    keys = src
+    keys *= np.uint64(len(destinations))
+    keys += dst
+    del src, dst
+    keys, freq = add_up(keys, np.concatenate([part.freq for part in parts]))
+    count = np.uint64(len(destinations))
+    return Pairs(sources[keys // count], destinations[keys % count], freq)
+
+
+def _numbered(columns: list[U64], by_kind: bool) -> tuple[U64, U64]:
+    """Distinct ids in order (of kind first where asked), and the place of each row's id among them."""
+    encoded = pc.dictionary_encode(pa.chunked_array([pa.array(column) for column in columns])).unify_dictionaries()
+    found: U64 = encoded.chunk(0).dictionary.to_numpy()
+    order = np.lexsort((found, kind_of(found))) if by_kind else np.argsort(found)
+    place = np.empty(len(found), np.uint64)
+    place[order] = np.arange(len(found), dtype=np.uint64)
+    indices = np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])
+    return found[order], place[indices]

@@ -1,0 +1,190 @@
+"""graph_edges: the graph itself, summed from what every extract file added to it.
+
+Design: a hash-partitioned aggregation without a shuffle. A unit owns a range of ids (a partition) and reads that range
+of every graph_pairs file: M files, each read in ranges, no M x R files, no actor, nothing in memory but one partition.
+Files are sorted by id, so what the partitions hold one after another is the same whatever their number.
+
+Incremental: counts are sums, so an earlier graph of the same root whose units are a subset of ours stands in for those
+units: its partition is read like one more unit. Which units a graph holds is in `steps/<folder>/covers.json`, written
+when it is planned; the folder's name already is a hash of that set, so the object never changes. A graph is taken only
+when it was made by the same version of this step, and all partitions of some number of them are committed. Sums do not
+depend on how they are bracketed, so the files are the same bytes either way; a test holds this step to that.
+
+Every passage is read by every unit. So that a step reads what the one before it accepted, once, unit p of P answers
+for the passages of the files at places p, p + P, ...
+
+Cost: tests/bench/graph.py; 100 bytes a pair of the partition at its peak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from factory.concepts.graph.counting import Pairs, summed
+from factory.concepts.graph.nodes import names_of, node_table
+from factory.concepts.graph.pairs import NAMES, PAIRS, PASSAGES
+from factory.concepts.graph.tables import EDGE, partition_range
+from factory.identity import add_digests, canonical_json, ids_digest, make_id
+from factory.run.outputs import Output, read_outputs
+from factory.run.plan import step_identity
+from factory.run.units import FileRef, Unit, UnitResult
+from factory.store.base import Store
+from factory.store.commits import committed_units, read_commits
+from factory.store.objects import read_mapping
+from factory.store.parquet import Layout, read_range
+
+STEP_VERSION = 1
+
+NODES, EDGES = 0, 1
+"""Parts of a unit's output."""
+
+PAIRS_A_PARTITION = 1 << 23
+"""Rows of all pairs files that a partition is to sum at most: 0.8 GB at its peak."""
+
+NODE_GROUP_ROWS = 1 << 14
+EDGE_GROUP_ROWS = 1 << 16
+"""Rows a row group: so few destinations, each met often, that they are dictionary-encoded to half the bytes."""
+
+PARALLEL_READS = 8
+
+
+@dataclass(frozen=True)
+class GraphEdgesStep:
+    """Work step with a unit a partition; see `edges_units` for its parameters."""
+
+    name = "graph_edges"
+    version = STEP_VERSION
+
+    def identity(self) -> dict[str, Any]:
+        return {}
+
+    def work(self, store: Store, unit: Unit) -> UnitResult:
+        given = unit.parameters
+        units = by_unit(read_outputs(store, given["pairs"]))
+        partition, partitions = given["partition"], given["partitions"]
+        bounds = partition_range(partition, partitions)
+        earlier = given.get("earlier")
+        covered = frozenset(read_mapping(store, earlier["covers"])["units"]) if earlier else frozenset()
+        left = [files for name, files in units.items() if name not in covered]
+        names, pairs = _read(store, [(files[NAMES].key, files[PAIRS].key) for files in left], bounds)
+        if earlier:
+            held, counted = _read(store, [tuple(keys) for keys in earlier["files"]], bounds)
+            names += [names_of(table) for table in held]
+            pairs += counted
+        edges = summed([_as_pairs(table) for table in pairs])
+        nodes = node_table(names, edges)
+        own = [files[PASSAGES] for files in list(units.values())[partition::partitions]]
+        rows = sum(file.rows for file in own)
+        return UnitResult(
+            inputs=rows,
+            used=rows,
+            tables=(nodes, edge_table(edges)),
+            layouts=(Layout(NODE_GROUP_ROWS), Layout(EDGE_GROUP_ROWS)),
+            id_column="",
+            input_ids_digest=add_digests(file.ids_digest for file in own),
+            accepted=nodes.num_rows,
+            accepted_ids_digest=ids_digest(map(str, nodes.column("node_id").to_pylist())),
+            ledger={"files_read": len(left)},
+            facts={"nodes": nodes.num_rows, "edges": len(edges.src), "partition": [partition, partitions]},
+        )
+
+
+def edge_table(pairs: Pairs) -> pa.Table:
+    return pa.table([pa.array(column) for column in pairs], schema=EDGE)
+
+
+def by_unit(outputs: Sequence[Output]) -> dict[str, list[FileRef]]:
+    """Files of each unit, in order of their part; keys are "<step folder>/<unit>", in the order of the outputs."""
+    units: dict[str, dict[int, FileRef]] = {}
+    for output in outputs:
+        unit, _, part = output.file.name.rpartition("/")
+        units.setdefault(unit, {})[int(part)] = output.file
+    return {unit: [files[part] for part in sorted(files)] for unit, files in units.items()}
+
+
+def partitions_for(outputs: Sequence[Output], asked: int | None) -> int:
+    """How many partitions: as asked, else the power of two that keeps each within PAIRS_A_PARTITION."""
+    if asked is not None:
+        return asked
+    rows = sum(files[PAIRS].rows for files in by_unit(outputs).values())
+    count = 1
+    while rows > count * PAIRS_A_PARTITION:
+        count *= 2
+    return count
+
+
+def edges_units(store: Store, folder: str, pairs: str, asked: int | None) -> list[Unit]:
+    """The step's units: one a partition of the graph over the outputs index `pairs` of graph_pairs.
+
+    `folder` is the step's (global over the units of graph_pairs). Says in the store what the graph covers, and looks
+    for an earlier one to build on. `asked` is graph.partitions.
+    """
+    outputs = read_outputs(store, pairs)
+    units = by_unit(outputs)
+    body = {"identity": step_identity(GraphEdgesStep(), None), "units": sorted(units)}
+    store.put_if_absent(covers_key(folder), canonical_json(body))
+    earlier = find_earlier(store, folder, units)
+    count = partitions_for(outputs, asked)
+    return [
+        Unit(
+            make_id("graph_edges", folder, count, partition),
+            parameters={"pairs": pairs, "partition": partition, "partitions": count, "earlier": earlier},
+        )
+        for partition in range(count)
+    ]
+
+
+def covers_key(folder: str) -> str:
+    return f"steps/{folder}/covers.json"
+
+
+def find_earlier(store: Store, folder: str, units: Mapping[str, Sequence[FileRef]]) -> dict[str, Any] | None:
+    """The graph of this root that holds most of the pairs of `units` and nothing else; None where there is none.
+
+    JSON: `covers`, the key of its list of units, and `files`, the keys of (nodes, edges) of its partitions.
+    """
+    found: list[tuple[int, str]] = []
+    for key in {info.key for info in store.list(f"steps/{GraphEdgesStep.name}-") if info.key.endswith("/covers.json")}:
+        body = read_mapping(store, key)
+        same = body["identity"] == step_identity(GraphEdgesStep(), None)
+        if key != covers_key(folder) and same and units.keys() >= set(body["units"]):
+            found.append((sum(units[name][PAIRS].rows for name in body["units"]), key))
+    for _, key in sorted(found, reverse=True):
+        files = _partitions_of(store, key.split("/")[1])
+        if files is not None:
+            return {"covers": key, "files": files}
+    return None
+
+
+def _partitions_of(store: Store, folder: str) -> list[list[str]] | None:
+    """Keys of (nodes, edges) of each partition of a graph; None where it was never finished."""
+    by_count: dict[int, dict[int, list[str]]] = {}
+    for commit in read_commits(store, folder, sorted(committed_units(store, folder))):
+        partition, count = commit.facts["partition"]
+        by_count.setdefault(count, {})[partition] = [file.key for file in commit.files]
+    whole = sorted(count for count, partitions in by_count.items() if len(partitions) == count)
+    return [by_count[whole[0]][partition] for partition in range(whole[0])] if whole else None
+
+
+def _read(
+    store: Store, files: Sequence[tuple[str, ...]], bounds: tuple[int, int]
+) -> tuple[list[pa.Table], list[pa.Table]]:
+    """The rows of (names or nodes, pairs or edges) files whose ids lie within `bounds`."""
+    read = partial(_both, store, bounds)
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        tables = list(pool.map(read, files))
+    return [table for table, _ in tables if table.num_rows], [table for _, table in tables if table.num_rows]
+
+
+def _both(store: Store, bounds: tuple[int, int], keys: tuple[str, ...]) -> tuple[pa.Table, pa.Table]:
+    return read_range(store, keys[0], "node_id", *bounds), read_range(store, keys[1], "src", *bounds)
+
+
+def _as_pairs(table: pa.Table) -> Pairs:
+    return Pairs(*(table.column(name).to_numpy() for name in EDGE.names))
