@@ -46,7 +46,7 @@ from factory.run.units import FileRef
 from factory.store.base import Store
 from factory.store.commits import read_commits
 from factory.store.objects import read_mapping
-from factory.store.parquet import to_parquet
+from factory.store.parquet import Layout, to_parquet
 from factory.tables import SCHEMA_VERSION
 
 Put = TypeVar("Put")
@@ -201,7 +201,7 @@ def write_shard(store: Store, place: Placement) -> Shard:
 
 def encode_shard(table: pa.Table, metadata: Mapping[str, str]) -> bytes:
     """A shard's Parquet bytes: the same for the same rows, metadata and pyarrow version."""
-    return to_parquet(table.replace_schema_metadata(None), metadata, ROW_GROUP_ROWS)
+    return to_parquet(table.replace_schema_metadata(None), metadata, Layout(ROW_GROUP_ROWS))
 
 
 def uncompressed_bytes(metadata: pq.FileMetaData) -> int:

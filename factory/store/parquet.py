@@ -126,7 +126,9 @@ def read_range(
     Reads the footer and the row groups whose statistics meet the range, not the file. Raises as `read_rows` does.
     """
     file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri)
-    place = file.schema_arrow.get_field_index(column)
+    # Statistics are by leaf, and nested columns have several.
+    leaves = [file.metadata.schema.column(leaf).path for leaf in range(file.metadata.num_columns)]
+    place = leaves.index(column) if column in leaves else -1
     groups = []
     for group in range(file.num_row_groups):
         found = file.metadata.row_group(group).column(place).statistics if place >= 0 else None

@@ -18,7 +18,15 @@ from factory.errors import StoreError
 from factory.store import parquet
 from factory.store.base import Store
 from factory.store.local import LocalStore
-from factory.store.parquet import ROW_GROUP_ROWS, Layout, parquet_metadata, read_parquet, read_rows, to_parquet
+from factory.store.parquet import (
+    ROW_GROUP_ROWS,
+    Layout,
+    parquet_metadata,
+    read_parquet,
+    read_range,
+    read_rows,
+    to_parquet,
+)
 from factory.tables import DOCUMENT
 
 
@@ -123,6 +131,42 @@ def test_a_few_rows_of_a_large_file_are_read_by_ranges(store: Store, large: pa.T
     group_bytes = len(data) * ROW_GROUP_ROWS // 3000
     assert sum(counting.read) < parquet.WHOLE_BYTES + parquet.TAIL_BYTES + 1.2 * group_bytes
     assert read_rows(store, "large.parquet", list(range(3000))).equals(large)
+
+
+def test_row_groups_and_encodings_are_as_laid_out(local_store: LocalStore) -> None:
+    table = pa.table({"id": pa.array(range(100), pa.uint64()), "lists": [[row, row] for row in range(100)]})
+    layout = Layout((60, 0, 40), {"id": "DELTA_BINARY_PACKED", "lists.list.element": "BYTE_STREAM_SPLIT"})
+    file = pq.ParquetFile(pa.BufferReader(to_parquet(table, {}, layout)))
+    assert file.read().equals(table)
+    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    assert [group.num_rows for group in groups if group.num_rows] == [60, 40]
+    assert ["DELTA_BINARY_PACKED" in group.column(0).encodings for group in groups if group.num_rows] == [True, True]
+    assert "BYTE_STREAM_SPLIT" in groups[0].column(1).encodings
+    with pytest.raises(ValueError, match="99 rows for a table of 100"):
+        to_parquet(table, {}, Layout((99,)))
+
+
+@given(first=st.integers(-5, 120), span=st.integers(0, 60), rows=st.sampled_from([1, 7, 100]))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_range_of_a_sorted_file_is_what_filtering_gives(
+    local_store: LocalStore, first: int, span: int, rows: int
+) -> None:
+    table = pa.table({"id": pa.array([row // 3 for row in range(300)], pa.uint64()), "row": range(300)})
+    key = f"sorted-{rows}.parquet"
+    if local_store.head(key) is None:
+        local_store.put(key, to_parquet(table, {}, Layout(rows)))
+    first = max(first, 0)
+    found = read_range(local_store, key, "id", first, first + span, ["row"])
+    assert found.column("row").to_pylist() == [row for row in range(300) if first <= row // 3 <= first + span]
+
+
+def test_a_range_fetches_its_row_groups_and_not_the_file(large: pa.Table, tmp_path: object) -> None:
+    counting = Counting(str(tmp_path))
+    data = to_parquet(large.append_column("id", pa.array(range(large.num_rows))), {})
+    counting.put("large.parquet", data)
+    found = read_range(counting, "large.parquet", "id", 700, 720)
+    assert found.column("id").to_pylist() == list(range(700, 721))
+    assert sum(counting.read) < parquet.TAIL_BYTES + 1.5 * len(data) * ROW_GROUP_ROWS / large.num_rows
 
 
 def test_a_unit_file_is_read_with_one_request(tmp_path: object) -> None:
