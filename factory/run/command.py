@@ -23,6 +23,8 @@ from typing import Any
 
 from factory.config import FactoryConfig
 from factory.errors import FactoryError
+from factory.store.base import AbsentObjectError
+from factory.store.objects import absent
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,7 +40,10 @@ def guarded(command: Callable[[], int]) -> int:
     signal.signal(signal.SIGTERM, _as_interrupt)
     _few_arenas()
     try:
-        return command()
+        try:
+            return command()
+        except AbsentObjectError as error:
+            raise absent(error) from error
     except FactoryError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return error.exit_code
@@ -64,8 +69,6 @@ def run(config: FactoryConfig) -> dict[str, Any]:
     """Executes one configuration and gives the closing JSON object."""
     from factory.run.progress import progress_for
     from factory.run.runner import execute
-    from factory.store.base import AbsentObjectError
-    from factory.store.objects import absent
     from factory.store.open import open_store, probe
 
     store = open_store(config.store)
@@ -75,8 +78,6 @@ def run(config: FactoryConfig) -> dict[str, Any]:
         result = execute(config, store, progress)
         if result.already_finished:
             progress.say(f"run {result.run} is finished already; nothing to do")
-    except AbsentObjectError as error:
-        raise absent(error) from error
     finally:
         progress.close()
     return {
