@@ -102,9 +102,19 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        count=text.count, share=text.share, decimal=text.decimal, interval=_interval, fixed=_fixed
+        count=text.count, share=text.share, decimal=text.decimal, interval=_interval, fixed=_fixed, rater=rater_in_words
     )
     return environment
+
+
+def rater_in_words(about: Mapping[str, Any]) -> str:
+    """One line about who rated, from what the manifest says of a rater (keep.py)."""
+    if about["kind"] == "file":
+        files = ", ".join(f"{name} (sha256 {sha256[:12]})" for name, sha256 in about["files"].items())
+        return f"{text.count(about['ratings'])} ratings of {files}"
+    revision = f" at {about['revision'][:12]}" if about.get("revision") else ""
+    samples = f", {about['samples']} ratings a document" if about.get("samples", 1) > 1 else ""
+    return f"{about['model']}{revision}, engine {about['engine']}, prompt {about['prompt_id'][:12]}{samples}"
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,17 @@ def report_of(threshold: float = 6.5) -> SelectorReport:
         ),
         markup=(MarkupEffect("of the domain", 150, 0.95, 0.94, 0.01, 0.2), MarkupEffect("other", 150, 0.3, 0, 0.3, 2)),
         parameters={"dimension": 16},
-        raters={"large-model": "an endpoint", "small-model": HOSTILE},
+        raters={
+            "large-model": {"kind": "file", "files": {"ratings.csv": "9071" * 16}, "ratings": 1200},
+            "small-model": {
+                "kind": "model",
+                "model": HOSTILE,
+                "revision": None,
+                "engine": "openai",
+                "prompt_id": "ab" * 32,
+                "samples": 3,
+            },
+        },  # fmt: skip
         licence_notes=("Built with somebody's model.",),
         versions={"numpy": "2"},
         model_bytes=123_456,
@@ -61,6 +71,8 @@ def test_it_says_what_was_measured() -> None:
     assert data.metrics is not None
     for said in ("3f9c" * 16, "400 cold start positive", "iteration 1", "lemma", "large-model against small-model"):
         assert said in page
+    assert "1,200 ratings of ratings.csv (sha256 907190719071)" in page
+    assert "engine openai, prompt abababababab, 3 ratings a document" in page
     assert f"{data.metrics.of_domain} of them should be kept, {data.metrics.kept} are" in page
     assert page.count("<polyline") == 6
 
