@@ -88,13 +88,10 @@ class Meter:
         return (self.clock() - since) / done * (self.units - self.reused - self.finished)
 
     def line(self) -> str:
-        words = words_of(self.step)
-        made = self.counts.produced
         parts = [
             f"{self.step:<10}",
             f"units {self.reused + self.finished}/{self.units}",
-            f"{self.counts.inputs:,} {words.reads} -> {self.counts.accepted:,} {words.gives}"
-            + (f" ({self.counts.accepted / made:.0%} accepted)" if made else ""),
+            _flow(self.step, self.counts.to_json()),
         ]
         if self.tokens:
             parts.append(f"{self.tokens / self.seconds:,.0f} generated tokens/s")
@@ -174,18 +171,20 @@ def done_line(done: Mapping[str, Any]) -> str:
     parts = [f"{done['step']:<10}", f"units {done['units']}"]
     if done["units_reused"]:
         parts.append(f"({done['units_reused']} reused)")
-    words = words_of(done["step"])
-    out = counts["rejected"] + counts["quarantined"]
-    read = f"{counts['inputs']:,} {words.reads}" + (f" ({out:,} turned away)" if out else "")
-    refused = counts["output_rejected"]
-    parts.append(
-        f"{read} -> {counts['accepted']:,} {words.gives}" + (f" ({refused:,} more refused)" if refused else "")
-    )
+    parts.append(_flow(done["step"], counts))
     if ledger.get("requests"):
         parts.append(f"requests {ledger['requests']:,.0f}")
         parts.append(f"tokens {ledger['prompt_tokens']:,.0f} in, {ledger['generated_tokens']:,.0f} out")
     parts.append(_duration(done["wall_seconds"]))
     return "  ".join(parts)
+
+
+def _flow(step: str, counts: Mapping[str, int]) -> str:
+    words = words_of(step)
+    out = counts["rejected"] + counts["quarantined"]
+    read = f"{counts['inputs']:,} {words.reads}" + (f" ({out:,} turned away)" if out else "")
+    refused = counts["output_rejected"]
+    return f"{read} -> {counts['accepted']:,} {words.gives}" + (f" ({refused:,} more refused)" if refused else "")
 
 
 def progress_for(stream: TextIO) -> Progress:

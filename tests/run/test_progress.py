@@ -90,4 +90,4 @@ def test_a_finished_step_names_what_it_read_and_what_it_gave() -> None:
 
 def test_a_running_step_names_them_too() -> None:
     meter, _ = next(working(4, 1, 1.0))
-    assert "10 passages -> 20 passages with concepts (80% accepted)" in meter.line()
+    assert "10 passages -> 20 passages with concepts (5 more refused)" in meter.line()

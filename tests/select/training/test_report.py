@@ -58,7 +58,7 @@ def report_of(threshold: float = 6.5) -> SelectorReport:
                 "prompt_id": "ab" * 32,
                 "samples": 3,
             },
-        },  # fmt: skip
+        },
         licence_notes=("Built with somebody's model.",),
         versions={"numpy": "2"},
         model_bytes=123_456,
