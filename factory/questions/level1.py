@@ -150,7 +150,7 @@ class Level1Step:
             "request_id": rounds[-1].request_id,
             "sources": row["sources"],
         }
-        sorting = Sorting(row, folder, self._checks, constant)
+        sorting = Sorting(row["chunk_id"], folder, self._checks, constant)
         document = Document(texts[row["chunk_id"]])
         for index, item in enumerate(questions):
             self._sort(sorting, index, item, document)

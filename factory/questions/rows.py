@@ -1,7 +1,7 @@
 """One generated question on its way to a row: named, cleaned, checked, accepted or turned away.
 
-Design: a question's id is its chunk, step folder and place in the reply, so that it keeps its id when a
-model words it differently, and a turned-away question has the id it would have carried.
+Design: a question's id is what was asked about (a chunk, a walk), step folder and place in the reply, so that it
+keeps its id when a model words it differently, and a turned-away question has the id it would have carried.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ MORE_THAN_ASKED = "more_than_asked"
 
 @dataclass
 class Sorting:
-    """The questions of one reply, sorted into accepted and rejected. `row` is the input row, `constant` the
-    columns that every question of the reply shares."""
+    """The questions of one reply, sorted into accepted and rejected. `item` is the id of the input row, `constant`
+    the columns that every question of the reply shares."""
 
-    row: Row
+    item: str
     folder: str
     checks: QuestionChecks
     constant: Row
@@ -37,7 +37,7 @@ class Sorting:
         self.rejects.append(Reject(self.question_id(index), reason, "output", evidence, text))
 
     def question_id(self, index: int) -> str:
-        return make_id("question", self.row["chunk_id"], self.folder, index)
+        return make_id("question", self.item, self.folder, index)
 
     def take(self, index: int, text: str, origin: str, edu_level: str, concepts: Sequence[str]) -> None:
         """Accepts the question, or turns it away for what the checks find."""
@@ -66,6 +66,4 @@ class Sorting:
         if self.accepted:
             return Parsed(self.accepted, self.rejects)
         reasons = sorted({reject.reason for reject in self.rejects})
-        return Parsed(
-            [], [*self.rejects, Reject(self.row["chunk_id"], reason, evidence={"outputs": reasons}, text=text)]
-        )
+        return Parsed([], [*self.rejects, Reject(self.item, reason, evidence={"outputs": reasons}, text=text)])
