@@ -46,10 +46,13 @@ class Finished:
 
 
 def command(corpus: Path, root: str, extra: Sequence[str] = ()) -> list[str]:
-    items = (*SMALL, f"corpus.paths=[{corpus}]", f"store.root={root}", *extra)
-    # A key given twice is refused, so what a test says itself replaces what all say.
-    overrides = {item.partition("=")[0]: item for item in items}
-    return [sys.executable, "-m", "jobs.run", *overrides.values()]
+    return [sys.executable, "-m", "jobs.run", *_overrides(SMALL, corpus, root, extra)]
+
+
+def _overrides(common: Sequence[str], corpus: Path, root: str, extra: Sequence[str]) -> list[str]:
+    """A key given twice is refused, so what a test says itself replaces what all say."""
+    items = (*common, f"corpus.paths=[{corpus}]", f"store.root={root}", *extra)
+    return list({item.partition("=")[0]: item for item in items}.values())
 
 
 def environment() -> dict[str, str]:
@@ -128,8 +131,7 @@ SMALL_TRAINING = (
 
 
 def training_command(corpus: Path, root: str, extra: Sequence[str] = ()) -> list[str]:
-    given = [f"corpus.paths=[{corpus}]", f"store.root={root}", *extra]
-    return [sys.executable, "-m", "jobs.train_selector", *SMALL_TRAINING, *given]
+    return [sys.executable, "-m", "jobs.train_selector", *_overrides(SMALL_TRAINING, corpus, root, extra)]
 
 
 def train_selector(corpus: Path, root: str, extra: Sequence[str] = (), check: bool = True) -> Finished:

@@ -1,8 +1,9 @@
 """What a domain classifier sees of a text: one line of lower-case words, without markup commands.
 
-Design: a classifier that sees LaTeX commands learns to detect LaTeX (docs/decisions/0003: it kept 60 % of other
-fields' prose once that was marked up, and 0.2 % of mathematics once stripped). So commands go, with the arguments
-that only name things (`\\begin{lemma}`, `\\ref{...}`), and so do digits and punctuation; words inside formulas stay.
+Design: a classifier that sees LaTeX commands learns to detect LaTeX (docs/decisions/0003: it kept 9.8 % of manuals
+about LaTeX and 7.2 % of other fields' questions dressed as LaTeX, and lost 3.8 % of mathematics once stripped; on
+words 0.8, 0.7 and 0.2 %). So commands go, with the arguments that only name things
+(`\\begin{lemma}`, `\\ref{...}`), and so do digits and punctuation; words inside formulas stay.
 Everything runs over UTF-8 bytes: `bytes.translate` and patterns over bytes are 3 to 8 times as fast as over str.
 
 Cost: 11 microseconds for 1,500 characters of LaTeX, 25 over English, code and many scripts mixed; fastText itself
