@@ -132,7 +132,7 @@ def test_a_folder_and_an_object_of_the_same_name_cannot_be_both(local_store: Loc
     with pytest.raises(StoreError, match="a file has the name"):
         local_store.put("a/b", b"2")
     local_store.put("c/d", b"1")
-    with pytest.raises(StoreError, match="a file has the name"):
+    with pytest.raises(StoreError, match="a folder has the name"):
         local_store.put("c", b"2")
     assert local_store.get("c/d") == b"1"
 
