@@ -130,6 +130,7 @@ class QuestionConfig(Section):
     levels: tuple[Literal[1, 2], ...] = Field(default=(1, 2), min_length=1)
     level_1_questions: int = Field(default=5, ge=1, le=20, description="questions a document at most; paper: 5")
     level_2_questions: int = Field(default=5, ge=1, le=20, description="questions a document at most; paper: 5")
+    level_3_questions: int = Field(default=3, ge=1, le=20, description="questions a walk at most; paper: 3")
     concepts_per_question: int = Field(default=3, ge=1, le=10, description="paper: 2-3, drawn in code")
     min_characters: int = Field(default=15, ge=1, description="a shorter question is a reject")
     max_characters: int = Field(default=2000, ge=20, description="a longer question is a reject")

@@ -6,8 +6,8 @@ prompt under `prompts/`. `system.md` there is optional and goes before every pro
 `extends: general` takes from that pack every key and prompt it does not give itself, one level deep: whoever
 reads a pack looks into two folders at most. All of it is read and checked once, before anything starts; the
 loaded pack is plain data and travels to workers pickled. Packs that come with the package lie beside this
-module; another is named by `domain.path`. What only training a domain classifier needs is optional: two
-prompts, and `syllabus.yaml` (factory/domains/syllabus.py).
+module; another is named by `domain.path`. What only level 3 or the training of a domain classifier needs is
+optional: three prompts, and `syllabus.yaml` (factory/domains/syllabus.py).
 
 Cost: a few files, about a millisecond.
 """
@@ -42,8 +42,12 @@ _PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     ),
     "answer": (frozenset({"question"}), frozenset({"answer_style", "document", "edu_level", "subject"})),
 }
-# The same for the prompts of `python -m jobs.train_selector`.
-_TRAINING_PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+# The same for prompts that a pack need not have: level 3, and `python -m jobs.train_selector`.
+_OPTIONAL_PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    "question_level_3": (
+        frozenset({"document_1", "document_2", "concepts"}),
+        frozenset({"topics", "questions", "concepts_per_question", "edu_level", "subject"}),
+    ),
     "reference_document": (
         frozenset({"topic", "genre"}),
         frozenset({"instructions", "level", "scope", "terms", "subject", "discipline", "domain"}),
@@ -102,11 +106,11 @@ class Pack:
     """Path inside the pack -> SHA-256 of the bytes."""
 
     def prompt(self, name: str) -> Prompt:
-        """Raises ConfigError where the pack has no such prompt (those for training are optional)."""
+        """Raises ConfigError where the pack has no such prompt (some are optional)."""
         if name not in self.prompts:
             raise ConfigError(
                 f"the domain pack {self.name} has no prompts/{name}.md",
-                cause="it was written before this prompt existed, or for runs only",
+                cause="it was written before this prompt existed, or for other levels",
                 remedy=f"copy {PACKS / 'general' / 'prompts' / name}.md into it, or let its pack.yaml say "
                 "`extends: general`",
             )
@@ -139,7 +143,7 @@ def load_pack(config: DomainConfig) -> Pack:
     for name, prompt in prompts.items():
         own = folder / "prompts" / f"{name}.md"
         path = own if base is None or own.exists() else base / "prompts" / f"{name}.md"
-        required, optional = {**_PLACEHOLDERS, **_TRAINING_PLACEHOLDERS}[name]
+        required, optional = {**_PLACEHOLDERS, **_OPTIONAL_PLACEHOLDERS}[name]
         check_prompt(prompt, required, optional, str(path))
     return Pack(**about.model_dump(exclude={"extends"}), prompts=prompts, files=files)
 
@@ -253,7 +257,7 @@ def _checked(values: Mapping[str, Any], path: Path) -> _PackFile:
 
 def _templates(folder: Path) -> dict[str, str]:
     """Prompt name -> text without the line break at its end. A file nobody reads is an error, not a surprise."""
-    known = [*_PLACEHOLDERS, *_TRAINING_PLACEHOLDERS, _SYSTEM]
+    known = [*_PLACEHOLDERS, *_OPTIONAL_PLACEHOLDERS, _SYSTEM]
     paths = sorted(folder.glob("*.md"))
     for path in paths:
         if path.stem not in known:

@@ -40,6 +40,7 @@ STEPS = {
     "pair": "factory.concepts.walks.pair_step",
     "question_1": "factory.questions.level1",
     "question_2": "factory.questions.level2",
+    "question_3": "factory.questions.level3",
     "sketch": "factory.curate.sketch",
     "match": "factory.curate.match",
     "curate": "factory.curate.step",
