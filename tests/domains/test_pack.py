@@ -39,6 +39,7 @@ def test_general_pack_loads_and_travels() -> None:
         "extract",
         "question_level_1",
         "question_level_2",
+        "question_level_3",
         "answer",
         "reference_document",
         "rate_document",
