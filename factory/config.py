@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from factory.concepts.graph.config import GraphConfig
+from factory.concepts.walks.config import PairConfig, WalkConfig
 from factory.section import Section, Share, checked
 from factory.select.config import SelectConfig
 
@@ -127,7 +129,9 @@ class ExtractConfig(Section):
 
 
 class QuestionConfig(Section):
-    levels: tuple[Literal[1, 2], ...] = Field(default=(1, 2), min_length=1)
+    levels: tuple[Literal[1, 2, 3], ...] = Field(
+        default=(1, 2), min_length=1, description="3 asks across documents, along walks over the concept graph"
+    )
     level_1_questions: int = Field(default=5, ge=1, le=20, description="questions a document at most; paper: 5")
     level_2_questions: int = Field(default=5, ge=1, le=20, description="questions a document at most; paper: 5")
     level_3_questions: int = Field(default=3, ge=1, le=20, description="questions a walk at most; paper: 3")
@@ -219,6 +223,9 @@ class FactoryConfig(Section):
     store: StoreConfig
     cluster: ClusterConfig = ClusterConfig()
     extract: ExtractConfig = ExtractConfig()
+    graph: GraphConfig = GraphConfig()
+    walk: WalkConfig = WalkConfig()
+    pair: PairConfig = PairConfig()
     question: QuestionConfig = QuestionConfig()
     curate: CurateConfig = CurateConfig()
     answer: AnswerConfig = AnswerConfig()
@@ -227,16 +234,32 @@ class FactoryConfig(Section):
     prices: PricesConfig = PricesConfig()
     seed: int = Field(default=17, ge=0, lt=2**31)
     limit: int | None = Field(default=None, ge=1, description="documents to sample, end to end; null: all")
+    target_samples: int | None = Field(
+        default=None,
+        ge=1,
+        description="level 3: walks are drawn in rounds until so many samples are accepted; null: all",
+    )
 
     @model_validator(mode="after")
     def _prompts_fit(self) -> FactoryConfig:
-        for name, section in (("extract", self.extract), ("question", self.question)):
-            need = self.select.chunk_tokens + section.sampling.max_tokens + PROMPT_TOKENS_RESERVED
+        across = 2 if 3 in self.question.levels else 1
+        for name, sampling, passages in (
+            ("extract", self.extract.sampling, 1),
+            ("question", self.question.sampling, across),
+        ):
+            need = passages * self.select.chunk_tokens + sampling.max_tokens + PROMPT_TOKENS_RESERVED
             if need > self.model.max_model_len:
+                chunks = "2 * select.chunk_tokens (level 3)" if passages == 2 else "select.chunk_tokens"
                 raise ValueError(
-                    f"select.chunk_tokens + {name}.sampling.max_tokens + {PROMPT_TOKENS_RESERVED} for the prompt "
+                    f"{chunks} + {name}.sampling.max_tokens + {PROMPT_TOKENS_RESERVED} for the prompt "
                     f"itself is {need}, above model.max_model_len={self.model.max_model_len}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _target_needs_walks(self) -> FactoryConfig:
+        if self.target_samples is not None and 3 not in self.question.levels:
+            raise ValueError("target_samples draws more walks until it is met: question.levels has to hold 3")
         return self
 
     def recipe(self) -> dict[str, Any]:

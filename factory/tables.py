@@ -88,6 +88,7 @@ QUESTION = pa.schema(
         ("subject", pa.string()),
         ("concepts", pa.list_(pa.string())),
         ("doc_ids", pa.list_(pa.string())),
+        ("walk_id", pa.string()),  # level 3: the walk over the concept graph that chose concepts and documents
         ("prompt_id", pa.string()),  # hash of the prompt template
         ("request_id", pa.string()),
         ("sources", SOURCES),

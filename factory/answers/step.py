@@ -29,7 +29,7 @@ from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 from factory.tables import ANSWER, QUESTION
 
-STEP_VERSION = 2
+STEP_VERSION = 3
 PROMPT = "answer"
 
 

@@ -32,7 +32,7 @@ from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import read_parquet, read_rows
 
-STEP_VERSION = 2
+STEP_VERSION = 3
 
 DECISION = pa.schema(
     [
@@ -48,6 +48,9 @@ DECISION = pa.schema(
 
 PART_ROWS = 100_000
 """Decisions a part: about 5 MB of Parquet, read once by every worker process that meets one of its files."""
+
+ACROSS = 3
+"""Level of questions across documents, whose files come in the order of their walks."""
 
 PARALLEL_READS = 16
 """Files read at once: S3 answers in 5-30 ms, and a run of a million questions has thousands of files."""
@@ -150,10 +153,14 @@ def _stack(tables: Sequence[pa.Table], bands: int) -> Sketches:
         exact.append(np.frombuffer(hashes, "<u8").reshape(-1, 2))
         keys.append(table.column("band_keys").combine_chunks().flatten().to_numpy().reshape(-1, bands))
         eligible.append(table.column("contaminated_by").is_null().to_numpy(zero_copy_only=False))
+    level = np.concatenate(levels)
+    # Of two questions of level 3 the earlier walk's stays: a later round must not displace what is answered already.
+    keys_of = np.concatenate(sample_keys)
+    keys_of[level == ACROSS] = np.arange((level == ACROSS).sum(), dtype=np.uint64)
     return Sketches(
         np.concatenate(ids),
-        np.concatenate(levels),
-        np.concatenate(sample_keys),
+        level,
+        keys_of,
         np.concatenate(exact),
         np.concatenate(keys),
         np.concatenate(eligible),

@@ -28,7 +28,7 @@ from factory.store.base import Store
 from factory.store.parquet import read_parquet
 from factory.tables import SOURCES, VOTES
 
-STEP_VERSION = 3
+STEP_VERSION = 4
 
 DIGITAL_SOURCE_TYPE = "http://c2pa.org/digitalsourcetype/trainedAlgorithmicData"
 """C2PA's term for data made by a trained model (C2PA 2.2, digital source types)."""
@@ -47,6 +47,7 @@ LINEAGE = pa.struct(
         ("question_prompt_id", pa.string()),
         ("answer_prompt_id", pa.string()),
         ("question_request_id", pa.string()),
+        ("walk_id", pa.string()),  # level 3, else null: the walk, whose trace lies in the rows that question_step read
         ("answer_request_ids", pa.list_(pa.string())),
         ("question_step", pa.string()),  # folders below steps/
         ("answer_step", pa.string()),
@@ -164,7 +165,7 @@ class SamplesStep:
             id_column="sample_id",
             rejects=tuple(rejects),
             input_ids_digest=ids_digest(answers.column("answer_id").to_pylist()),
-            facts=split_facts(table),
+            facts=split_facts(table) | level_facts(table),
         )
 
 
@@ -301,6 +302,7 @@ def _lineage(step: SamplesStep, answers: pa.Table, file: str, rows: Sequence[int
         "question_prompt_id": answers.column("prompt_id"),
         "answer_prompt_id": answers.column("answer_prompt_id"),
         "question_request_id": answers.column("request_id"),
+        "walk_id": answers.column("walk_id"),
         "answer_request_ids": answers.column("answer_request_ids"),
         "question_step": [folders[f"question_{level}"] for level in answers.column("level").to_pylist()],
         "answer_step": [folders["answer"]] * count,
@@ -333,6 +335,11 @@ def split_facts(table: pa.Table) -> dict[str, int]:
         facts[f"{split}_rows"] = rows[split]
         facts[f"{split}_bytes"] = round(size * rows[split] / max(1, table.num_rows))
     return facts
+
+
+def level_facts(table: pa.Table) -> dict[str, int]:
+    """Rows of each level: how much a run's walks gave."""
+    return {f"level_{level}": rows for level, rows in sorted(Counter(table.column("level").to_pylist()).items())}
 
 
 def compressed_bytes(table: pa.Table) -> int:

@@ -32,7 +32,7 @@ from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 from factory.tables import QUESTION
 
-STEP_VERSION = 2
+STEP_VERSION = 3
 PROMPT = "question_level_1"
 
 UNSUITABLE_DOCUMENT, NO_QUESTIONS = "unsuitable_document", "no_questions"
@@ -146,6 +146,7 @@ class Level1Step:
             "level": 1,
             "subject": "",
             "doc_ids": [row["doc_id"]],
+            "walk_id": None,
             "prompt_id": self.pack.prompt(PROMPT).prompt_id,
             "request_id": rounds[-1].request_id,
             "sources": row["sources"],

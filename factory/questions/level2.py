@@ -29,7 +29,7 @@ from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 from factory.tables import QUESTION
 
-STEP_VERSION = 2
+STEP_VERSION = 3
 PROMPT = "question_level_2"
 
 
@@ -125,6 +125,7 @@ class Level2Step:
             "level": 2,
             "subject": row["subject"],
             "doc_ids": [row["doc_id"]],
+            "walk_id": None,
             "prompt_id": self.pack.prompt(PROMPT).prompt_id,
             "request_id": rounds[-1].request_id,
             "sources": row["sources"],

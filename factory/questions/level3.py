@@ -39,7 +39,7 @@ FEWEST = 2
 
 @dataclass(frozen=True)
 class Level3Step:
-    """LlmStep: CONCEPT_SET rows (a walk's names and its two documents) -> QUESTION rows of level 3."""
+    """LlmStep: PAIRED_WALK rows (concepts/walks/tables.py) -> QUESTION rows of level 3."""
 
     config: QuestionConfig
     pack: Pack
@@ -109,7 +109,7 @@ class Level3Step:
         if not sets:
             evidence = {"concepts": len(set(row["concepts"])), "needed": FEWEST}
             return Reject(row["walk_id"], TOO_FEW_CONCEPTS, evidence=evidence)
-        first, second = (texts[source["chunk_id"]] for source in row["sources"])
+        first, second = (texts[chunk_id] for chunk_id in row["chunk_ids"])
         return self.pack.prompt(PROMPT).messages(
             document_1=first,
             document_2=second,
@@ -130,7 +130,8 @@ class Level3Step:
         constant = {
             "level": 3,
             "subject": row["subject"],
-            "doc_ids": [source["doc_id"] for source in row["sources"]],
+            "doc_ids": row["doc_ids"],
+            "walk_id": row["walk_id"],
             "prompt_id": self.pack.prompt(PROMPT).prompt_id,
             "request_id": rounds[-1].request_id,
             "sources": row["sources"],

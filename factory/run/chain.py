@@ -1,10 +1,11 @@
 """The chain of a run: which step reads what, in the order data walks through them.
 
     select [-> document_sketch -> document_match] -> merge
-    merge -> extract -> question_2 -> sketch -> match -> curate -> answer -> samples -> gate -> shards
-         \\-> question_1 ----------/
+    merge -> extract -> question_2 ---------> sketch -> match -> curate -> answer -> samples -> gate -> shards
+         |          \\-> (across.py) -> question_3 /
+         \\-> question_1 ---------------------/
 
-Design: one-way; the steps in brackets are there when near-duplicate documents are looked for. A stage is
+Design: one-way; the steps in square brackets are there when near-duplicate documents are looked for. A stage is
 planned from the `done` records and outputs of earlier stages and from nothing else, so `factory plan` and a
 run share this file. Row-wise folders are named by configuration, prompts and model alone; global ones also by
 the set of units they read. `curate` and `samples` work row by row but depend on global decisions, so their
@@ -14,7 +15,7 @@ folders are named like global ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from factory.config import FactoryConfig
@@ -22,6 +23,7 @@ from factory.identity import fingerprint
 from factory.publish.samples import STEP_VERSION as SAMPLES_VERSION
 from factory.publish.samples import Generator, SamplesStep
 from factory.publish.shards import plan_shards
+from factory.run.across import WalkRounds, across_stages
 from factory.run.outputs import Output, outputs_key, read_outputs
 from factory.run.plan import (
     Part,
@@ -49,13 +51,15 @@ Parts = Callable[[Store], Sequence[Part]]
 @dataclass
 class Chain:
     """A run before it runs. `ranges_taken` is how many source ranges are read: it grows until a `limit` is
-    met, and is the only thing here that changes."""
+    met; `rounds` is how many walks are drawn: it grows until a run has the samples it wants. Nothing else here
+    changes."""
 
     settings: Settings
     source_units: tuple[Unit, ...]
     source_bytes: int
     stages: tuple[Stage, ...] = ()
     ranges_taken: int = 0
+    rounds: WalkRounds = field(default_factory=WalkRounds)
 
     @property
     def run(self) -> str:
@@ -85,14 +89,15 @@ def build_chain(config: FactoryConfig) -> Chain:
     steps = build_steps(config, settings.pack, settings.tokenizer)
     units = tuple(plan_select(config, settings.tokenizer))
     chain = Chain(settings, units, sum(source_bytes(unit) for unit in units), ranges_taken=len(units))
-    chain.stages = build_stages(settings, steps, units, lambda: chain.ranges_taken)
+    chain.stages = build_stages(settings, steps, units, lambda: chain.ranges_taken, chain.rounds)
     return chain
 
 
 def build_stages(
-    settings: Settings, steps: Steps, source_units: Sequence[Unit], taken: Callable[[], int]
+    settings: Settings, steps: Steps, source_units: Sequence[Unit], taken: Callable[[], int], rounds: WalkRounds
 ) -> tuple[Stage, ...]:
-    """Every stage of a run, in order. `taken` says how many of the source units are read (see `limit`)."""
+    """Every stage of a run, in order. `taken` says how many of the source units are read (see `limit`), `rounds`
+    which walks are drawn."""
     config, run = settings.config, settings.run
     questions = steps.questions
     question_generator, answer_generator = (
@@ -171,7 +176,7 @@ def build_stages(
             test=config.publish.test,
             question_generator=question_generator,
             answer_generator=answer_generator,
-            folders=tuple((name, dones[name]["folder"]) for name in ROW_WISE if name in dones),
+            folders=tuple((name, dones[name]["folder"]) for name in LINEAGE_STEPS if name in dones),
             tokenizer=settings.tokenizer,
             tokenizer_name=settings.tokenizer_name,
             origins=origins if origins.rows else None,
@@ -188,6 +193,7 @@ def build_stages(
         "extract": ("merge", merged),
         "question_1": ("merge", merged),
         "question_2": ("extract", outputs_of("extract")),
+        "question_3": ("pair", outputs_of("pair")),
         "answer": ("curate", outputs_of("curate")),
     }
     asking = {
@@ -198,7 +204,9 @@ def build_stages(
         Stage("select", plan_select, step=steps.select, prepare=steps.select.prepare),
         *resembling(),
         Stage("merge", plan_merge, ("select",), step=steps.merge),
-        *(stage for name, stage in asking.items() if name != "answer"),
+        *(stage for name, stage in asking.items() if name not in ("question_3", "answer")),
+        *(across_stages(config, run, steps.across, rounds) if steps.across else ()),
+        *(stage for name, stage in asking.items() if name == "question_3"),
         Stage(
             "sketch",
             row_wise(steps.sketch, None, outputs_of(*questions)),
@@ -220,7 +228,7 @@ def build_stages(
     )
 
 
-ROW_WISE = ("select", "extract", "question_1", "question_2", "answer")
+LINEAGE_STEPS = ("select", "extract", "question_1", "question_2", "graph_edges", "walk", "pair", "question_3", "answer")
 """The steps whose folders a row's lineage names."""
 
 

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 from factory.config import FactoryConfig
 from factory.errors import ConservationError, GateError
 from factory.evaluate.report import write_report
+from factory.run.across import walks_at_most
 from factory.run.chain import Chain, build_chain
 from factory.run.progress import Progress
 from factory.run.publication import gate_results, publish
 from factory.run.record import Record, now, read_record, write_record
+from factory.run.rounds import begin_round, draw_until_enough, first_round
 from factory.run.stage import Served, Session, Stage, count_engine_starts, ensure_ray, work_stage
 from factory.store.base import Store
 
@@ -68,6 +70,9 @@ def execute(config: FactoryConfig, store: Store, progress: Progress) -> RunResul
         "resumed": [*previous.get("resumed", []), now()] if previous else [],
         "engine_starts": dict(previous.get("engine_starts", {})) if previous else {},
     }
+    if previous and previous["inputs"] == record["inputs"]:
+        chain.rounds.ends = [item["walks"] for item in previous.get("rounds", [])]
+    record["rounds"] = previous.get("rounds", []) if previous and chain.rounds.ends else []
     write_record(store, record)
     with ExitStack() as stack:
         served = {role: Served(model, config.engine) for role, model in chain.settings.models.items()}
@@ -110,9 +115,13 @@ def _report_failure(session: Session, error: BaseException) -> None:
 
 def _stages(session: Session, chain: Chain) -> int:
     """Works every stage in order; returns the requests this execution made."""
+    config = chain.settings.config
     dones: dict[str, Record] = {}
     requests = 0
     for stage in chain.stages:
+        if stage.name == "walk" and config.target_samples is not None and not chain.rounds.ends:
+            most = walks_at_most(config, dones)
+            begin_round(session, chain, first_round(config.target_samples, config.question.level_3_questions, most))
         if stage.name == "select":
             _select_enough(session, chain, stage, dones)
         else:
@@ -121,11 +130,13 @@ def _stages(session: Session, chain: Chain) -> int:
             _select_enough(session, chain, chain.stage("select"), dones, all_ranges=True)
             for again in chain.between("select", "merge"):
                 dones[again.name] = work_stage(session, again, dones)
+        requests += int(dones[stage.name]["spent_now"].get("requests", 0))
+        if stage.name == "samples" and config.target_samples is not None:
+            requests += draw_until_enough(session, chain, dones)
         if stage.name == "gate":
             from factory.publish.gates import require_passed
 
             require_passed(gate_results(session.store, session.run))
-        requests += int(dones[stage.name]["spent_now"].get("requests", 0))
     ensure_ray(session)
     session.record["dataset"] = publish(session.store, chain, dones)
     session.record["samples"] = dones["shards"]["counts"]["accepted"]

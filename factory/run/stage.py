@@ -124,7 +124,8 @@ def work_stage(session: Session, stage: Stage, dones: Dones) -> Record:
     write_record(store, session.record)
     if stage.prepare is not None:
         stage.prepare(store)
-    return _work(session, stage, planned, plan_digest, expected)
+    before = done if done and done["folder"] == planned.folder else None
+    return _work(session, stage, planned, plan_digest, expected, before)
 
 
 def ensure_ray(session: Session) -> None:
@@ -149,7 +150,15 @@ def count_engine_starts(session: Session) -> None:
         session.record["engine_starts"][models[key]] = counted
 
 
-def _work(session: Session, stage: Stage, planned: Planned, plan_digest: str, expected: Expected | None) -> Record:
+def _work(
+    session: Session,
+    stage: Stage,
+    planned: Planned,
+    plan_digest: str,
+    expected: Expected | None,
+    before: Record | None,
+) -> Record:
+    """`before` is what this run recorded of the same folder with fewer units: seconds spent then count as well."""
     store, progress, plan, folder = session.store, session.progress, planned.plan, planned.folder
     started = time.monotonic()
     pending = plan.pending
@@ -165,6 +174,7 @@ def _work(session: Session, stage: Stage, planned: Planned, plan_digest: str, ex
             progress.unit(receipt)
     tally.check(stage.name, expected)
     wall = time.monotonic() - started
+    earlier = (before["ledger"].get("engine_seconds", 0), before["wall_seconds"]) if before else (0, 0)
     write_outputs(store, session.run, stage.name, (item for unit in plan.units for item in tally.outputs[unit.unit_id]))
     replicas = session.served[stage.model_role].engine.replicas if stage.model_role and pending else 0
     done = {
@@ -177,13 +187,13 @@ def _work(session: Session, stage: Stage, planned: Planned, plan_digest: str, ex
         "counts": tally.counts.to_json(),
         "reasons": {side: dict(reasons) for side, reasons in tally.reasons.items()},
         "facts": dict(tally.facts),
-        "ledger": {**tally.ledger, "engine_seconds": wall * replicas},
+        "ledger": {**tally.ledger, "engine_seconds": earlier[0] + wall * replicas},
         "spent_now": dict(tally.spent_now),
         "lost": lost_attempts(store, folder, tally.attempts) if pending else {},
         "engines": list(tally.engines.values()),
         "input_digest": tally.input_digest,
         "accepted_digest": tally.accepted_digest,
-        "wall_seconds": wall,
+        "wall_seconds": earlier[1] + wall,
     }
     write_done(store, session.run, done)
     progress.end(done)

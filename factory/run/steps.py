@@ -27,6 +27,8 @@ from factory.publish.gates import GateStep
 from factory.publish.shards import ShardStep
 from factory.questions.level1 import Level1Step
 from factory.questions.level2 import Level2Step
+from factory.questions.level3 import Level3Step
+from factory.run.across import AcrossSteps, across_steps
 from factory.run.record import read_record
 from factory.run.step import LlmStep
 from factory.select.config import DocumentDuplicatesConfig
@@ -41,13 +43,14 @@ from factory.store.objects import read_mapping
 @dataclass(frozen=True)
 class Steps:
     """`llm` has the LLM steps this run takes, by name, in order. The two document steps look for near-duplicate
-    documents; None where that is off."""
+    documents, `across` leads from concepts to level 3; None where that is off."""
 
     select: SelectStep
     document_sketch: DocumentSketchStep | None
     document_match: DocumentMatchStep | None
     merge: MergeStep
     llm: Mapping[str, LlmStep]
+    across: AcrossSteps | None
     sketch: SketchStep
     match: MatchStep
     curate: CurateStep
@@ -69,6 +72,7 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any) -> Steps:
         document_match=DocumentMatchStep(resemblance) if resemblance else None,
         merge=MergeStep(config.limit),
         llm=llm_steps(config, pack),
+        across=across_steps(config) if 3 in config.question.levels else None,
         sketch=sketch,
         match=MatchStep(sketch.parameters),
         curate=CurateStep(),
@@ -86,12 +90,14 @@ def document_parameters(config: DocumentDuplicatesConfig) -> LshParameters | Non
 def llm_steps(config: FactoryConfig, pack: Pack) -> dict[str, LlmStep]:
     """The LLM steps a configuration takes: extraction only where a level asks for concepts."""
     steps: dict[str, LlmStep] = {}
-    if 2 in config.question.levels:
+    if {2, 3} & set(config.question.levels):
         steps["extract"] = ExtractStep(config.extract, pack, config.seed)
     if 1 in config.question.levels:
         steps["question_1"] = Level1Step(config.question, pack, config.seed)
     if 2 in config.question.levels:
         steps["question_2"] = Level2Step(config.question, pack, config.seed)
+    if 3 in config.question.levels:
+        steps["question_3"] = Level3Step(config.question, pack, config.seed)
     steps["answer"] = AnswerStep(config.answer, pack, config.seed)
     return steps
 
