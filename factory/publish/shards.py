@@ -24,7 +24,7 @@ from factory.run.outputs import read_outputs
 from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
 
-STEP_VERSION = 2
+STEP_VERSION = 3
 
 KEY_BITS = 64
 
