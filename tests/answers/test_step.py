@@ -23,6 +23,7 @@ ROW: dict[str, Any] = {
     "subject": "arithmetic",
     "concepts": [],
     "doc_ids": ["d1"],
+    "walk_id": None,
     "prompt_id": "p",
     "request_id": "r",
     "sources": [{"chunk_id": "c1"}, {"chunk_id": "c1"}],

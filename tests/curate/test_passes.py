@@ -45,6 +45,7 @@ def question(text: str, number: int, level: int = 1) -> dict[str, Any]:
         "subject": "arithmetic",
         "concepts": ["ducks"],
         "doc_ids": [f"d{number}"],
+        "walk_id": None,
         "prompt_id": "p",
         "request_id": f"r{number}",
         "sources": [],

@@ -22,6 +22,8 @@ WALK: dict[str, Any] = {
     "concepts": ["Vertex", "Service time", "Cycle", "Median"],
     "edu_level": "college",
     "subject": "Graph theory",
+    "doc_ids": ["d" * 32, "e" * 32],
+    "chunk_ids": ["c" * 32, "f" * 32],
     "sources": [
         {"doc_id": "d" * 32, "chunk_id": "c" * 32, "license": "MIT"},
         {"doc_id": "e" * 32, "chunk_id": "f" * 32, "license": "MIT"},
@@ -40,7 +42,7 @@ def test_the_prompt_holds_both_documents_the_topics_and_the_drawn_sets() -> None
     messages = STEP.prompt(WALK, TEXTS, FOLDER)
     assert not isinstance(messages, Reject)
     asked = messages[-1].content
-    first, second = (asked.index(TEXTS[source["chunk_id"]]) for source in WALK["sources"])
+    first, second = (asked.index(TEXTS[chunk_id]) for chunk_id in WALK["chunk_ids"])
     assert first < second < asked.index("<topics>\nGraphs; Queues\n</topics>")
     for number, concepts in enumerate(SETS, 1):
         assert f"{number}. {'; '.join(concepts)}" in asked
@@ -60,7 +62,7 @@ def test_rows_name_both_documents_and_what_was_drawn() -> None:
     assert [tuple(row["concepts"]) for row in parsed.accepted] == SETS
     assert pa.Table.from_pylist(parsed.accepted, schema=STEP.schema).num_rows == 3
     row = parsed.accepted[0]
-    assert (row["level"], row["doc_ids"]) == (3, ["d" * 32, "e" * 32])
+    assert (row["level"], row["doc_ids"], row["walk_id"]) == (3, ["d" * 32, "e" * 32], "a" * 32)
     assert len({row["question_id"] for row in parsed.accepted}) == 3
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
+from factory.run.across import AcrossSteps
 from factory.run.steps import Steps
 from tests.run.step_sources import STEPS, complaints, current, recorded
 from tests.runs import REPOSITORY
@@ -20,9 +22,10 @@ def test_no_steps_source_changed_without_its_version_raised_or_the_change_acknow
 
 
 def test_every_step_of_a_run_is_watched() -> None:
-    named = {name for name in Steps.__dataclass_fields__ if name != "llm"}
-    assert named <= STEPS.keys()
-    assert {"extract", "question_1", "question_2", "answer", "samples"} <= STEPS.keys()
+    named = {name for name in Steps.__dataclass_fields__ if name not in ("llm", "across")}
+    across = {step.name for step in get_type_hints(AcrossSteps).values()}
+    assert named | across <= STEPS.keys()
+    assert {"extract", "question_1", "question_2", "question_3", "answer", "samples"} <= STEPS.keys()
 
 
 @pytest.fixture
@@ -56,5 +59,7 @@ def test_comments_and_docstrings_ask_for_nothing(copy: Path) -> None:
 
 
 def test_a_raised_version_is_to_be_recorded(copy: Path) -> None:
-    _edit(copy, "factory/curate/step.py", "STEP_VERSION = 1", "STEP_VERSION = 2")
-    assert complaints(current(), current(copy)) == ["curate: STEP_VERSION is 2, recorded is 1: record it"]
+    version = int(str(current()["curate"]["version"]))
+    _edit(copy, "factory/curate/step.py", f"STEP_VERSION = {version}", f"STEP_VERSION = {version + 1}")
+    said = f"curate: STEP_VERSION is {version + 1}, recorded is {version}: record it"
+    assert complaints(current(), current(copy)) == [said]
