@@ -178,9 +178,7 @@ def _segment(sets: Sets, extracted: list[FileRef], start: int, stop: int) -> tup
             "signature": _lists(random.reshape(-1), np.arange(0, random.size + 1, SIGNATURE)),
         }
     )
-    terms = pa.table(
-        {"node_id": sets.ids[nodes], "postings": _lists(position[order], np.append(first, len(order)))}
-    )
+    terms = pa.table({"node_id": sets.ids[nodes], "postings": _lists(position[order], np.append(first, len(order)))})
     return passages, terms
 
 

@@ -137,9 +137,10 @@ def _in_order(store: Store, units: Sequence[dict[int, FileRef]]) -> list[dict[in
     return [places.get(place) or empty.pop() for place in range(len(units))]
 
 
-def read_visits(store: Store, file: FileRef, nodes: Nodes) -> I64:
-    """int64[N]: walks of earlier rounds that hold each node. Nodes that the graph no longer has are left out."""
-    table = read_parquet(store, file.key, ["node_id", "visits"])
+def read_visits(store: Store, key: str, nodes: Nodes) -> I64:
+    """int64[N]: walks of earlier rounds that hold each node, from a file of tables.VISITS. Nodes that the graph no
+    longer has are left out."""
+    table = read_parquet(store, key, ["node_id", "visits"])
     ids = table.column("node_id").to_numpy()
     present = np.isin(ids, nodes.ids)
     visits = np.zeros(len(nodes.ids), np.int64)
@@ -147,9 +148,9 @@ def read_visits(store: Store, file: FileRef, nodes: Nodes) -> I64:
     return visits
 
 
-def read_subjects(store: Store, file: FileRef, nodes: Nodes) -> Subjects:
-    """In which subjects the nodes occur. Nodes that the graph does not have are left out."""
-    table = read_parquet(store, file.key, ["node_id", "subject", "passages"])
+def read_subjects(store: Store, key: str, nodes: Nodes) -> Subjects:
+    """In which subjects the nodes occur, from the outputs of step `walk_subjects`."""
+    table = read_parquet(store, read_outputs(store, key)[0].file.key, ["node_id", "subject", "passages"])
     table = table.filter(pa.array(np.isin(table.column("node_id").to_numpy(), nodes.ids)))
     names = sorted(table.column("subject").unique().to_pylist())
     number = {name: position for position, name in enumerate(names)}
