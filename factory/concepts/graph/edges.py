@@ -45,8 +45,8 @@ STEP_VERSION = 1
 NODES, EDGES = 0, 1
 """Parts of a unit's output."""
 
-PAIRS_A_PARTITION = 1 << 23
-"""Rows of all pairs files that a partition is to sum at most: 0.8 GB at its peak."""
+PAIRS_A_PARTITION = 1 << 24
+"""Rows of all pairs files that a partition is to sum at most: some 1.5 GB at its peak."""
 
 NODE_GROUP_ROWS = 1 << 14
 EDGE_GROUP_ROWS = 1 << 16
@@ -78,7 +78,7 @@ class GraphEdgesStep:
             held, counted = _read(store, [tuple(keys) for keys in earlier["files"]], bounds)
             names += [names_of(table) for table in held]
             pairs += counted
-        edges = summed([_as_pairs(table) for table in pairs])
+        edges = summed(pairs)
         nodes = node_table(names, edges)
         own = [files[PASSAGES] for files in list(units.values())[partition::partitions]]
         rows = sum(file.rows for file in own)
@@ -190,7 +190,3 @@ def _read(
 
 def _both(store: Store, bounds: tuple[int, int], keys: tuple[str, ...]) -> tuple[pa.Table, pa.Table]:
     return read_range(store, keys[0], "node_id", *bounds), read_range(store, keys[1], "src", *bounds)
-
-
-def _as_pairs(table: pa.Table) -> Pairs:
-    return Pairs(*(table.column(name).to_numpy() for name in EDGE.names))
