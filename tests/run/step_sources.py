@@ -49,6 +49,8 @@ STEPS = {
     "graph_pairs": "factory.concepts.graph.pairs",
     "graph_edges": "factory.concepts.graph.edges",
     "graph_index": "factory.concepts.graph.segments",
+    "graph_merges": "factory.concepts.graph.merges",
+    "graph_joined": "factory.concepts.graph.joined",
     "answer": "factory.answers.step",
     "samples": "factory.publish.samples",
     "gate": "factory.publish.gates",

@@ -31,6 +31,7 @@ from factory.concepts.graph.edges import (
     PARALLEL_READS,
     by_unit,
     edge_table,
+    graph_facts,
 )
 from factory.concepts.graph.nodes import names_of, node_table
 from factory.concepts.graph.pairs import PASSAGES
@@ -81,7 +82,7 @@ class GraphJoinedStep:
             input_ids_digest=add_digests(file.ids_digest for file in own),
             accepted=table.num_rows,
             accepted_ids_digest=ids_digest(map(str, table.column("node_id").to_pylist())),
-            facts={"nodes": table.num_rows, "edges": len(joined.src), "partition": [partition, partitions]},
+            facts=graph_facts(table, joined, partition, partitions),
         )
 
 
