@@ -18,10 +18,10 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from factory.concepts.walks.adjacency import PartitionSource, partitions_of
+from factory.concepts.walks.adjacency import partitions_of
 from factory.concepts.walks.config import PairConfig, WalkConfig
 from factory.concepts.walks.pair_step import pair_step
-from factory.concepts.walks.reading import stored_graph
+from factory.concepts.walks.reading import StoredGraph, stored_graph
 from factory.concepts.walks.walk_step import MIB, plan_walks, walk_step
 from factory.run.outputs import Output, outputs_key
 from factory.run.step import WorkStep
@@ -97,7 +97,7 @@ def rates(store: Store, run: str, passages: int, block: int) -> tuple[float, flo
     return found[0], found[1], networkx_rate(graph, graph.nodes.topics.tolist())
 
 
-def networkx_rate(source: PartitionSource, topics: Sequence[int]) -> float:
+def networkx_rate(source: StoredGraph, topics: Sequence[int]) -> float:
     """Walks/s of the plain walk over a networkx graph."""
     draw = random.Random(SEED)
     graph = nx.DiGraph()
@@ -128,13 +128,13 @@ def networkx_step(graph: nx.DiGraph, node: int, kind: int, draw: random.Random) 
     return chosen
 
 
-def _add_neighbours(graph: nx.DiGraph, source: PartitionSource, node: int) -> None:
+def _add_neighbours(graph: nx.DiGraph, source: StoredGraph, node: int) -> None:
     if node in graph and graph.out_degree(node):
         return
     partition = source.read(int(partitions_of(np.array([node], np.uint64), source.count)[0]))
     row = int(np.searchsorted(partition.node_ids, np.uint64(node)))
     low, high = partition.starts[row : row + 2].tolist()
-    edges = zip(partition.dst[low:high].tolist(), partition.freq[low:high].tolist(), strict=True)
+    edges = zip(source.nodes.ids[partition.dst[low:high]].tolist(), partition.freq[low:high].tolist(), strict=True)
     graph.add_edges_from((node, other, {"freq": freq}) for other, freq in edges)
 
 

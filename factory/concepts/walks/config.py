@@ -45,7 +45,7 @@ class WalkConfig(Section):
         description="walks a unit: a unit reads the graph once for each of its 6-8 steps",
     )
     cache_mib: int = Field(
-        default=1536, ge=0, le=2**20, description="MiB of graph a worker keeps between steps; changes no walk"
+        default=2048, ge=0, le=2**20, description="MiB of graph a worker keeps, 8 bytes an edge; changes no walk"
     )
 
     @model_validator(mode="after")

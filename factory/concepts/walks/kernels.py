@@ -25,13 +25,20 @@ TAKEN, NO_NEIGHBOUR, ALL_EXCLUDED = 0, 1, 2
 
 
 @compiled
-def find(ids: U64, buckets: I64, shift: np.uint64, wanted: np.uint64) -> int:
-    """Position of a node. Raises ValueError when it is none."""
-    bucket = np.int64(wanted >> shift)
-    for position in range(buckets[bucket], buckets[bucket + 1]):
-        if ids[position] == wanted:
-            return position
-    raise ValueError("an edge leads to a node that the graph does not have")
+def find_all(ids: U64, buckets: I64, shift: np.uint64, wanted: U64, found: U32) -> int:
+    """Writes the position in `ids` of each of `wanted`; how many were written before one that is not there.
+
+    ids[buckets[b]:buckets[b + 1]] are those with the upper bits b: ids are hashes, so a bucket holds about one.
+    """
+    for place in range(len(wanted)):
+        bucket = np.int64(wanted[place] >> shift)
+        position, stop = buckets[bucket], buckets[bucket + 1]
+        while position < stop and ids[position] != wanted[place]:
+            position += 1
+        if position == stop:
+            return place
+        found[place] = position
+    return len(wanted)
 
 
 @compiled
@@ -48,11 +55,11 @@ def has_subject(starts: I64, subjects: I64, node: int, subject: int) -> bool:
 
 @compiled
 def running_sums(
-    dst: U64, freq: U32, low: int, high: int, nodes: NodeTable, transition: Transition, subject: int, running: F64
+    dst: U32, freq: U32, low: int, high: int, nodes: NodeTable, transition: Transition, subject: int, running: F64
 ) -> int:
     """Writes the running sums of the weights of dst[low:high]; how many weights are above 0."""
     # Arrays by name and not through their tuples: handing a tuple on for every edge costs 50 ns in reference counts.
-    table, factor, ids, buckets, shift = transition.table, nodes.factor, nodes.ids, nodes.buckets, nodes.shift
+    table, factor = transition.table, nodes.factor
     by_node, bound = len(factor) > 0, subject != ANY_SUBJECT
     total, positives = 0.0, 0
     for edge in range(low, high):
@@ -60,12 +67,10 @@ def running_sums(
             value = table[freq[edge]]
         else:
             value = math.pow(freq[edge] + transition.epsilon, transition.inverse_temperature)
-        if by_node or bound:
-            node = find(ids, buckets, shift, dst[edge])
-            if by_node:
-                value *= factor[node]
-            if bound and not has_subject(nodes.subject_starts, nodes.subjects, node, subject):
-                value = 0.0
+        if by_node:
+            value *= factor[dst[edge]]
+        if bound and not has_subject(nodes.subject_starts, nodes.subjects, dst[edge], subject):
+            value = 0.0
         positives += value > 0
         total += value
         running[edge - low] = total
@@ -73,7 +78,7 @@ def running_sums(
 
 
 @compiled
-def position_of(dst: U64, low: int, high: int, wanted: np.uint64) -> int:
+def position_of(dst: U32, low: int, high: int, wanted: int) -> int:
     """Where `wanted` stands in the sorted dst[low:high], or -1."""
     stop = high
     while low < high:
@@ -132,7 +137,7 @@ def _holds(values: I64, wanted: int) -> bool:
 def advance(
     starts: I64,
     topic_degrees: I64,
-    dst: U64,
+    dst: U32,
     freq: U32,
     nodes: NodeTable,
     transition: Transition,
@@ -140,9 +145,9 @@ def advance(
     to_topic: I64,  # [W] 1: to a topic, 0: to a concept
     subjects: I64,  # [W] or ANY_SUBJECT
     drawn: F64,  # [W] in [0, 1)
-    path: U64,  # [W, L] nodes the walk was at
+    path: I64,  # [W, L] nodes the walk was at
     lengths: I64,  # [W] how many of them; 0: all may be gone to again
-    chosen: U64,  # [W], written
+    chosen: I64,  # [W], written
     probability: F64,  # [W], written
     outcome: I64,  # [W], written
 ) -> None:
@@ -183,20 +188,20 @@ def advance(
 @compiled
 def advance_past(
     starts: I64,
-    dst: U64,
+    dst: U32,
     freq: U32,
     nodes: NodeTable,
     transition: Transition,
     rows: I64,  # [W] the middle node in the partition
     subjects: I64,  # [W]
     drawn: F64,  # [W]
-    path: U64,  # [W, L]
+    path: I64,  # [W, L]
     lengths: I64,  # [W]
-    origins: U64,  # [W] the node the step began at
-    near: U64,  # neighbours of the origins, sorted within an origin
+    origins: I64,  # [W] the node the step began at
+    near: U32,  # neighbours of the origins, sorted within an origin
     near_starts: I64,  # [W] where the origin's neighbours begin in `near`
     near_stops: I64,  # [W]
-    chosen: U64,  # [W], written
+    chosen: I64,  # [W], written
     probability: F64,  # [W], written
     outcome: I64,  # [W], written
 ) -> None:
@@ -205,7 +210,7 @@ def advance_past(
     for row in rows:
         widest = max(widest, starts[row + 1] - starts[row])
     running, own = np.empty(widest, np.float64), np.empty(1, np.float64)
-    beyond, often = np.empty(widest, np.uint64), np.empty(widest, np.uint32)
+    beyond, often = np.empty(widest, np.uint32), np.empty(widest, np.uint32)
     none = np.empty(0, np.int64)
     for walk in range(len(rows)):
         other, stop = near_starts[walk], near_stops[walk]

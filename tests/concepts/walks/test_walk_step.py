@@ -188,6 +188,16 @@ def test_partitions_of_two_graphs_are_no_graph(store: LocalStore) -> None:
     assert other.nodes.ids.tolist() != one.nodes.ids.tolist()
 
 
+def test_an_edge_to_an_unknown_node_is_damage(store: LocalStore) -> None:
+    graph, other = graph_of(PASSAGES), graph_of([(["t", "u"], ["nowhere", "else"])])
+    whole, strange = graph.source.read(0), other.source.read(0)
+    put_graph(store, graph, names_of(PASSAGES))
+    read = stored_graph(store, put_graph(store, graph, names_of(PASSAGES)))
+    with pytest.raises(StoreError, match="which the graph does not have"):
+        read._positions(other.nodes.ids[strange.dst], "some file")
+    assert read._positions(graph.nodes.ids[whole.dst], "some file").tolist() == whole.dst.tolist()
+
+
 def test_nodes_without_their_edges_are_damage(store: LocalStore) -> None:
     graph = graph_of(PASSAGES)
     whole = graph.source.read(0)
