@@ -5,7 +5,8 @@ they do in a factory run, unit by unit through Ray Data with a commit each: grap
 graph_edges over its partitions, graph_index over its segments; at the smallest size also the graph grown by a tenth
 from the earlier one. Texts are not generated, so signatures are off (they cost what docs/benchmarks.md says of
 near-duplicate sketches). Memory is what all processes of this benchmark hold for themselves (USS), Ray's services
-included, sampled twice a second.
+included, sampled twice a second. Walks
+and pairs of all epochs follow on each graph (walks.py).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from factory.concepts.graph.config import GraphConfig
 from factory.concepts.graph.edges import EDGES, GraphEdgesStep, edges_units
 from factory.concepts.graph.pairs import PAIRS, pairs_step
 from factory.concepts.graph.segments import GraphIndexStep, index_units
+from factory.concepts.walks.reading import stored_graph
 from factory.config import ClusterConfig
 from factory.run.attempt import StepRun
 from factory.run.outputs import Output, outputs_key, read_outputs, write_outputs
@@ -34,6 +36,7 @@ from factory.run.step import WorkStep
 from factory.run.units import FileRef, Unit, unit_over
 from factory.store.base import Store
 from factory.store.local import LocalStore
+from tests.bench import walks
 from tests.bench.figures import Figures, Row
 from tests.bench.graph_corpus import Shape, shape, write_corpus
 
@@ -45,6 +48,9 @@ ROWS_A_FILE = 256
 TARGET_SECONDS, TARGET_GIB = 600.0, 4.0
 TARGET_LINEAR = 1.3
 """Seconds a passage at the largest size may take more than at the smallest, to be called close to linear."""
+
+BLOCK = 65_536
+"""Walks of a block that one core's speed is measured with."""
 
 INTERVAL_S = 0.5
 RUN = "bench"
@@ -63,6 +69,7 @@ class Built:
     partitions: int = 0
     peak_bytes: int = 0
     worker_peak_bytes: int = 0
+    walked: walks.Walked | None = None
 
     @property
     def total(self) -> float:
@@ -78,14 +85,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def measure(options: argparse.Namespace) -> Figures:
     scales = [TINY_SCALE] if options.tiny else sorted(options.graph_scales)
     built: dict[float, Built] = {}
+    walked: dict[float, Built] = {}
     with _ray():
         for scale in scales:
             with tempfile.TemporaryDirectory(prefix="factory-bench-") as folder:
                 store = LocalStore(folder)
                 built[scale] = build(store, shape(scale))
+                walked[scale] = walk(store, built[scale], 64 if options.tiny else BLOCK)
                 if scale == scales[0]:
                     grown = _grown(store, shape(scale))
-    return _figures(built, grown)
+    return _figures(built, grown, walked)
 
 
 def build(store: Store, shape: Shape) -> Built:
@@ -109,6 +118,20 @@ def _built(store: Store, shape: Shape, files: Sequence[FileRef], run: str) -> Bu
     built.pair_rows = _rows(pairs, PAIRS)
     built.nodes, built.edges = _rows(edges, 1 - EDGES), _rows(edges, EDGES)
     return built
+
+
+def walk(store: Store, built: Built, block: int) -> Built:
+    """Walks of all epochs over the graph that is in the store, with their pairs, and how fast one core walks."""
+    after = Built(built.shape)
+    topics = len(stored_graph(store, outputs_key(RUN, "graph_edges")).nodes.topics)
+    with _watched(after):
+        count, paired = walks.walk_all(
+            store, RUN, topics, built.shape.passages,
+            lambda step, folder, units: _worked(store, step, folder, units, RUN, after),
+        )  # fmt: skip
+    found = walks.rates(store, RUN, built.shape.passages, block)
+    after.walked = walks.Walked(count, paired, block, *found)
+    return after
 
 
 def _rows(outputs: Sequence[Output], part: int) -> int:
@@ -181,7 +204,7 @@ def _watched(built: Built) -> Iterator[None]:
         thread.join()
 
 
-def _figures(built: Mapping[float, Built], grown: Built) -> Figures:
+def _figures(built: Mapping[float, Built], grown: Built, walked: Mapping[float, Built]) -> Figures:
     rows = [row for scale, each in built.items() for row in _rows_of(scale, each)]
     smallest, largest = built[min(built)], built[max(built)]
     growth = (largest.total / largest.shape.passages) / (smallest.total / smallest.shape.passages)
@@ -191,7 +214,12 @@ def _figures(built: Mapping[float, Built], grown: Built) -> Figures:
     share = grown.total / smallest.total
     rows.append(Row("a tenth more passages on the smallest graph: seconds", f"{grown.total:,.1f}"))
     rows.append(Row("  share of what the graph itself took", f"{share:.2f}"))
+    for scale, each in walked.items():
+        assert each.walked is not None
+        rows += walks.rows_of(f"{scale:g} x subset", each.walked, each.seconds, scale == 1)
+        rows.append(Row(f"{scale:g} x subset: peak GiB of all processes, walks", f"{each.peak_bytes / 2**30:.2f}"))
     values: dict[str, Any] = {
+        "walks": {f"{scale:g}": _walk_values(each) for scale, each in walked.items()},
         "scales": {f"{scale:g}": _values(each) for scale, each in built.items()},
         "growth_seconds_per_passage": round(growth, 4),
         "grown": _values(grown),
@@ -218,6 +246,15 @@ def _rows_of(scale: float, built: Built) -> list[Row]:
     rows[2] = replace(rows[2], target=f"< {TARGET_SECONDS:,.0f}:", met=seconds)
     rows[3] = replace(rows[3], target=f"< {TARGET_GIB:g}:", met=peak)
     return rows
+
+
+def _walk_values(after: Built) -> dict[str, Any]:
+    assert after.walked is not None
+    return {
+        **after.walked.values(),
+        "seconds": {name: round(seconds, 2) for name, seconds in after.seconds.items()},
+        "peak_gib": round(after.peak_bytes / 2**30, 3),
+    }
 
 
 def _values(built: Built) -> dict[str, Any]:

@@ -15,7 +15,7 @@ KEYS = {
     "engine": {"ratio_median", "ratio_min", "ratio_with_step_start_median", "idle_engine_core_share_max"},
     "pipeline": {"requests_per_second_per_core", "ratio_to_plain_loop", "framework_ms_per_unit", "driver_peak_mib"},
     "select": {"documents_per_second", "scoring_ratio", "language_ratio", "chain_ratio_to_lid"},
-    "graph": {"scales", "growth_seconds_per_passage", "grown_share"},
+    "graph": {"walks", "scales", "growth_seconds_per_passage", "grown_share"},
     "resume": {"again_seconds", "again_requests", "units_redone", "in_flight_at_kill", "overhead_ratio"},
 }
 
