@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Set before anything imports Ray or vLLM; children of the tests inherit it.
@@ -17,6 +18,10 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     VLLM_NO_USAGE_STATS="1",
 )
+
+# A deadline is a timed test: 200 ms is nothing on a machine that does something else as well.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 from factory.store.base import Store
 from factory.store.local import LocalStore

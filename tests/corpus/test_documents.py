@@ -80,7 +80,7 @@ def test_the_way_a_text_was_stored_does_not_change_its_id() -> None:
 
 
 @pytest.mark.parametrize("count", [WORDS, byte_count, merging_count])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(raw=prose, budget=st.integers(1, 60))
 def test_chunks_cover_the_text_within_the_budget(count: object, raw: str, budget: int) -> None:
     assert callable(count)

@@ -263,7 +263,7 @@ def test_a_large_parquet_file_is_read_by_column_and_row_group(tmp_path: Path, mo
 newline_texts = st.lists(st.text(max_size=30), max_size=30)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(values=newline_texts, width=st.integers(1, 200), final=st.booleans())
 def test_however_a_file_is_cut_each_line_is_read_once(
     tmp_path: Path, values: list[str], width: int, final: bool

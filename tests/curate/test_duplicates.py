@@ -124,7 +124,7 @@ def planted(seed: int, number: int) -> list[str]:
     return texts
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.integers(1, 120), st.integers(1, 40))
 def test_the_outcome_is_the_greedy_one_whatever_the_block_size(seed: int, number: int, block: int) -> None:
     """Every dropped row has a kept one at or above the threshold, every pair of kept rows that share a band

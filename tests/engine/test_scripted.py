@@ -261,7 +261,7 @@ SCHEMAS = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(schema=SCHEMAS, seed=st.integers(0, 1000))
 def test_instances_of_any_schema_it_takes_are_valid(schema: dict[str, Any], seed: int) -> None:
     whole = {**schema, "$defs": {"named": {"type": "string", "maxLength": 12}}}

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from factory.evaluate import distributions
@@ -35,7 +35,6 @@ def counted(values: list[int | None], parts: int = 3) -> LengthCounter:
     return counter
 
 
-@settings(deadline=None)
 @given(LENGTHS)
 def test_quantiles_of_lengths_are_exact(values: list[int]) -> None:
     numbers = counted(list(values)).result()
@@ -46,7 +45,6 @@ def test_quantiles_of_lengths_are_exact(values: list[int]) -> None:
     assert numbers.mean == pytest.approx(statistics.fmean(values))
 
 
-@settings(deadline=None)
 @given(LENGTHS)
 def test_bins_of_lengths_hold_every_row_once_and_do_not_overlap(values: list[int]) -> None:
     numbers = counted(list(values)).result()
@@ -59,7 +57,6 @@ def test_bins_of_lengths_hold_every_row_once_and_do_not_overlap(values: list[int
     assert len(numbers.bins) <= distributions.LENGTH_BINS + 2
 
 
-@settings(deadline=None)
 @given(st.integers(1, 10**7))
 def test_widths_are_round_and_no_smaller_than_needed(span: int) -> None:
     width = round_width(span, 28)
@@ -90,7 +87,6 @@ def test_shares_at_both_ends_and_bad_values_are_counted() -> None:
     assert numbers.bins[0].rows == numbers.bins[-1].rows == numbers.bins[10].rows == 1
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from("abcdefgh"), max_size=200))
 def test_names_within_capacity_are_counted_exactly(names: list[str]) -> None:
     counter = NameCounter()

@@ -118,7 +118,7 @@ def test_unprintable_characters_and_direction_overrides_are_replaced() -> None:
     assert "lone \ufffd override \ufffdtxt.exe\ufffd end" in page
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(max_size=200) | st.sampled_from(HOSTILE), st.text(max_size=60))
 def test_any_text_anywhere_leaves_a_page_that_stands_alone(text: str, name: str) -> None:
     data = replace(

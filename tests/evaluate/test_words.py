@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from factory.evaluate import text
@@ -63,7 +63,6 @@ def test_only_plain_web_addresses_become_links(url: str | None) -> None:
     assert text.link(url) == ""
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_printable_text_always_encodes_and_stays_printable(value: str) -> None:
     once = text.printable(value)
@@ -71,7 +70,6 @@ def test_printable_text_always_encodes_and_stays_printable(value: str) -> None:
     assert text.printable(once) == once
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="ab \n", max_size=400), st.text(alphabet="ab ", max_size=30))
 def test_an_excerpt_is_a_stretch_of_the_text(passage: str, about: str) -> None:
     start, stop = best_window(passage, about, size=40)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from factory.licences.expression import LONGEST_EXPRESSION, combine, parse, terms, write
@@ -45,7 +45,6 @@ def test_words_that_are_no_licence_id_stay_recognisable_and_apart() -> None:
     assert one != other
 
 
-@settings(deadline=None)
 @given(st.lists(stated, max_size=5))
 def test_combining_does_not_depend_on_order_or_repetition(licences: list[str | None]) -> None:
     whole = combine(licences)
@@ -53,14 +52,12 @@ def test_combining_does_not_depend_on_order_or_repetition(licences: list[str | N
     assert combine(licences * 2) == whole
 
 
-@settings(deadline=None)
 @given(st.lists(stated, min_size=1, max_size=4), st.lists(stated, min_size=1, max_size=4))
 def test_combining_combinations_changes_nothing(left: list[str | None], right: list[str | None]) -> None:
     assert combine([combine(left), combine(right)]) == combine([*left, *right])
     assert combine([combine(left)]) == combine(left)
 
 
-@settings(deadline=None)
 @given(st.lists(stated, min_size=1, max_size=5))
 def test_no_licence_is_lost(licences: list[str | None]) -> None:
     whole = set(terms(combine(licences)))
@@ -68,7 +65,6 @@ def test_no_licence_is_lost(licences: list[str | None]) -> None:
         assert set(terms(combine([licence]))) <= whole
 
 
-@settings(deadline=None)
 @given(st.lists(expression, min_size=1, max_size=4))
 def test_the_result_is_a_valid_spdx_expression(licences: list[str]) -> None:
     from packaging.licenses import canonicalize_license_expression
@@ -76,7 +72,6 @@ def test_the_result_is_a_valid_spdx_expression(licences: list[str]) -> None:
     assert canonicalize_license_expression(combine(licences)) == combine(licences)
 
 
-@settings(deadline=None)
 @given(stated)
 def test_what_is_written_is_read_back(licence: str | None) -> None:
     node = parse(licence or "")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from factory.config import GateConfig
@@ -87,7 +87,6 @@ def test_no_samples_at_all_divide_by_nothing() -> None:
     assert results["max_copied_share"].measured == 0
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), max_size=300), st.integers(2, 10))
 def test_the_summary_of_starts_never_understates_and_errs_within_its_bound(starts: list[str], kept: int) -> None:
     true = Counter(starts)

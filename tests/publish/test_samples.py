@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from factory.engine.tokenizer import Tokenizer
@@ -178,7 +178,6 @@ def test_null_text_does_not_stop_the_step() -> None:
     assert row["messages"][1]["content"] is None
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=6), st.integers(0, 2**31))
 def test_a_split_is_every_documents_own(docs: list[str], seed: int) -> None:
     own = {split_of([doc], seed, 0.3, 0.3) for doc in docs}
@@ -191,7 +190,6 @@ def test_split_shares_are_as_configured() -> None:
     assert abs(found.count("test") / 20_000 - 0.05) < 0.01
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**31), st.text(max_size=40))
 def test_order_keys_are_64_bits_and_depend_on_the_seed(seed: int, sample_id: str) -> None:
     assert 0 <= sort_key(seed, sample_id) < 2**64

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from factory.identity import ids_digest
@@ -20,7 +20,6 @@ sizes = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(sizes, st.integers(1, 4096))
 def test_ranges_of_a_split_cover_every_key_once(sizes: dict[str, tuple[int, int]], shard_mib: int) -> None:
     facts: dict[str, int] = {}

@@ -58,7 +58,7 @@ def test_a_copy_anywhere_verifies(copy: Copy) -> None:
     assert {path.name for path in copy.files} >= {"README.md", "ATTRIBUTION.md", "manifest.json"}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_single_byte_changed_in_any_file_is_found(copy: Copy, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(copy.files))

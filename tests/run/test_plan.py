@@ -48,7 +48,7 @@ def test_a_committed_unit_is_not_pending_again(local_store: Store) -> None:
     assert plan_over(local_store, Part(file)).pending == []
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.sets(st.integers(0, 11), min_size=1), min_size=1, max_size=4))
 def test_growing_samples_pay_for_each_row_once(samples: list[set[int]]) -> None:
     """However runs with growing row sets follow each other, every plan covers exactly its rows, and a row

@@ -23,7 +23,7 @@ def data(seed: int, rows: int = 150, dimensions: int = 6) -> tuple[NDArray[np.fl
     return vectors, np.clip(5.5 + 3 * vectors[:, 0] + draw.normal(size=rows), 1, 10)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000), st.integers(1, 9), st.sampled_from([None, 1, 4]))
 def test_predictions_are_those_of_scikit_learn(seed: int, leaf: int, depth: int | None) -> None:
     vectors, scores = data(seed)

@@ -232,7 +232,7 @@ def test_an_unknown_language_is_named_with_those_like_it() -> None:
 
 
 @given(st.text(), st.integers(50, 400))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_segments_hold_prose_of_about_the_asked_length(noise: str, characters: int) -> None:
     text = "\n\n".join([ENGLISH, noise, GERMAN, noise, FRENCH])
     found = segments(text, characters)
@@ -245,7 +245,7 @@ def test_segments_hold_prose_of_about_the_asked_length(noise: str, characters: i
 
 
 @given(st.text())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_text_has_segments_if_it_has_a_letter(text: str) -> None:
     if any(map(str.isalpha, text)):
         assert segments(text, 100)

@@ -167,7 +167,7 @@ fragments = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(fragments, max_size=14).map("".join))
 def test_masking_is_idempotent_and_deterministic_whatever_stands_together(text: str) -> None:
     first = mask(text, FIND)
@@ -175,7 +175,6 @@ def test_masking_is_idempotent_and_deterministic_whatever_stands_together(text: 
     assert FIND(first.text) == []
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_can_be_masked(text: str) -> None:
     assert mask(mask(text, FIND).text, FIND).replaced == 0

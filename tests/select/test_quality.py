@@ -264,7 +264,7 @@ WORDS = st.lists(st.sampled_from(["a", "b", "cc", "ddd"]), max_size=60)
 
 
 @given(st.lists(WORDS, min_size=1, max_size=6))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_ngram_measures_agree_with_their_definition(documents: list[list[str]]) -> None:
     texts = [" ".join(words) for words in documents]
     columns = measure(texts, rules_of(EVERYTHING), ["the"])
@@ -291,7 +291,7 @@ def test_ngram_measures_agree_with_their_definition(documents: list[list[str]]) 
 
 
 @given(st.lists(st.text(alphabet=st.characters(codec="utf-8") | st.sampled_from(" \n\ta1.-#")), min_size=1, max_size=5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_simple_measures_agree_with_their_definition(texts: list[str]) -> None:
     columns = measure(texts, rules_of(EVERYTHING), ["the"])
     for index, text in enumerate(texts):
@@ -313,7 +313,7 @@ def test_simple_measures_agree_with_their_definition(texts: list[str]) -> None:
 
 
 @given(st.lists(st.text(alphabet="ab \n.{#1", max_size=300), min_size=1, max_size=4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_shares_lie_between_none_and_all(texts: list[str]) -> None:
     for name, column in measure(texts, rules_of(EVERYTHING), ["a"]).items():
         assert len(column) == len(texts)

@@ -81,7 +81,7 @@ def test_another_process_writes_the_same_bytes() -> None:
 
 
 @given(cuts=st.lists(st.integers(0, 60), max_size=4), rows=st.integers(0, 60))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_bytes_do_not_depend_on_chunks(cuts: list[int], rows: int) -> None:
     table = documents(rows, 8)
     edges = [0, *sorted(min(cut, rows) for cut in cuts), rows]
@@ -96,7 +96,7 @@ def large() -> pa.Table:
 
 
 @given(rows=st.lists(st.integers(0, 299), max_size=12))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_come_in_the_order_asked_for_repeats_included(local_store: LocalStore, rows: list[int]) -> None:
     if local_store.head("a.parquet") is None:
         local_store.put("a.parquet", to_parquet(documents(300), {}, Layout(32)))
