@@ -19,13 +19,13 @@ os.environ.update(
     VLLM_NO_USAGE_STATS="1",
 )
 
-# A deadline is a timed test: 200 ms is nothing on a machine that does something else as well.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
-
 from factory.store.base import Store
 from factory.store.local import LocalStore
 from tests.s3_server import S3Server, running
+
+# A deadline is a timed test: 200 ms is nothing on a machine that does something else as well.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @dataclass(frozen=True)
