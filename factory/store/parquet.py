@@ -10,11 +10,12 @@ Cost: 256 documents of 2.3 kB are written in 8 ms and take 192 kB.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -125,6 +126,31 @@ def read_range(
 
     Reads the footer and the row groups whose statistics meet the range, not the file. Raises as `read_rows` does.
     """
+    chosen = None if columns is None else [*dict.fromkeys([column, *columns])]
+    table = _read_groups(store, key, column, chosen, lambda least, most: least <= last and most >= first)
+    values = table.column(column).to_numpy()
+    # As the column's own type: between int64 and uint64 numpy compares by float64, which has 53 bits.
+    start = int(np.searchsorted(values, values.dtype.type(first), side="left"))
+    stop = int(np.searchsorted(values, values.dtype.type(last), side="right"))
+    table = table.slice(start, stop - start)
+    return table if columns is None else table.select(list(columns))
+
+
+def read_values(store: Store, key: str, column: str, bounds: tuple[int, int], values: npt.NDArray[Any]) -> pa.Table:
+    """The row groups of a file that may hold a row whose `column` lies within `bounds` or is one of `values` (sorted);
+    other rows of these groups come along. Otherwise as `read_range`."""
+
+    def wanted(least: int, most: int) -> bool:
+        place = int(np.searchsorted(values, values.dtype.type(least)))
+        return (least <= bounds[1] and most >= bounds[0]) or (place < len(values) and int(values[place]) <= most)
+
+    return _read_groups(store, key, column, None, wanted)
+
+
+def _read_groups(
+    store: Store, key: str, column: str, columns: list[str] | None, wanted: Callable[[int, int], bool]
+) -> pa.Table:
+    """The row groups of which `wanted` is true of the least and greatest value of `column`."""
     file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri)
     # Statistics are by leaf, and nested columns have several.
     leaves = [file.metadata.schema.column(leaf).path for leaf in range(file.metadata.num_columns)]
@@ -132,14 +158,9 @@ def read_range(
     groups = []
     for group in range(file.num_row_groups):
         found = file.metadata.row_group(group).column(place).statistics if place >= 0 else None
-        if found is None or not found.has_min_max or (found.min <= last and found.max >= first):
+        if found is None or not found.has_min_max or wanted(found.min, found.max):
             groups.append(group)
-    chosen = None if columns is None else [*dict.fromkeys([column, *columns])]
-    table = _read(file, groups, chosen, key, store.uri)
-    values = table.column(column).to_numpy()
-    start, stop = np.searchsorted(values, first, side="left"), np.searchsorted(values, last, side="right")
-    table = table.slice(int(start), int(stop - start))
-    return table if columns is None else table.select(list(columns))
+    return _read(file, groups, columns, key, store.uri)
 
 
 class _ObjectReader(io.RawIOBase):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -25,6 +26,7 @@ from factory.store.parquet import (
     read_parquet,
     read_range,
     read_rows,
+    read_values,
     to_parquet,
 )
 from factory.tables import DOCUMENT
@@ -158,6 +160,20 @@ def test_a_range_of_a_sorted_file_is_what_filtering_gives(
     first = max(first, 0)
     found = read_range(local_store, key, "id", first, first + span, ["row"])
     assert found.column("row").to_pylist() == [row for row in range(300) if first <= row // 3 <= first + span]
+
+
+@pytest.mark.parametrize("base", [2**62, 2**63, 2**64 - 4])
+def test_ranges_of_64_bit_ids_are_exact(local_store: LocalStore, base: int) -> None:
+    table = pa.table({"id": pa.array([base, base + 1, base + 2], pa.uint64())})
+    local_store.put("ids.parquet", to_parquet(table, {}))
+    assert read_range(local_store, "ids.parquet", "id", base + 1, base + 1).column("id").to_pylist() == [base + 1]
+
+
+def test_row_groups_are_chosen_by_the_values_they_may_hold(local_store: LocalStore) -> None:
+    table = pa.table({"id": pa.array(range(0, 100, 2), pa.uint64())})
+    local_store.put("even.parquet", to_parquet(table, {}, Layout(5)))
+    found = read_values(local_store, "even.parquet", "id", (12, 15), np.array([55, 90], np.uint64))
+    assert found.column("id").to_pylist() == [10, 12, 14, 16, 18, 50, 52, 54, 56, 58, 90, 92, 94, 96, 98]
 
 
 def test_a_range_fetches_its_row_groups_and_not_the_file(large: pa.Table, tmp_path: object) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from factory.concepts.graph.tables import U64
@@ -37,11 +36,6 @@ class Aliases:
             return nodes
         places = np.minimum(np.searchsorted(self.ids, nodes), len(self.ids) - 1)
         return np.where(self.ids[places] == nodes, self.into[places], nodes)
-
-    def touches(self, nodes: U64) -> npt.NDArray[np.bool_]:
-        """bool: whether a node is merged into another, or others into it."""
-        found: npt.NDArray[np.bool_] = np.isin(nodes, np.concatenate((self.ids, self.into)))
-        return found
 
 
 NO_ALIASES = Aliases(np.zeros(0, np.uint64), np.zeros(0, np.uint64))

@@ -5,8 +5,8 @@ integer whose order is the order of the files, (src, kind of dst, dst), and nump
 work; no hash table, no matrix. The same holds when files are added up: sources and destinations are numbered first.
 Multiplicities ride outside the sort, because most are 1: what exceeds 1 is added afterwards.
 
-Cost, one core: 25 ns a pair within passages, 130 ns a row when files are added up, two thirds of it numbering
-destinations. Memory: 24 bytes a pair of the block being sorted.
+Cost, one core: 50 ns a pair within passages, 70 ns a row when files are added up. Memory: 60 bytes a pair of the block
+being sorted, some 40 a row of the files.
 """
 
 from __future__ import annotations
@@ -84,10 +84,13 @@ def _added_up(keys: U64) -> tuple[U64, U32]:
 
 
 def add_up(keys: U64, freq: U32) -> tuple[U64, U32]:
-    """Distinct keys, sorted, with the sum of `freq` over the rows of each. Raises OverflowError beyond 32 bits."""
+    """Distinct keys, sorted, with the sum of `freq` over the rows of each. Sorts `keys` in place.
+
+    Raises OverflowError beyond 32 bits.
+    """
     often = np.flatnonzero(freq > 1)
     repeated, extra = keys[often], freq[often].astype(np.int64) - 1
-    distinct, once = _added_up(keys.copy())
+    distinct, once = _added_up(keys)
     total = once.astype(np.int64)
     np.add.at(total, np.searchsorted(distinct, repeated), extra)
     if len(total) and int(total.max()) > np.iinfo(np.uint32).max:
@@ -95,28 +98,35 @@ def add_up(keys: U64, freq: U32) -> tuple[U64, U32]:
     return distinct, total.astype(np.uint32)
 
 
-def summed(parts: list[Pairs]) -> Pairs:
-    """Pairs of several tables as one: frequencies added, order kept."""
-    parts = [part for part in parts if len(part.src)]
-    if len(parts) <= 1:
-        return parts[0] if parts else NO_PAIRS
-    sources, src = _numbered([part.src for part in parts], by_kind=False)
-    destinations, dst = _numbered([part.dst for part in parts], by_kind=True)
-    keys = src
+def summed(parts: list[pa.Table]) -> Pairs:
+    """PAIR tables as one: frequencies added, order kept. Empties the list, so that columns are let go on the way."""
+    if not parts:
+        return NO_PAIRS
+    whole = pa.concat_tables(parts)
+    parts.clear()
+    sources, keys = _numbered(whole.column("src"), by_kind=False)
+    whole = whole.drop_columns(["src"])
+    destinations, places = _numbered(whole.column("dst"), by_kind=True)
+    freq = whole.column("freq").to_numpy()
+    del whole
     keys *= np.uint64(len(destinations))
-    keys += dst
-    del src, dst
-    keys, freq = add_up(keys, np.concatenate([part.freq for part in parts]))
-    count = np.uint64(len(destinations))
+    keys += places
+    del places
+    keys, freq = add_up(keys, freq)
+    count = np.uint64(max(len(destinations), 1))
     return Pairs(sources[keys // count], destinations[keys % count], freq)
 
 
-def _numbered(columns: list[U64], by_kind: bool) -> tuple[U64, U64]:
+def _numbered(column: pa.ChunkedArray, by_kind: bool) -> tuple[U64, U64]:
     """Distinct ids in order (of kind first where asked), and the place of each row's id among them."""
-    encoded = pc.dictionary_encode(pa.chunked_array([pa.array(column) for column in columns])).unify_dictionaries()
-    found: U64 = encoded.chunk(0).dictionary.to_numpy()
+    encoded = pc.dictionary_encode(column).unify_dictionaries()
+    found: U64 = encoded.chunk(0).dictionary.to_numpy() if encoded.num_chunks else np.zeros(0, np.uint64)
     order = np.lexsort((found, kind_of(found))) if by_kind else np.argsort(found)
     place = np.empty(len(found), np.uint64)
     place[order] = np.arange(len(found), dtype=np.uint64)
-    indices = np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])
-    return found[order], place[indices]
+    places = np.empty(len(column), np.uint64)
+    start = 0
+    for chunk in encoded.chunks:
+        np.take(place, chunk.indices.to_numpy(), out=places[start : start + len(chunk)])
+        start += len(chunk)
+    return found[order], places

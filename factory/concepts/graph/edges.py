@@ -25,12 +25,11 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from factory.concepts.graph.counting import Pairs, summed
 from factory.concepts.graph.nodes import names_of, node_table
 from factory.concepts.graph.pairs import NAMES, PAIRS, PASSAGES
-from factory.concepts.graph.tables import EDGE, TOPIC, partition_range
+from factory.concepts.graph.tables import EDGE, partition_range
 from factory.identity import add_digests, canonical_json, ids_digest, make_id
 from factory.run.outputs import Output, read_outputs
 from factory.run.plan import step_identity
@@ -45,8 +44,8 @@ STEP_VERSION = 1
 NODES, EDGES = 0, 1
 """Parts of a unit's output."""
 
-PAIRS_A_PARTITION = 1 << 23
-"""Rows of all pairs files that a partition is to sum at most: 0.8 GB at its peak."""
+PAIRS_A_PARTITION = 1 << 24
+"""Rows of all pairs files that a partition is to sum at most: some 1.5 GB at its peak."""
 
 NODE_GROUP_ROWS = 1 << 14
 EDGE_GROUP_ROWS = 1 << 16
@@ -78,7 +77,7 @@ class GraphEdgesStep:
             held, counted = _read(store, [tuple(keys) for keys in earlier["files"]], bounds)
             names += [names_of(table) for table in held]
             pairs += counted
-        edges = summed([_as_pairs(table) for table in pairs])
+        edges = summed(pairs)
         nodes = node_table(names, edges)
         own = [files[PASSAGES] for files in list(units.values())[partition::partitions]]
         rows = sum(file.rows for file in own)
@@ -92,13 +91,19 @@ class GraphEdgesStep:
             accepted=nodes.num_rows,
             accepted_ids_digest=ids_digest(map(str, nodes.column("node_id").to_pylist())),
             ledger={"files_read": len(left)},
-            facts={
-                "nodes": nodes.num_rows,
-                "topics": pc.sum(pc.equal(nodes.column("kind"), TOPIC)).as_py() or 0,
-                "edges": len(edges.src),
-                "partition": [partition, partitions],
-            },
+            facts=graph_facts(nodes, edges, partition, partitions),
         )
+
+
+def graph_facts(nodes: pa.Table, edges: Pairs, partition: int, partitions: int) -> dict[str, Any]:
+    """What a partition's commit says of it; the numbers are added up over partitions."""
+    topics = nodes.num_rows - int(nodes.column("kind").to_numpy().sum())
+    return {
+        "nodes": nodes.num_rows,
+        "topics": topics,
+        "edges": len(edges.src),
+        "partition": [partition, partitions],
+    }
 
 
 def edge_table(pairs: Pairs) -> pa.Table:
@@ -190,7 +195,3 @@ def _read(
 
 def _both(store: Store, bounds: tuple[int, int], keys: tuple[str, ...]) -> tuple[pa.Table, pa.Table]:
     return read_range(store, keys[0], "node_id", *bounds), read_range(store, keys[1], "src", *bounds)
-
-
-def _as_pairs(table: pa.Table) -> Pairs:
-    return Pairs(*(table.column(name).to_numpy() for name in EDGE.names))

@@ -39,10 +39,13 @@ class WalkConfig(Section):
         default=False, description="true: all nodes of a walk occur in passages of one subject, drawn with its start"
     )
     block_walks: int = Field(
-        default=65_536, ge=64, le=2**22, description="walks a unit: each reads the graph once a step it takes"
+        default=131_072,
+        ge=64,
+        le=2**22,
+        description="walks a unit: a unit reads the graph once for each of its 6-8 steps",
     )
     cache_mib: int = Field(
-        default=1536, ge=0, le=2**20, description="MiB of graph a worker keeps between steps; changes no walk"
+        default=2048, ge=0, le=2**20, description="MiB of graph a worker keeps, 8 bytes an edge; changes no walk"
     )
 
     @model_validator(mode="after")

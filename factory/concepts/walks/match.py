@@ -7,7 +7,7 @@ scored. Order is by score, then by chunk id; a document stands in it once, with 
 second passage depends on the first, so walks whose k best hold no admissible second are searched again, under the
 restriction (see pairing.py).
 
-Cost, per walk and segment: 1-2 ns a posting of its nodes (match_kernels.py). Memory: a segment, and 60 bytes x k a
+Cost, per walk and segment: 2-3 ns a posting of its nodes (match_kernels.py). Memory: a segment, and 60 bytes x k a
 walk.
 """
 

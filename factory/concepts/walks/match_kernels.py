@@ -5,7 +5,7 @@ cache), and only passages whose count and size can still reach the walk's k best
 sorted by score, then by chunk id, one passage a document: which of a document's passages, and which documents, does
 not depend on the order of segments, because both orders are total.
 
-Cost, one core: 1-2 ns a posting of the walk's nodes.
+Cost, one core: 2-3 ns a posting of the walk's nodes.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ walks visits nearly every partition, so a worker keeps partitions from one step,
 `cache_mib` goes; the first ones read stay, because dropping the oldest would never hit when the same files come round
 in the same order. What does not fit is read again.
 
-Cost: 100 million edges as 16 files are read in about 10 s of one core; 12 bytes an edge are kept.
+Cost: 100 million edges as 16 files are read in about 10 s of one core; 8 bytes an edge are kept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from factory.concepts.walks.adjacency import I64, U64, Flags, Nodes, Partition, partitions_of
+from factory.concepts.walks.adjacency import I64, U32, U64, Flags, Nodes, Partition, partitions_of
 from factory.concepts.walks.rules import Subjects
 from factory.errors import StoreError
 from factory.run.outputs import read_outputs
@@ -26,6 +26,9 @@ from factory.store.base import Store
 from factory.store.parquet import read_parquet
 
 NODES_PART, EDGES_PART = 0, 1
+
+MOST_BUCKET_BITS = 24
+"""A table of 128 MiB at most; 100 million nodes then share a bucket by six."""
 
 _held: dict[tuple[Store, str], Partition] = {}
 """Partitions this process keeps, by store and key of their edges."""
@@ -66,11 +69,33 @@ class StoredGraph:
             nodes.column("node_id").to_numpy(),
             np.concatenate(([0], np.cumsum(degrees))).astype(np.int64),
             topic_degrees,
-            edges.column("dst").to_numpy(),
+            self._positions(edges.column("dst").to_numpy(), self.edge_files[index].key),
             edges.column("freq").to_numpy(),
         )
         partition.check(self.edge_files[index].key)
         return partition
+
+    def _positions(self, ids: U64, key: str) -> U32:
+        """Where nodes stand among all nodes. Raises StoreError for one that is not there."""
+        from factory.concepts.walks.kernels import find_all
+
+        found = np.empty(len(ids), np.uint32)
+        known = find_all(self.nodes.ids, *self._buckets, ids, found)
+        if known < len(ids):
+            raise StoreError(
+                f"an edge in {key} leads to node {int(ids[known]):016x}, which the graph does not have",
+                cause="the files of nodes and of edges come from different graphs",
+                remedy="delete the folder of step graph_edges and run again",
+            )
+        return found
+
+    @cached_property
+    def _buckets(self) -> tuple[I64, np.uint64]:
+        """Where the ids of each value of their upper bits begin, and by how much to shift an id for them."""
+        bits = min(MOST_BUCKET_BITS, len(self.nodes.ids).bit_length())
+        edges = np.arange(1 << bits, dtype=np.uint64) << np.uint64(64 - bits)
+        buckets = np.append(np.searchsorted(self.nodes.ids, edges), len(self.nodes.ids)).astype(np.int64)
+        return buckets, np.uint64(64 - bits)
 
     @cached_property
     def nodes(self) -> Nodes:
@@ -137,9 +162,10 @@ def _in_order(store: Store, units: Sequence[dict[int, FileRef]]) -> list[dict[in
     return [places.get(place) or empty.pop() for place in range(len(units))]
 
 
-def read_visits(store: Store, file: FileRef, nodes: Nodes) -> I64:
-    """int64[N]: walks of earlier rounds that hold each node. Nodes that the graph no longer has are left out."""
-    table = read_parquet(store, file.key, ["node_id", "visits"])
+def read_visits(store: Store, key: str, nodes: Nodes) -> I64:
+    """int64[N]: walks of earlier rounds that hold each node, from a file of tables.VISITS. Nodes that the graph no
+    longer has are left out."""
+    table = read_parquet(store, key, ["node_id", "visits"])
     ids = table.column("node_id").to_numpy()
     present = np.isin(ids, nodes.ids)
     visits = np.zeros(len(nodes.ids), np.int64)
@@ -147,9 +173,9 @@ def read_visits(store: Store, file: FileRef, nodes: Nodes) -> I64:
     return visits
 
 
-def read_subjects(store: Store, file: FileRef, nodes: Nodes) -> Subjects:
-    """In which subjects the nodes occur. Nodes that the graph does not have are left out."""
-    table = read_parquet(store, file.key, ["node_id", "subject", "passages"])
+def read_subjects(store: Store, key: str, nodes: Nodes) -> Subjects:
+    """In which subjects the nodes occur, from the outputs of step `walk_subjects`."""
+    table = read_parquet(store, read_outputs(store, key)[0].file.key, ["node_id", "subject", "passages"])
     table = table.filter(pa.array(np.isin(table.column("node_id").to_numpy(), nodes.ids)))
     names = sorted(table.column("subject").unique().to_pylist())
     number = {name: position for position, name in enumerate(names)}

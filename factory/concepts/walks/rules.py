@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from factory.concepts.walks.adjacency import I64, U64, Nodes, PartitionSource
+from factory.concepts.walks.adjacency import I64, Nodes, PartitionSource
 from factory.concepts.walks.config import WalkConfig
 from factory.concepts.walks.draws import F64
 
@@ -25,9 +25,6 @@ WEIGHT_TABLE = 1 << 16
 
 ANY_SUBJECT = -1
 """Of walks that no subject binds."""
-
-MOST_BUCKET_BITS = 24
-"""A lookup table of 128 MiB at most; 100 million nodes then share a bucket by six."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +85,8 @@ class Graph:
 
 
 class NodeTable(NamedTuple):
-    """All nodes with what weighs them: empty `factor` and `subject_starts` mean that nothing does."""
+    """What weighs nodes, by their positions: empty `factor` and `subject_starts` mean that nothing does."""
 
-    ids: U64
-    buckets: I64  # ids[buckets[b]:buckets[b + 1]] have the upper bits b
-    shift: np.uint64
     factor: F64  # [N]: multiplies the weight of every edge to the node
     subject_starts: I64  # [N + 1], into subjects
     subjects: I64  # sorted within a node
@@ -118,16 +112,10 @@ def _weight_table(epsilon: float, temperature: float) -> F64:
 
 
 def node_table(graph: Graph, rules: Rules) -> NodeTable:
-    """The graph's nodes with their factors (`node_factors`) and subjects."""
-    ids = graph.nodes.ids
-    bits = max(1, min(MOST_BUCKET_BITS, len(ids).bit_length()))
-    edges = np.arange(1 << bits, dtype=np.uint64) << np.uint64(64 - bits)
+    """The factors (`node_factors`) and subjects of the graph's nodes."""
     subjects = graph.subjects if rules.within_subject else None
     none = np.zeros(0, np.int64)
     return NodeTable(
-        ids,
-        np.append(np.searchsorted(ids, edges), len(ids)).astype(np.int64),
-        np.uint64(64 - bits),
         node_factors(graph, rules),
         none if subjects is None else subjects.starts,
         none if subjects is None else subjects.subjects,

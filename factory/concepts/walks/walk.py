@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from factory.concepts.walks import draws
-from factory.concepts.walks.adjacency import I64, U64, Flags, Partition, partitions_of
+from factory.concepts.walks.adjacency import I64, U32, U64, Flags, Partition, partitions_of
 from factory.concepts.walks.draws import F64
 from factory.concepts.walks.kernels import ALL_EXCLUDED, NO_NEIGHBOUR, TAKEN, advance, advance_past
 from factory.concepts.walks.rules import ANY_SUBJECT, Graph, Rules, node_table, transition_of
@@ -34,6 +34,8 @@ from factory.errors import CorpusError
 
 NEAR_POOL = 1 << 24
 """Neighbours held at once for steps over implicit edges: 128 MiB. More walks are done in turns."""
+
+NOWHERE = -1
 
 ISOLATED_TOPIC, TOPIC_WITHOUT_CONCEPT, ISOLATED_CONCEPT, ALL_NEIGHBOURS_EXCLUDED = (
     "isolated_topic",
@@ -79,7 +81,7 @@ def walk(graph: Graph, rules: Rules, seed: int, numbers: I64) -> Walks:
             cause="no passage yielded any topic, or all names were refused by the normaliser",
             remedy="look at the rejects of the steps `extract` and `graph_pairs`",
         )
-    block = _Block(graph, rules, seed, numbers, topics[numbers % len(topics)])
+    block = _Block(graph, rules, seed, numbers, graph.nodes.positions(topics)[numbers % len(topics)])
     for step in range(1, rules.longest):
         block.step(step)
     return block.walks()
@@ -88,13 +90,14 @@ def walk(graph: Graph, rules: Rules, seed: int, numbers: I64) -> Walks:
 class _Block:
     """Walks that advance together."""
 
-    def __init__(self, graph: Graph, rules: Rules, seed: int, numbers: I64, start: U64) -> None:
+    def __init__(self, graph: Graph, rules: Rules, seed: int, numbers: I64, start: I64) -> None:
         self.graph, self.rules, self.seed, self.numbers = graph, rules, seed, numbers
         self.table, self.transition = node_table(graph, rules), transition_of(rules)
         self.topic_steps = draws.between(*rules.topic_steps, draws.uniform(seed, numbers, 0, draws.TOPIC_STEPS))
         self.concept_steps = draws.between(*rules.concept_steps, draws.uniform(seed, numbers, 0, draws.CONCEPT_STEPS))
         shape = (len(numbers), rules.longest)
-        self.nodes, self.via = np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
+        # Positions in graph.nodes.ids.
+        self.nodes, self.via = np.zeros(shape, np.int64), np.full(shape, NOWHERE, np.int64)
         self.probabilities = np.zeros(shape, np.float64)
         self.nodes[:, 0], self.probabilities[:, 0] = start, 1.0
         self.lengths = np.ones(len(numbers), np.int64)
@@ -126,12 +129,14 @@ class _Block:
 
     def walks(self) -> Walks:
         stopped = np.flatnonzero(self.failures != TAKEN)
+        ids = self.graph.nodes.ids
+        there = np.arange(self.nodes.shape[1]) < self.lengths[:, None]
         return Walks(
             self.numbers,
             self.topic_steps,
             self.concept_steps,
-            self.nodes,
-            self.via,
+            np.where(there, ids[self.nodes], np.uint64(0)),
+            np.where(self.via == NOWHERE, np.uint64(0), ids[self.via]),
             self.probabilities,
             self.lengths,
             self.subjects,
@@ -156,7 +161,7 @@ class _Block:
         if held is None:
             raise ValueError("walks within a subject need to know the nodes' subjects")
         running = np.concatenate(([0], np.cumsum(held.passages)))
-        at = self.graph.nodes.positions(self.nodes[:, 0])
+        at = self.nodes[:, 0]
         low, high = running[held.starts[at]], running[held.starts[at + 1]]
         target = low + (draws.uniform(self.seed, self.numbers, 0, draws.SUBJECT) * (high - low)).astype(np.int64)
         found = np.searchsorted(running, np.minimum(target, high - 1), "right") - 1
@@ -171,10 +176,10 @@ class _Block:
         drawn = draws.uniform(self.seed, self.numbers[walking], step, draws.IMPLICIT)
         return (drawn < self.rules.implicit_share) & (step > self.topic_steps[walking] + 1)
 
-    def _near_steps(self, walking: I64, step: int) -> tuple[U64, F64, I64, I64]:
+    def _near_steps(self, walking: I64, step: int) -> tuple[I64, F64, I64, I64]:
         """Per walk: the direct neighbour drawn, its probability, what came of it, and the node's degree."""
         size = len(walking)
-        chosen, probability = np.zeros(size, np.uint64), np.zeros(size, np.float64)
+        chosen, probability = np.zeros(size, np.int64), np.zeros(size, np.float64)
         outcome, degrees = np.full(size, NO_NEIGHBOUR, np.int64), np.zeros(size, np.int64)
         at = self.nodes[walking, step - 1]
         to_topic = (step <= self.topic_steps[walking]).astype(np.int64)
@@ -182,7 +187,7 @@ class _Block:
         for partition, here, rows in self._visited(at):
             by = np.lexsort((self.subjects[walking[here]], to_topic[here], rows))
             here, rows = here[by], rows[by]
-            found = np.zeros(len(here), np.uint64), np.zeros(len(here), np.float64), np.zeros(len(here), np.int64)
+            found = np.zeros(len(here), np.int64), np.zeros(len(here), np.float64), np.zeros(len(here), np.int64)
             advance(
                 partition.starts,
                 partition.topic_degrees,
@@ -202,7 +207,7 @@ class _Block:
             degrees[here] = partition.starts[rows + 1] - partition.starts[rows]
         return chosen, probability, outcome, degrees
 
-    def _far_steps(self, walking: I64, far: I64, step: int, chosen: U64, probability: F64, degrees: I64) -> None:
+    def _far_steps(self, walking: I64, far: I64, step: int, chosen: I64, probability: F64, degrees: I64) -> None:
         """Second edges of the walks walking[far], whose drawn neighbours become middle nodes. Where a middle node
         leads to neighbours of the origin alone, the step ends at it."""
         origins = self.nodes[walking, step - 1]
@@ -213,7 +218,7 @@ class _Block:
                 by = np.argsort(rows, kind="stable")
                 here, rows = here[by], rows[by]
                 walks = walking[turn[here]]
-                found = np.zeros(len(here), np.uint64), np.zeros(len(here), np.float64), np.zeros(len(here), np.int64)
+                found = np.zeros(len(here), np.int64), np.zeros(len(here), np.float64), np.zeros(len(here), np.int64)
                 advance_past(
                     partition.starts,
                     partition.dst,
@@ -237,10 +242,10 @@ class _Block:
                 chosen[ended] = found[0][took]
                 probability[ended] *= found[1][took]
 
-    def _neighbours(self, origins: U64) -> tuple[U64, I64, I64]:
+    def _neighbours(self, origins: I64) -> tuple[U32, I64, I64]:
         """The neighbours of each distinct origin, end to end, and where each of `origins` has its own."""
         distinct, inverse = np.unique(origins, return_inverse=True)
-        parts: list[U64] = []
+        parts: list[U32] = []
         starts, stops, held = np.zeros(len(distinct), np.int64), np.zeros(len(distinct), np.int64), 0
         for partition, here, rows in self._visited(distinct):
             for index, row in zip(here.tolist(), rows.tolist(), strict=True):
@@ -250,25 +255,23 @@ class _Block:
                 held += high - low
         return np.concatenate(parts), starts[inverse], stops[inverse]
 
-    def _visited(self, at: U64) -> Iterator[tuple[Partition, I64, I64]]:
+    def _visited(self, at: I64) -> Iterator[tuple[Partition, I64, I64]]:
         """Every partition that owns one of the nodes `at`: it, which of `at` are its own, and their rows in it."""
-        source = self.graph.source
-        owners = partitions_of(at, source.count)
+        source, ids = self.graph.source, self.graph.nodes.ids
+        owners = partitions_of(ids[at], source.count)
         by = np.argsort(owners, kind="stable")
         cuts = np.flatnonzero(np.diff(owners[by])) + 1
         for here in np.split(by, cuts) if len(by) else []:
             partition = source.read(int(owners[here[0]]))
-            rows = np.searchsorted(partition.node_ids, at[here])
-            if (rows == len(partition.node_ids)).any() or (partition.node_ids[rows] != at[here]).any():
-                raise ValueError("an edge leads to a node that the graph does not have")
-            yield partition, here, rows
+            # A partition is a range of ids, so a range of positions.
+            yield partition, here, at[here] - np.searchsorted(ids, partition.node_ids[0])
 
     def _shut(self, walks: I64) -> I64:
         """How many nodes of each walk's path a step may not go to."""
         return np.zeros(len(walks), np.int64) if self.rules.revisit else self.lengths[walks]
 
 
-def _turns(far: I64, origins: U64, degrees: I64) -> Iterator[I64]:
+def _turns(far: I64, origins: I64, degrees: I64) -> Iterator[I64]:
     """`far` in parts whose distinct origins have NEAR_POOL neighbours at most, or are one."""
     by = np.argsort(origins, kind="stable")
     new = np.concatenate(([True], origins[by][1:] != origins[by][:-1]))

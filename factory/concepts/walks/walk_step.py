@@ -35,28 +35,17 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class WalkStep:
-    """Work step over blocks of walk numbers (`plan_walks`).
-
-    `visits` (tables.VISITS) is what earlier rounds visited, `subjects` (tables.SUBJECTS) in which subjects nodes
-    occur: needed where the rules ask for them.
-    """
+    """Work step over blocks of walk numbers (`plan_walks`)."""
 
     rules: Rules
     seed: int
     cache_mib: int = 0
-    visits: FileRef | None = None
-    subjects: FileRef | None = None
 
     name = "walk"
     version = STEP_VERSION
 
     def identity(self) -> dict[str, Any]:
-        return {
-            "rules": settings(self.rules),
-            "seed": self.seed,
-            "visits": self.visits.content_sha256 if self.visits and self.rules.coverage_exponent else None,
-            "subjects": self.subjects.content_sha256 if self.subjects and self.rules.within_subject else None,
-        }
+        return {"rules": settings(self.rules), "seed": self.seed}
 
     def work(self, store: Store, unit: Unit) -> UnitResult:
         # Here and not above: compiling needs numba, which planning does without.
@@ -68,12 +57,12 @@ class WalkStep:
             source,
             nodes,
             unit.parameters["passages"],
-            read_visits(store, self.visits, nodes) if self.visits and self.rules.coverage_exponent else None,
-            read_subjects(store, self.subjects, nodes) if self.subjects and self.rules.within_subject else None,
+            read_visits(store, unit.parameters["visits"]["key"], nodes) if "visits" in unit.parameters else None,
+            read_subjects(store, unit.parameters["subjects"], nodes) if "subjects" in unit.parameters else None,
         )
         numbers = np.arange(unit.parameters["start"], unit.parameters["stop"], dtype=np.int64)
         walks = walk(graph, self.rules, self.seed, numbers)
-        ids = self._ids(nodes, numbers)
+        ids = self._ids(nodes, unit, numbers)
         rejects = tuple(
             Reject(
                 ids[row],
@@ -103,32 +92,43 @@ class WalkStep:
             facts={"start": unit.parameters["start"], "stop": unit.parameters["stop"]},
         )
 
-    def _ids(self, nodes: Nodes, numbers: I64) -> list[str]:
+    def _ids(self, nodes: Nodes, unit: Unit, numbers: I64) -> list[str]:
         # The graph's nodes and their frequencies name it whatever its partitions; hashing all edges would read them.
         graph = hashlib.sha256(nodes.ids.tobytes() + nodes.doc_freq.tobytes()).hexdigest()
-        rules = fingerprint(self.identity())
+        visited = unit.parameters.get("visits", {}).get("content_sha256", "")
+        rules = fingerprint([self.identity(), visited])
         return [make_id("walk", graph, rules, number) for number in numbers.tolist()]
 
 
-def walk_step(
-    config: WalkConfig, seed: int, visits: FileRef | None = None, subjects: FileRef | None = None
-) -> WalkStep:
+def walk_step(config: WalkConfig, seed: int) -> WalkStep:
     """The step that `config` describes."""
-    return WalkStep(Rules.from_config(config), seed, config.cache_mib, visits, subjects)
+    return WalkStep(Rules.from_config(config), seed, config.cache_mib)
 
 
-def plan_walks(graph: str, passages: int, start: int, stop: int, block: int) -> list[Unit]:
+def plan_walks(
+    graph: str,
+    passages: int,
+    start: int,
+    stop: int,
+    block: int,
+    *,
+    visits: FileRef | None = None,
+    subjects: str | None = None,
+) -> list[Unit]:
     """Units of walk numbers [start, stop), cut at multiples of `block`.
 
     `graph` is the key of the graph's outputs, `passages` how many the corpus has. An epoch is as many numbers as the
-    graph has topics. The unit's id says which numbers it covers; the step's folder, which graph.
+    graph has topics. `visits` is what step `visits` counted in earlier rounds (where walk.coverage_exponent is above
+    0), `subjects` the key of the outputs of step `walk_subjects` (where walk.within_subject is set). The unit's id
+    says which numbers it covers and what was visited before; the step's folder, which graph and rules.
     """
     bounds = [start, *range((start // block + 1) * block, stop, block), stop] if stop > start else []
+    given: dict[str, Any] = {"graph": graph, "passages": passages}
+    given |= {"subjects": subjects} if subjects else {}
+    given |= {"visits": {"key": visits.key, "content_sha256": visits.content_sha256}} if visits else {}
+    visited = [visits.content_sha256] if visits else []
     return [
-        Unit(
-            make_id("walks", low, high),
-            parameters={"graph": graph, "passages": passages, "start": low, "stop": high},
-        )
+        Unit(make_id("walks", low, high, *visited), parameters={**given, "start": low, "stop": high})
         for low, high in pairwise(bounds)
     ]
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 
 from factory.concepts.graph.config import GraphConfig
 from factory.concepts.graph.counting import Pairs, pairs_within, summed
+from factory.concepts.graph.edges import edge_table
 from factory.concepts.graph.names import canonical
 from factory.concepts.graph.pairs import NAMES, PAIRS, PASSAGES, GraphPairsStep, pairs_step, range_groups
 from factory.concepts.graph.passages import node_sets
@@ -52,7 +53,7 @@ def test_pairs_of_tables_add_up_to_those_of_plain_counting(first: list[Topics], 
         counted = {row["node_id"]: row["node_passages"] for row in sets.names.to_pylist()}
         assert counted == dict(reference(corpus).doc_freq)
         parts.append(pairs)
-    assert counts(summed(parts)) == dict(reference(first + second).freq)
+    assert counts(summed([edge_table(part) for part in parts])) == dict(reference(first + second).freq)
 
 
 def counts(pairs: Pairs) -> dict[tuple[int, int], int]:
@@ -143,7 +144,7 @@ def test_signatures_are_those_of_the_passages_text(store: LocalStore) -> None:
 
 
 def test_row_groups_are_equal_ranges_of_ids() -> None:
-    ids = np.sort(np.random.default_rng(1).integers(0, 2**64, 200_000, dtype=np.uint64))
+    ids = np.sort(np.random.default_rng(1).integers(0, 2**64, 400_000, dtype=np.uint64))
     groups = range_groups(ids)
     assert len(groups) == 8
     ends = np.cumsum(groups)

@@ -10,7 +10,7 @@ from itertools import permutations
 
 import numpy as np
 
-from factory.concepts.walks.adjacency import InMemory, Nodes, partition_from_edges, split
+from factory.concepts.walks.adjacency import InMemory, Nodes, split, whole_graph
 from factory.concepts.walks.rules import Graph, Subjects
 
 Passage = tuple[Sequence[str], Sequence[str]]
@@ -59,7 +59,7 @@ def graph_from(
     ids = np.array(sorted(frequencies), np.uint64)
     nodes = Nodes(ids, np.array([frequencies[node] for node in ids.tolist()], np.uint32))
     pairs = list(edges)
-    whole = partition_from_edges(
+    whole = whole_graph(
         ids,
         np.array([src for src, _ in pairs], np.uint64),
         np.array([dst for _, dst in pairs], np.uint64),

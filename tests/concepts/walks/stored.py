@@ -47,7 +47,13 @@ def put_graph(store: Store, graph: Graph, names: dict[int, str], run: str = "run
                 "concept_degree": (degrees - partition.topic_degrees).astype(np.uint32),
             }
         )
-        edges = pa.table({"src": np.repeat(partition.node_ids, degrees), "dst": partition.dst, "freq": partition.freq})
+        edges = pa.table(
+            {
+                "src": np.repeat(partition.node_ids, degrees),
+                "dst": graph.nodes.ids[partition.dst],
+                "freq": partition.freq,
+            }
+        )
         count = len(nodes)
         result = UnitResult(count, count, (nodes, edges), "none of its own", accepted=count)
         made = commit(store, f"graph_edges-{run}", Unit(make_id("partition", run, index)), result)

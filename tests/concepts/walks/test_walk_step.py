@@ -13,9 +13,10 @@ from factory.concepts.walks.adjacency import Partition
 from factory.concepts.walks.config import WalkConfig
 from factory.concepts.walks.reading import read_subjects, read_visits, stored_graph
 from factory.concepts.walks.tables import SUBJECTS, VISITS, WALK
-from factory.concepts.walks.walk_step import WalkStep, plan_walks, walk_step
+from factory.concepts.walks.walk_step import plan_walks, walk_step
 from factory.errors import StoreError
 from factory.identity import make_id
+from factory.run.outputs import Output, write_outputs
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.local import LocalStore
 from factory.store.parquet import read_parquet
@@ -51,13 +52,14 @@ def visits_file(store: LocalStore) -> FileRef:
     return put_table(store, "visits", pa.table([ids, [number % 5 for number in range(len(ids))]], schema=VISITS))
 
 
-def subjects_file(store: LocalStore) -> FileRef:
+def put_subjects(store: LocalStore) -> str:
     rows = []
     for number, subject in enumerate(("algebra", "logic", "topology")):
         held = list(chain.from_iterable(node_sets(PASSAGES)[number::3]))
         rows += [{"node_id": node, "subject": subject, "passages": held.count(node)} for node in set(held)]
     rows.sort(key=lambda row: (row["node_id"], row["subject"]))
-    return put_table(store, "subjects", pa.Table.from_pylist(rows, schema=SUBJECTS))
+    file = put_table(store, "walk_subjects", pa.Table.from_pylist(rows, schema=SUBJECTS))
+    return write_outputs(store, "run", "walk_subjects", [Output("u", "", file)])
 
 
 def rows_of(store: LocalStore, files: list[FileRef]) -> list[dict[str, object]]:
@@ -103,12 +105,12 @@ def test_rows_say_what_the_walk_was(store: LocalStore) -> None:
 
 @pytest.mark.parametrize("config", [WalkConfig(), EVERYTHING])
 def test_files_are_the_same_bytes_over_any_partitions(store: LocalStore, config: WalkConfig) -> None:
-    visits, subjects = visits_file(store), subjects_file(store)
+    visits, subjects = visits_file(store), put_subjects(store)
     contents = set()
     for count in (1, 2, 8, 64):
         graph = put_graph(store, graph_of(PASSAGES, count), names_of(PASSAGES), f"run{count}")
-        step = walk_step(config, 11, visits, subjects)
-        _, (made,) = worked(store, step, plan_walks(graph, len(PASSAGES), 0, 400, 1000), f"run{count}")
+        units = plan_walks(graph, len(PASSAGES), 0, 400, 1000, visits=visits, subjects=subjects)
+        _, (made,) = worked(store, walk_step(config, 11), units, f"run{count}")
         contents.add(made.files[0].content_sha256)
     assert len(contents) == 1
 
@@ -116,28 +118,28 @@ def test_files_are_the_same_bytes_over_any_partitions(store: LocalStore, config:
 @pytest.mark.parametrize("config", [WalkConfig(), EVERYTHING])
 def test_rows_are_the_same_in_any_blocks(store: LocalStore, config: WalkConfig) -> None:
     graph = put_graph(store, graph_of(PASSAGES, 4), names_of(PASSAGES))
-    step = walk_step(config, 11, visits_file(store), subjects_file(store))
+    given = {"visits": visits_file(store), "subjects": put_subjects(store)}
     found = []
     for block in (400, 64, 1):
-        _, commits = worked(store, step, plan_walks(graph, len(PASSAGES), 0, 100, block), f"blocks{block}")
+        units = plan_walks(graph, len(PASSAGES), 0, 100, block, **given)  # type: ignore[arg-type]
+        _, commits = worked(store, walk_step(config, 11), units, f"blocks{block}")
         found.append(rows_of(store, [commit.files[0] for commit in commits]))
     assert found[0] == found[1] == found[2]
     assert len(found[0]) > 50
 
 
-def test_seeds_and_rules_name_other_walks(store: LocalStore) -> None:
+def test_seeds_rules_and_visits_name_other_walks(store: LocalStore) -> None:
     graph = put_graph(store, graph_of(PASSAGES), names_of(PASSAGES))
-    units = plan_walks(graph, len(PASSAGES), 0, 50, 100)
-    ids = set()
-    for number, step in enumerate((walk_step(WalkConfig(), 1), walk_step(WalkConfig(), 2), walk_step(EVERYTHING, 1))):
-        assert (
-            step.identity() == walk_step((WalkConfig(), WalkConfig(), EVERYTHING)[number], (1, 2, 1)[number]).identity()
-        )
-        _, (made,) = worked(
-            store, WalkStep(**{**step.__dict__, "subjects": subjects_file(store)}), units, f"run{number}"
-        )
-        ids |= set(read_parquet(store, made.files[0].key).column("walk_id").to_pylist())
-    assert len(ids) > 120
+    plain = plan_walks(graph, len(PASSAGES), 0, 50, 100)
+    later = plan_walks(graph, len(PASSAGES), 0, 50, 100, visits=visits_file(store))
+    assert plain[0].unit_id != later[0].unit_id
+    covering = WalkConfig(coverage_exponent=1.0)
+    runs = [(WalkConfig(), 1, plain), (WalkConfig(), 2, plain), (covering, 1, plain), (covering, 1, later)]
+    ids: list[str] = []
+    for number, (config, seed, units) in enumerate(runs):
+        _, (made,) = worked(store, walk_step(config, seed), units, f"run{number}")
+        ids += read_parquet(store, made.files[0].key).column("walk_id").to_pylist()
+    assert len(set(ids)) == len(ids) > 150
 
 
 def test_plans_cut_at_the_same_numbers_whatever_they_begin_with() -> None:
@@ -167,9 +169,9 @@ def test_what_is_read_is_what_was_written(store: LocalStore) -> None:
 
 def test_options_read_their_tables(store: LocalStore) -> None:
     graph = graph_of(PASSAGES)
-    visits = read_visits(store, visits_file(store), graph.nodes)
+    visits = read_visits(store, visits_file(store).key, graph.nodes)
     assert visits.tolist() == [(place // 3) % 5 if place % 3 == 0 else 0 for place in range(len(visits))]
-    subjects = read_subjects(store, subjects_file(store), graph.nodes)
+    subjects = read_subjects(store, put_subjects(store), graph.nodes)
     lonely = int(graph.nodes.positions(np.array([topic("lonely")], np.uint64))[0])
     held = subjects.subjects[subjects.starts[lonely] : subjects.starts[lonely + 1]]
     assert [subjects.names[code] for code in held] == ["algebra"]
@@ -184,6 +186,16 @@ def test_partitions_of_two_graphs_are_no_graph(store: LocalStore) -> None:
     with pytest.raises(StoreError, match="not one of 2 partitions"):
         stored_graph(store, key)
     assert other.nodes.ids.tolist() != one.nodes.ids.tolist()
+
+
+def test_an_edge_to_an_unknown_node_is_damage(store: LocalStore) -> None:
+    graph, other = graph_of(PASSAGES), graph_of([(["t", "u"], ["nowhere", "else"])])
+    whole, strange = graph.source.read(0), other.source.read(0)
+    put_graph(store, graph, names_of(PASSAGES))
+    read = stored_graph(store, put_graph(store, graph, names_of(PASSAGES)))
+    with pytest.raises(StoreError, match="which the graph does not have"):
+        read._positions(other.nodes.ids[strange.dst], "some file")
+    assert read._positions(graph.nodes.ids[whole.dst], "some file").tolist() == whole.dst.tolist()
 
 
 def test_nodes_without_their_edges_are_damage(store: LocalStore) -> None:
