@@ -1,7 +1,7 @@
 """The stages of level 3: from extracted concepts to walks with two passages each.
 
-    extract -> graph_pairs -> graph_edges -> walk -> pair -> question_3
-                          \\-> graph_index ---------/
+    extract -> graph_pairs -> graph_edges -> graph_merges -> graph_joined -> walk -> pair -> question_3
+                          \\---------------------------> graph_index ---------------/
 
 Design: only what an extract file adds to the graph is row-wise; edges, index and walks depend on the whole corpus, so
 their folders are named by the set of units they read. How many walks are drawn is no part of a folder's name:
@@ -11,47 +11,65 @@ Rounds are cut at their ends, so that a later one never changes the files of an 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
+from factory.concepts.graph.aliases import alias_file
 from factory.concepts.graph.edges import GraphEdgesStep, edges_units
+from factory.concepts.graph.joined import GraphJoinedStep, joined_units
+from factory.concepts.graph.merges import GraphMergesStep, merges_step
 from factory.concepts.graph.pairs import GraphPairsStep, pairs_step
 from factory.concepts.graph.segments import GraphIndexStep, index_units
 from factory.concepts.walks.pair_step import PairStep, pair_step
+from factory.concepts.walks.subjects_step import WalkSubjectsStep
+from factory.concepts.walks.visits_step import VisitsStep
 from factory.concepts.walks.walk_step import WalkStep, plan_walks, walk_step
 from factory.config import FactoryConfig
 from factory.licences.together import conflict
 from factory.publish.samples import split_of
 from factory.run.outputs import outputs_key, read_outputs
-from factory.run.plan import Part, global_folder, plan_rows, plan_units, row_wise_folder
-from factory.run.record import planned_units
+from factory.run.plan import Part, global_folder, plan_global, plan_rows, plan_units, row_wise_folder
+from factory.run.record import Record, planned_units
 from factory.run.stage import Dones, Planned, Stage
-from factory.run.units import Unit
+from factory.run.step import WorkStep
+from factory.run.units import FileRef
 from factory.store.base import Store
 from factory.store.commits import committed_units
 
 
 @dataclass(frozen=True)
 class AcrossSteps:
-    """The steps between extraction and the questions of level 3."""
+    """The steps between extraction and the questions of level 3. `merges` is None where no names are merged,
+    `subjects` and `visits` where no rule of the walks asks for them."""
 
     pairs: GraphPairsStep
     edges: GraphEdgesStep
+    merges: GraphMergesStep | None
+    joined: GraphJoinedStep
     index: GraphIndexStep
+    subjects: WalkSubjectsStep | None
+    visits: VisitsStep | None
     walk: WalkStep
     pair: PairStep
+
+    @property
+    def graph(self) -> str:
+        """The step whose graph is walked."""
+        return "graph_edges" if self.merges is None else "graph_joined"
 
 
 @dataclass
 class WalkRounds:
-    """Walk numbers at which the rounds drawn so far end; without any, all epochs are one round."""
+    """Where each round drawn so far ends (a walk number), and what the rounds before it visited (for
+    walk.coverage_exponent, else None)."""
 
     ends: list[int] = field(default_factory=list)
+    visits: list[FileRef | None] = field(default_factory=list)
 
 
 def across_steps(config: FactoryConfig) -> AcrossSteps:
+    """Raises ConfigError when names are to be merged by a model that is not on this machine."""
     seed, validation, test = config.seed, config.publish.validation, config.publish.test
     split_off = validation or test
     decided_by = {"licences": LICENCE_RULES, "splits": [seed, validation, test] if split_off else None}
@@ -59,7 +77,11 @@ def across_steps(config: FactoryConfig) -> AcrossSteps:
     return AcrossSteps(
         pairs=pairs_step(config.graph),
         edges=GraphEdgesStep(),
+        merges=merges_step(config.graph.merge_names),
+        joined=GraphJoinedStep(),
         index=GraphIndexStep(),
+        subjects=WalkSubjectsStep() if config.walk.within_subject else None,
+        visits=VisitsStep() if config.walk.coverage_exponent else None,
         walk=walk_step(config.walk, config.seed),
         pair=pair_step(config.pair, conflict, split, decided_by),
     )
@@ -75,9 +97,9 @@ def _split_of_one(doc_id: str, seed: int, validation: float, test: float) -> str
     return split
 
 
-def walks_at_most(config: FactoryConfig, dones: Dones) -> int:
-    """Every topic in turn, for all epochs."""
-    return config.walk.epochs * int(dones["graph_edges"]["facts"]["topics"])
+def epoch_of(steps: AcrossSteps, dones: Dones) -> int:
+    """Walks of an epoch: one for every topic of the graph."""
+    return int(dones[steps.graph]["facts"]["topics"])
 
 
 def across_stages(config: FactoryConfig, run: str, steps: AcrossSteps, rounds: WalkRounds) -> Iterator[Stage]:
@@ -86,24 +108,58 @@ def across_stages(config: FactoryConfig, run: str, steps: AcrossSteps, rounds: W
     def key(step: str) -> str:
         return outputs_key(run, step)
 
+    def over_corpus(step: WorkStep, store: Store, *upstream: Record) -> str:
+        """Folder of a step that depends on all passages, and on the steps `upstream`."""
+        return global_folder(step, planned_units(store, run, "graph_pairs"), [done["folder"] for done in upstream])
+
+    def aliases(store: Store) -> FileRef | None:
+        return alias_file(store, key("graph_merges") if steps.merges else None)
+
     def plan_pairs(store: Store, _dones: Dones) -> Planned:
         folder = row_wise_folder(steps.pairs, None)
         parts = [Part(output.file) for output in read_outputs(store, key("extract"))]
         return Planned(steps.pairs, folder, plan_rows(store, folder, parts, committed_units(store, folder)))
 
     def plan_edges(store: Store, dones: Dones) -> Planned:
-        folder = global_folder(steps.edges, planned_units(store, run, "graph_pairs"), dones["graph_pairs"]["folder"])
+        folder = over_corpus(steps.edges, store, dones["graph_pairs"])
         units = edges_units(store, folder, key("graph_pairs"), config.graph.partitions)
         return Planned(steps.edges, folder, plan_units(units, committed_units(store, folder)))
 
+    def plan_merges(store: Store, dones: Dones) -> Planned:
+        assert steps.merges is not None
+        folder = over_corpus(steps.merges, store, dones["graph_edges"])
+        given = {"edges": key("graph_edges")}
+        return Planned(steps.merges, folder, plan_global(folder, given, committed_units(store, folder)))
+
+    def plan_joined(store: Store, dones: Dones) -> Planned:
+        table = aliases(store)
+        assert table is not None
+        folder = over_corpus(steps.joined, store, dones["graph_edges"], dones["graph_merges"])
+        units = joined_units(folder, key("graph_edges"), key("graph_pairs"), table, int(dones["graph_edges"]["units"]))
+        return Planned(steps.joined, folder, plan_units(units, committed_units(store, folder)))
+
     def plan_index(store: Store, _dones: Dones) -> Planned:
         folder = row_wise_folder(steps.index, None)
-        units = index_units(read_outputs(store, key("graph_pairs")), config.graph.segment_passages)
+        units = index_units(read_outputs(store, key("graph_pairs")), config.graph.segment_passages, aliases(store))
         return Planned(steps.index, folder, plan_units(units, committed_units(store, folder)))
 
+    def plan_subjects(store: Store, dones: Dones) -> Planned:
+        assert steps.subjects is not None
+        folder = over_corpus(steps.subjects, store, dones[steps.graph])
+        given = {"index": key("graph_index")}
+        return Planned(steps.subjects, folder, plan_global(folder, given, committed_units(store, folder)))
+
     def plan_walk(store: Store, dones: Dones) -> Planned:
-        folder = global_folder(steps.walk, planned_units(store, run, "graph_pairs"), dones["graph_edges"]["folder"])
-        units = walk_units(config, dones, key("graph_edges"), rounds)
+        folder = over_corpus(steps.walk, store, dones[steps.graph])
+        passages = int(dones["graph_pairs"]["counts"]["accepted"])
+        subjects = key("walk_subjects") if steps.subjects else None
+        units = [
+            unit
+            for start, stop, visits in zip([0, *rounds.ends], rounds.ends, rounds.visits, strict=False)
+            for unit in plan_walks(
+                key(steps.graph), passages, start, stop, config.walk.block_walks, visits=visits, subjects=subjects
+            )
+        ]
         return Planned(steps.walk, folder, plan_units(units, committed_units(store, folder)))
 
     def plan_pair(store: Store, dones: Dones) -> Planned:
@@ -114,19 +170,25 @@ def across_stages(config: FactoryConfig, run: str, steps: AcrossSteps, rounds: W
 
     yield Stage("graph_pairs", plan_pairs, ("extract",), step=steps.pairs)
     yield Stage("graph_edges", plan_edges, ("graph_pairs",), step=steps.edges)
+    if steps.merges is not None:
+        yield Stage("graph_merges", plan_merges, ("graph_edges",), step=steps.merges)
+        yield Stage("graph_joined", plan_joined, ("graph_pairs",), step=steps.joined)
     yield Stage("graph_index", plan_index, ("graph_pairs",), step=steps.index)
+    if steps.subjects is not None:
+        yield Stage("walk_subjects", plan_subjects, ("graph_index",), step=steps.subjects)
     yield Stage("walk", plan_walk, None, step=steps.walk)
     yield Stage("pair", plan_pair, ("walk",), step=steps.pair)
 
 
-def walk_units(config: FactoryConfig, dones: Mapping[str, Any], graph: str, rounds: WalkRounds) -> list[Unit]:
-    """The units of every round so far, in order of their walks."""
-    most = walks_at_most(config, dones)
-    passages = int(dones["graph_pairs"]["counts"]["accepted"])
-    units: list[Unit] = []
-    start = 0
-    for end in rounds.ends or [most]:
-        stop = min(end, most)
-        units += plan_walks(graph, passages, start, stop, config.walk.block_walks)
-        start = max(start, stop)
-    return units
+def visits_stage(run: str, steps: AcrossSteps) -> Stage | None:
+    """What the walks drawn so far visited: worked between rounds, where rules ask for it."""
+    step = steps.visits
+    if step is None:
+        return None
+
+    def plan(store: Store, dones: Dones) -> Planned:
+        folder = global_folder(step, planned_units(store, run, "walk"), dones["walk"]["folder"])
+        given = {"walks": outputs_key(run, "walk")}
+        return Planned(step, folder, plan_global(folder, given, committed_units(store, folder)))
+
+    return Stage("visits", plan, ("walk",), step=step)

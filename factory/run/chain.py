@@ -23,7 +23,7 @@ from factory.identity import fingerprint
 from factory.publish.samples import STEP_VERSION as SAMPLES_VERSION
 from factory.publish.samples import Generator, SamplesStep
 from factory.publish.shards import plan_shards
-from factory.run.across import WalkRounds, across_stages
+from factory.run.across import AcrossSteps, WalkRounds, across_stages
 from factory.run.outputs import Output, outputs_key, read_outputs
 from factory.run.plan import (
     Part,
@@ -60,6 +60,7 @@ class Chain:
     stages: tuple[Stage, ...] = ()
     ranges_taken: int = 0
     rounds: WalkRounds = field(default_factory=WalkRounds)
+    across: AcrossSteps | None = None
 
     @property
     def run(self) -> str:
@@ -72,6 +73,11 @@ class Chain:
         """The stages behind `after`, up to and with `last`."""
         names = [stage.name for stage in self.stages]
         return list(self.stages[names.index(after) + 1 : names.index(last) + 1])
+
+    def through(self, first: str, last: str) -> list[Stage]:
+        """The stages from `first` to `last`, both included."""
+        names = [stage.name for stage in self.stages]
+        return list(self.stages[names.index(first) : names.index(last) + 1])
 
     def inputs_digest(self) -> str:
         """What a finished run must still agree with to have nothing to do: corpus, steps, prompts, models."""
@@ -89,6 +95,7 @@ def build_chain(config: FactoryConfig) -> Chain:
     steps = build_steps(config, settings.pack, settings.tokenizer)
     units = tuple(plan_select(config, settings.tokenizer))
     chain = Chain(settings, units, sum(source_bytes(unit) for unit in units), ranges_taken=len(units))
+    chain.across = steps.across
     chain.stages = build_stages(settings, steps, units, lambda: chain.ranges_taken, chain.rounds)
     return chain
 
@@ -228,7 +235,10 @@ def build_stages(
     )
 
 
-LINEAGE_STEPS = ("select", "extract", "question_1", "question_2", "graph_edges", "walk", "pair", "question_3", "answer")
+LINEAGE_STEPS = (
+    "select", "extract", "question_1", "question_2", "graph_edges", "graph_joined", "walk", "pair", "question_3",
+    "answer",
+)  # fmt: skip
 """The steps whose folders a row's lineage names."""
 
 

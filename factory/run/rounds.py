@@ -1,10 +1,12 @@
-"""Rounds: walks are drawn until a run has the samples it was asked for (`target_samples`).
+"""Rounds: walks are drawn a part at a time, where what is drawn depends on what came before.
 
-Design: a round appends walk numbers and works every stage from `walk` to `samples` again; what earlier rounds
-committed is read, not redone. Where rounds end is in the run record before a round begins, so a run that was killed
-in round r goes on in round r with the same walks. The first round is as large as if every question of every walk were
-accepted, later ones follow the yield of level 3 so far. The budget is the walks of all epochs (`walk.epochs`); a
-target that it cannot give is said, in the record and to the user, and the samples there are go on to the gates.
+Design: without `target_samples` all epochs are drawn at once, or, where weights fall with earlier visits
+(`walk.coverage_exponent`), one epoch a round. With a target, rounds go on until so many samples are accepted. A round
+appends walk numbers and works every stage from `walk` to `samples` again; what earlier rounds committed is read, not
+redone. Where a round ends is in the run record before it begins, so a run that was killed in round r goes on in round
+r with the same walks. The first round is as large as if every question of every walk were accepted, later ones follow
+the yield of level 3 so far. The budget is the walks of all epochs (`walk.epochs`); a target that it cannot give is
+said, in the record and to the user, and the samples there are go on to the gates.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from factory.run.across import walks_at_most
+from factory.run.across import epoch_of, visits_stage
+from factory.run.outputs import outputs_key, read_outputs
 from factory.run.record import Record, write_record
 from factory.run.stage import Session, work_stage
 
@@ -42,44 +45,68 @@ def next_round(target: int, accepted: int, of_walks: int, drawn: int, most: int)
     return min(most, drawn + min(max(LEAST_WALKS, wanted), drawn * LARGEST_GROWTH))
 
 
+def draw_walks(session: Session, chain: Chain, dones: dict[str, Record]) -> None:
+    """Works the stage `walk`: all epochs, or the rounds that the run record knows, or the first one."""
+    config = chain.settings.config
+    assert chain.across is not None
+    epoch = epoch_of(chain.across, dones)
+    most = config.walk.epochs * epoch
+    if config.target_samples is None:
+        each = chain.across.visits is not None
+        ends = [epoch * number for number in range(1, config.walk.epochs + 1)] if each else [most]
+    else:
+        ends = [item["walks"] for item in session.record["rounds"]]
+        if not ends:
+            ends = [first_round(config.target_samples, config.question.level_3_questions, most)]
+            _begin(session, ends[0])
+    for end in ends:
+        _draw(session, chain, dones, min(end, most))
+
+
 def draw_until_enough(session: Session, chain: Chain, dones: dict[str, Record]) -> None:
     """Draws further rounds until the target is met or the walks are used up."""
-    target = chain.settings.config.target_samples
+    config = chain.settings.config
+    target = config.target_samples
     assert target is not None
-    most = walks_at_most(chain.settings.config, dones)
+    assert chain.across is not None
+    most = config.walk.epochs * epoch_of(chain.across, dones)
     while True:
-        accepted, of_walks = _accepted(dones)
-        _note(session, accepted)
-        drawn = min(chain.rounds.ends[-1], most)
+        samples = dones["samples"]
+        accepted, of_walks = int(samples["counts"]["accepted"]), int(samples["facts"].get("level_3", 0))
+        drawn = chain.rounds.ends[-1]
+        session.record["rounds"][-1]["samples"] = accepted
         if accepted >= target or drawn >= most:
             break
-        begin_round(session, chain, next_round(target, accepted, of_walks, drawn, most))
-        for stage in chain.between("graph_index", "samples"):
+        end = next_round(target, accepted, of_walks, drawn, most)
+        _begin(session, end)
+        session.progress.say(f"round {len(session.record['rounds'])}: walks up to {end:,}")
+        _draw(session, chain, dones, end)
+        for stage in chain.through("pair", "samples"):
             dones[stage.name] = work_stage(session, stage, dones)
     session.record["target"] = {"asked": target, "accepted": accepted, "met": accepted >= target}
     write_record(session.store, session.record)
     if accepted < target:
         session.progress.say(
-            f"target_samples={target} is not met: {drawn:,} walks, all that {chain.settings.config.walk.epochs} epochs "
-            f"have, gave {accepted:,} samples; raise walk.epochs or bring more documents"
+            f"target_samples={target} is not met: {drawn:,} walks, all that {config.walk.epochs} epochs have, "
+            f"gave {accepted:,} samples; raise walk.epochs or bring more documents"
         )
 
 
-def begin_round(session: Session, chain: Chain, end: int) -> None:
-    """A further round, up to walk number `end`, in the record before anything of it is worked."""
-    chain.rounds.ends.append(end)
+def _begin(session: Session, end: int) -> None:
+    """Notes a round, up to walk number `end`, before anything of it is worked."""
     session.record["rounds"].append({"walks": end})
     write_record(session.store, session.record)
-    if len(chain.rounds.ends) > 1:
-        session.progress.say(f"round {len(chain.rounds.ends)}: walks up to {end:,}")
 
 
-def _accepted(dones: dict[str, Record]) -> tuple[int, int]:
-    """Samples accepted, and how many of them level 3 gave."""
-    samples = dones["samples"]
-    return int(samples["counts"]["accepted"]), int(samples["facts"].get("level_3", 0))
-
-
-def _note(session: Session, accepted: int) -> None:
-    session.record["rounds"][-1]["samples"] = accepted
-    write_record(session.store, session.record)
+def _draw(session: Session, chain: Chain, dones: dict[str, Record], end: int) -> None:
+    """Draws the walks up to number `end`, by what the rounds before visited where the rules ask for that."""
+    assert chain.across is not None
+    visits = None
+    counting = visits_stage(chain.run, chain.across) if chain.rounds.ends else None
+    if counting is not None:
+        # Not among the run's steps: it read the walks of some rounds, the run's walks are those of all.
+        work_stage(session, counting, dones)
+        visits = read_outputs(session.store, outputs_key(chain.run, "visits"))[0].file
+    chain.rounds.ends.append(end)
+    chain.rounds.visits.append(visits)
+    dones["walk"] = work_stage(session, chain.stage("walk"), dones)

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 from factory.config import FactoryConfig
 from factory.errors import ConservationError, GateError
 from factory.evaluate.report import write_report
-from factory.run.across import walks_at_most
 from factory.run.chain import Chain, build_chain
 from factory.run.progress import Progress
 from factory.run.publication import gate_results, publish
 from factory.run.record import Record, now, read_record, write_record
-from factory.run.rounds import begin_round, draw_until_enough, first_round
+from factory.run.rounds import draw_until_enough, draw_walks
 from factory.run.stage import Served, Session, Stage, count_engine_starts, ensure_ray, work_stage
 from factory.store.base import Store
 
@@ -70,9 +69,8 @@ def execute(config: FactoryConfig, store: Store, progress: Progress) -> RunResul
         "resumed": [*previous.get("resumed", []), now()] if previous else [],
         "engine_starts": dict(previous.get("engine_starts", {})) if previous else {},
     }
-    if previous and previous["inputs"] == record["inputs"]:
-        chain.rounds.ends = [item["walks"] for item in previous.get("rounds", [])]
-    record["rounds"] = previous.get("rounds", []) if previous and chain.rounds.ends else []
+    same = previous is not None and previous["inputs"] == record["inputs"]
+    record["rounds"] = [dict(item) for item in previous.get("rounds", [])] if previous and same else []
     write_record(store, record)
     with ExitStack() as stack:
         served = {role: Served(model, config.engine) for role, model in chain.settings.models.items()}
@@ -118,11 +116,10 @@ def _stages(session: Session, chain: Chain) -> int:
     config = chain.settings.config
     dones: dict[str, Record] = {}
     for stage in chain.stages:
-        if stage.name == "walk" and config.target_samples is not None and not chain.rounds.ends:
-            most = walks_at_most(config, dones)
-            begin_round(session, chain, first_round(config.target_samples, config.question.level_3_questions, most))
         if stage.name == "select":
             _select_enough(session, chain, stage, dones)
+        elif stage.name == "walk":
+            draw_walks(session, chain, dones)
         else:
             dones[stage.name] = work_stage(session, stage, dones)
         if stage.name == "merge" and _sample_is_short(chain, dones):
