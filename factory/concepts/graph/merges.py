@@ -95,7 +95,9 @@ def merges_step(config: MergeNamesConfig) -> GraphMergesStep | None:
     """None where no rule is on. Raises ConfigError when the embedding model is not on this machine."""
     if not config.on:
         return None
-    model = None if config.similarity is None else resolve_embedding(config.model, config.revision, MAX_TOKENS)
+    model = None
+    if config.similarity is not None and config.model is not None:
+        model = resolve_embedding(config.model, config.revision, MAX_TOKENS)
     return GraphMergesStep(config.abbreviation_share if config.abbreviations else None, config.similarity, model)
 
 

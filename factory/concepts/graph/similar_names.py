@@ -8,7 +8,11 @@ numbers, single letters and signs have to be equal, and words that differ may be
 opposites.
 A name is merged only into one that stays, the commoner of the two, so there are no chains.
 
-Cost: linear in names: `tables` x block size x dimensions; 20,000 names of 384 dimensions take 3 s on a busy core.
+The threshold: on 52 hand-picked names all-MiniLM-L6-v2 gave 0.97 and more to other orders of the same words ("inverse
+of matrix"), 0.95 to Gauss for Gaussian, 0.92 to a plural; 0.88 to "artificial neural network" beside "neural network",
+0.86 to "right ideal" beside "ideal", 0.83 to "Fourier transform" beside "discrete Fourier transform". 0.93 is between.
+
+Cost: linear in names: tables x block size x dimensions.
 """
 
 from __future__ import annotations

@@ -190,5 +190,7 @@ def test_the_step_reads_the_nodes_of_a_graph(store: LocalStore) -> None:
 def test_settings_that_cannot_work_are_named() -> None:
     with pytest.raises(ConfigError, match="partitions has to be a power of two"):
         checked(GraphConfig, {"partitions": 12})
+    with pytest.raises(ConfigError, match=r"similarity needs graph\.merge_names\.model"):
+        checked(MergeNamesConfig, {"similarity": 0.9})
     with pytest.raises(ConfigError, match="no model in"):
         merges_step(MergeNamesConfig(similarity=0.9, model="/nowhere"))
