@@ -26,6 +26,7 @@ SMALL = (
     "select.max_characters=null",
     "select.unit_rows=8",
     "curate.unit_rows=16",
+    "question.levels=[1,2]",
     "gate.min_samples=1",
     "cluster.object_store_mib=100",
 )

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from factory.config import FactoryConfig
-from factory.run.record import Record, read_done
+from factory.run.record import Record, read_done, read_record
 from factory.store.base import Store
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def plan_run(config: FactoryConfig, chain: Chain, store: Store) -> list[StagePla
     dones: dict[str, Record] = {}
     rows: list[StagePlan] = []
     documents = _documents(config, chain)
+    record = read_record(store, chain.run) or {}
+    chain.rounds.ends = [item["walks"] for item in record.get("rounds", [])]
     for stage in chain.stages:
         planned = _exact(stage, store, dones) if len(dones) == len(rows) else None
         asks = _requests(config, stage, documents)
@@ -99,6 +101,14 @@ def _exact(stage: Stage, store: Store, dones: Mapping[str, Record]) -> tuple[str
     return planned.folder, len(planned.plan.units), len(planned.plan.pending)
 
 
+PASSAGES_SHOWN = {"question_3": 2, "answer": 0}
+"""Passages in a prompt, where it is not one."""
+
+TOPICS_A_PASSAGE = 0.36
+"""Distinct topics a passage brings to the graph: SynthLLM's subsets of some 90,000 documents have 32,000 (section 5.1).
+A small corpus has more of its own."""
+
+
 def _estimated(config: FactoryConfig, stage: Stage, requests: int) -> StagePlan:
     return _row(config, stage, "", False, None, None, requests)
 
@@ -108,7 +118,7 @@ def _row(
 ) -> StagePlan:
     step = stage.llm_step
     generated = requests * step.sampling.max_tokens if step else 0
-    per_prompt = PROMPT_OVERHEAD_TOKENS + (0 if stage.name == "answer" else config.select.chunk_tokens)
+    per_prompt = PROMPT_OVERHEAD_TOKENS + PASSAGES_SHOWN.get(stage.name, 1) * config.select.chunk_tokens
     prompt = requests * per_prompt if step else 0
     return StagePlan(stage.name, folder, exact, units, done, requests, prompt, generated)
 
@@ -123,11 +133,21 @@ def _documents(config: FactoryConfig, chain: Chain) -> int:
 def _requests(config: FactoryConfig, stage: Stage, documents: int) -> int:
     if stage.model_role is None:
         return 0
+    walks = _walks(config, documents)
     if stage.name != "answer":
-        return documents
-    asked = {1: config.question.level_1_questions, 2: config.question.level_2_questions}
-    questions = documents * sum(asked[level] for level in config.question.levels) * QUESTION_YIELD
+        return walks if stage.name == "question_3" else documents
+    asked = {1: documents * config.question.level_1_questions, 2: documents * config.question.level_2_questions}
+    asked[3] = walks * config.question.level_3_questions
+    questions = sum(asked[level] for level in config.question.levels) * QUESTION_YIELD
     return round(questions * config.answer.samples / min(config.answer.samples, config.answer.samples_per_round))
+
+
+def _walks(config: FactoryConfig, documents: int) -> int:
+    """Walks over a graph that is not there yet; fewer where a number of samples is asked for."""
+    walks = round(documents * TOPICS_A_PASSAGE * config.walk.epochs)
+    if config.target_samples is None:
+        return walks
+    return min(walks, round(config.target_samples / config.question.level_3_questions / QUESTION_YIELD))
 
 
 def _table(chain: Chain, store: Store, rows: list[StagePlan]) -> str:

@@ -62,7 +62,7 @@ class AcrossSteps:
 @dataclass
 class WalkRounds:
     """Where each round drawn so far ends (a walk number), and what the rounds before it visited (for
-    walk.coverage_exponent, else None)."""
+    walk.coverage_exponent, else None). Before the first, a plan is of all epochs."""
 
     ends: list[int] = field(default_factory=list)
     visits: list[FileRef | None] = field(default_factory=list)
@@ -153,9 +153,10 @@ def across_stages(config: FactoryConfig, run: str, steps: AcrossSteps, rounds: W
         folder = over_corpus(steps.walk, store, dones[steps.graph])
         passages = int(dones["graph_pairs"]["counts"]["accepted"])
         subjects = key("walk_subjects") if steps.subjects else None
+        ends = rounds.ends or [config.walk.epochs * epoch_of(steps, dones)]
         units = [
             unit
-            for start, stop, visits in zip([0, *rounds.ends], rounds.ends, rounds.visits, strict=False)
+            for start, stop, visits in zip([0, *ends], ends, rounds.visits or [None] * len(ends), strict=False)
             for unit in plan_walks(
                 key(steps.graph), passages, start, stop, config.walk.block_walks, visits=visits, subjects=subjects
             )
