@@ -5,8 +5,7 @@ they do in a factory run, unit by unit through Ray Data with a commit each: grap
 graph_edges over its partitions, graph_index over its segments; at the smallest size also the graph grown by a tenth
 from the earlier one. Texts are not generated, so signatures are off (they cost what docs/benchmarks.md says of
 near-duplicate sketches). Memory is what all processes of this benchmark hold for themselves (USS), Ray's services
-included, sampled twice a second. Walks
-and pairs of all epochs follow on each graph (walks.py).
+included, sampled twice a second. Walks and pairs of all epochs follow on each graph (walks.py).
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from factory.concepts.walks.config import WalkConfig
 from factory.concepts.walks.reading import StoredGraph, read_subjects, read_visits, stored_graph
 from factory.concepts.walks.rules import Graph, Rules, settings
 from factory.concepts.walks.tables import TRACE, WALK
+from factory.errors import ConfigError
 from factory.identity import fingerprint, ids_digest, make_id
 from factory.run.reject import Reject
 from factory.run.units import FileRef, Unit, UnitResult
@@ -51,6 +52,12 @@ class WalkStep:
         # Here and not above: compiling needs numba, which planning does without.
         from factory.concepts.walks.walk import walk
 
+        if self.rules.within_subject and "subjects" not in unit.parameters:
+            raise ConfigError(
+                "walk.within_subject=true, but nobody counted in which subjects the concepts occur",
+                cause="the run has no step `walk_subjects`",
+                remedy="set walk.within_subject=false, or plan the walks with the outputs of that step",
+            )
         source = stored_graph(store, unit.parameters["graph"], self.cache_mib * MIB)
         nodes = source.nodes
         graph = Graph(

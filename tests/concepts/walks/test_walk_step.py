@@ -14,7 +14,7 @@ from factory.concepts.walks.config import WalkConfig
 from factory.concepts.walks.reading import read_subjects, read_visits, stored_graph
 from factory.concepts.walks.tables import SUBJECTS, VISITS, WALK
 from factory.concepts.walks.walk_step import plan_walks, walk_step
-from factory.errors import StoreError
+from factory.errors import ConfigError, StoreError
 from factory.identity import make_id
 from factory.run.outputs import Output, write_outputs
 from factory.run.units import FileRef, Unit, UnitResult
@@ -186,6 +186,13 @@ def test_partitions_of_two_graphs_are_no_graph(store: LocalStore) -> None:
     with pytest.raises(StoreError, match="not one of 2 partitions"):
         stored_graph(store, key)
     assert other.nodes.ids.tolist() != one.nodes.ids.tolist()
+
+
+def test_walks_within_subjects_ask_for_the_step_that_counts_them(store: LocalStore) -> None:
+    graph = put_graph(store, graph_of(PASSAGES), names_of(PASSAGES))
+    step = walk_step(WalkConfig(within_subject=True), 1)
+    with pytest.raises(ConfigError, match="walk_subjects"):
+        step.work(store, plan_walks(graph, len(PASSAGES), 0, 10, 100)[0])
 
 
 def test_an_edge_to_an_unknown_node_is_damage(store: LocalStore) -> None:
