@@ -164,11 +164,31 @@ def test_killed_in_its_second_round_a_run_goes_on_in_it(
     assert result["run"] == calm["run"]
     assert rounds_of(root)[: len(begun)] == begun
     assert rounds_of(root) == rounds_of(tmp_path / "calm")
+    assert contents(root, "walk") == contents(tmp_path / "calm", "walk")
     calm_rows, rows = dataset_rows(calm["dataset"]), dataset_rows(result["dataset"])
     assert {split: table.to_pylist() for split, table in rows.items()} == {
         split: table.to_pylist() for split, table in calm_rows.items()
     }
     assert requests_spent(root, result["run"]) + 0 <= requests_spent(tmp_path / "calm", calm["run"])
+
+
+def contents(root: Path, step: str) -> dict[str, list[str]]:
+    """Hashes of the bytes that a step's committed units wrote, by unit."""
+    commits = [json.loads(path.read_text()) for path in root.glob(f"steps/{step}-*/commits/*/*.json")]
+    return {commit["unit"]: [file["sha256"] for file in commit["files"]] for commit in commits}
+
+
+def test_one_document_alone_gives_no_walk_a_second_passage_and_the_other_levels_go_on(
+    finished: tuple[Path, str, str], corpus: Path
+) -> None:
+    root, _, _ = finished
+    alone = run_factory(corpus, str(root), (*LEVELS, "limit=1", "gate.min_yield=null")).result
+    walked, paired = done_of(root, alone["run"], "walk"), done_of(root, alone["run"], "pair")
+    assert walked["counts"]["accepted"] == paired["counts"]["inputs"]
+    assert paired["counts"]["accepted"] == 0
+    assert set(paired["reasons"].get("input", {})) <= {"no_second_document"}
+    assert alone["samples"] > 0
+    assert level_3(alone["dataset"]) == []
 
 
 def rounds_of(root: Path) -> list[int]:
