@@ -18,19 +18,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import pyarrow as pa
-
-from factory.concepts.extract import closed_object, sampling_from
+from factory.concepts.extract import closed_object
 from factory.concepts.reply import SCHEMA_MISMATCH, TRUNCATED, read_reply, text_of
 from factory.concepts.wording import comparable
-from factory.config import QuestionConfig
-from factory.domains.pack import Pack
-from factory.engine.api import Completion, Message, Sampling
-from factory.questions.checks import Document, QuestionChecks, checks_for
+from factory.engine.api import Completion, Message
+from factory.questions.asking import AskingStep
+from factory.questions.checks import Document
 from factory.questions.rows import CREATED, EXTRACTED, MORE_THAN_ASKED, Sorting
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
-from factory.tables import QUESTION
 
 STEP_VERSION = 3
 PROMPT = "question_level_1"
@@ -47,36 +43,12 @@ _ORIGINS = {
 
 
 @dataclass(frozen=True)
-class Level1Step:
+class Level1Step(AskingStep):
     """LlmStep: DOCUMENT rows (with `sources`) -> QUESTION rows of level 1."""
 
-    config: QuestionConfig
-    pack: Pack
-    seed: int
-
-    @property
-    def name(self) -> str:
-        return "question_1"
-
-    @property
-    def version(self) -> int:
-        return STEP_VERSION
-
-    @property
-    def schema(self) -> pa.Schema:
-        return QUESTION
-
-    @property
-    def id_column(self) -> str:
-        return "question_id"
-
-    @property
-    def max_rounds(self) -> int:
-        return 1
-
-    @cached_property
-    def sampling(self) -> Sampling:
-        return sampling_from(self.config.sampling, self.seed)
+    name = "question_1"
+    version = STEP_VERSION
+    prompt_name = PROMPT
 
     @cached_property
     def response_schema(self) -> dict[str, Any]:
@@ -91,10 +63,6 @@ class Level1Step:
         return closed_object({"suitable": {"type": "boolean"}, "questions": questions})
 
     @cached_property
-    def _checks(self) -> QuestionChecks:
-        return checks_for(self.config, self.pack, PROMPT)
-
-    @cached_property
     def _levels(self) -> dict[str, str]:
         return {comparable(level): level for level in self.pack.levels}
 
@@ -103,12 +71,9 @@ class Level1Step:
             "prompt": self.pack.prompt(PROMPT).prompt_id,
             "levels": list(self.pack.levels),
             "questions": self.config.level_1_questions,
-            "checks": self._checks.identity(),
+            "checks": self.checks.identity(),
             "response_schema": self.response_schema,
         }
-
-    def samples_for_round(self, number: int) -> int:
-        return self.sampling.samples
 
     def item_id(self, row: Row) -> str:
         chunk_id: str = row["chunk_id"]
@@ -120,9 +85,6 @@ class Level1Step:
             levels=", ".join(self.pack.levels),
             questions=str(self.config.level_1_questions),
         )
-
-    def undecided(self, row: Row, rounds: Sequence[Completion]) -> bool:
-        return False
 
     def parse(self, row: Row, texts: Texts, rounds: Sequence[Completion], folder: str) -> Parsed:
         """QUESTION rows. The row itself is turned away as unsuitable_document, no_questions, truncated,
@@ -151,7 +113,7 @@ class Level1Step:
             "request_id": rounds[-1].request_id,
             "sources": row["sources"],
         }
-        sorting = Sorting(row["chunk_id"], folder, self._checks, constant)
+        sorting = Sorting(row["chunk_id"], folder, self.checks, constant)
         document = Document(texts[row["chunk_id"]])
         for index, item in enumerate(questions):
             self._sort(sorting, index, item, document)

@@ -14,77 +14,40 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import pyarrow as pa
-
-from factory.concepts.extract import sampling_from
 from factory.concepts.reply import text_of
-from factory.config import QuestionConfig
-from factory.domains.pack import Pack
-from factory.engine.api import Completion, Message, Sampling
-from factory.questions.checks import QuestionChecks, checks_for
+from factory.engine.api import Completion, Message
+from factory.questions.asking import AskingStep
 from factory.questions.combining import TOO_FEW_CONCEPTS, combining_schema, numbered, read_questions
 from factory.questions.draw import draw_sets
 from factory.questions.rows import Sorting
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
-from factory.tables import QUESTION
 
 STEP_VERSION = 3
 PROMPT = "question_level_2"
 
 
 @dataclass(frozen=True)
-class Level2Step:
+class Level2Step(AskingStep):
     """LlmStep: CONCEPTS rows -> QUESTION rows of level 2."""
 
-    config: QuestionConfig
-    pack: Pack
-    seed: int
-
-    @property
-    def name(self) -> str:
-        return "question_2"
-
-    @property
-    def version(self) -> int:
-        return STEP_VERSION
-
-    @property
-    def schema(self) -> pa.Schema:
-        return QUESTION
-
-    @property
-    def id_column(self) -> str:
-        return "question_id"
-
-    @property
-    def max_rounds(self) -> int:
-        return 1
-
-    @cached_property
-    def sampling(self) -> Sampling:
-        return sampling_from(self.config.sampling, self.seed)
+    name = "question_2"
+    version = STEP_VERSION
+    prompt_name = PROMPT
 
     @cached_property
     def response_schema(self) -> dict[str, Any]:
         size = self.config.concepts_per_question
         return combining_schema(size, size, self.config.level_2_questions)
 
-    @cached_property
-    def _checks(self) -> QuestionChecks:
-        return checks_for(self.config, self.pack, PROMPT)
-
     def identity(self) -> dict[str, Any]:
         return {
             "prompt": self.pack.prompt(PROMPT).prompt_id,
             "questions": self.config.level_2_questions,
             "concepts_per_question": self.config.concepts_per_question,
-            "checks": self._checks.identity(),
+            "checks": self.checks.identity(),
             "response_schema": self.response_schema,
         }
-
-    def samples_for_round(self, number: int) -> int:
-        return self.sampling.samples
 
     def item_id(self, row: Row) -> str:
         chunk_id: str = row["chunk_id"]
@@ -115,9 +78,6 @@ class Level2Step:
             subject=row["subject"],
         )
 
-    def undecided(self, row: Row, rounds: Sequence[Completion]) -> bool:
-        return False
-
     def parse(self, row: Row, texts: Texts, rounds: Sequence[Completion], folder: str) -> Parsed:
         """QUESTION rows and rejects, as `combining.read_questions` names them."""
         text, finish_reason = text_of(rounds)
@@ -130,6 +90,6 @@ class Level2Step:
             "request_id": rounds[-1].request_id,
             "sources": row["sources"],
         }
-        sorting = Sorting(row["chunk_id"], folder, self._checks, constant)
+        sorting = Sorting(row["chunk_id"], folder, self.checks, constant)
         most = self.config.level_2_questions
         return read_questions(text, finish_reason, self.sets_for(row), most, sorting, row["edu_level"])

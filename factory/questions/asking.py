@@ -1,0 +1,44 @@
+"""What the three levels are as LLM steps, beside their prompts: one request a row, QUESTION rows, the same checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+from factory.concepts.extract import sampling_from
+from factory.config import QuestionConfig
+from factory.domains.pack import Pack
+from factory.engine.api import Completion, Sampling
+from factory.questions.checks import QuestionChecks, checks_for
+from factory.run.step import Row
+from factory.tables import QUESTION
+
+
+@dataclass(frozen=True)
+class AskingStep:
+    """The part of `LlmStep` that is the same for every level."""
+
+    config: QuestionConfig
+    pack: Pack
+    seed: int
+
+    prompt_name: ClassVar[str]
+    schema = QUESTION
+    id_column = "question_id"
+    max_rounds = 1
+
+    @cached_property
+    def sampling(self) -> Sampling:
+        return sampling_from(self.config.sampling, self.seed)
+
+    @cached_property
+    def checks(self) -> QuestionChecks:
+        return checks_for(self.config, self.pack, self.prompt_name)
+
+    def samples_for_round(self, number: int) -> int:
+        return self.sampling.samples
+
+    def undecided(self, row: Row, rounds: Sequence[Completion]) -> bool:
+        return False
