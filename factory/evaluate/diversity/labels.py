@@ -8,6 +8,7 @@ commonest nodes of every community choose first, communities taking turns. Cost:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 
 import numpy as np
@@ -29,8 +30,17 @@ def short(name: str) -> str:
     return name if len(name) <= CHARACTERS else f"{name[: CHARACTERS - 1].rstrip()}…"
 
 
-def label_sizes(nodes: Sequence[PictureNode], width: float) -> list[int | None]:
-    """For each node the index into SIZES from which its name is shown; None: never."""
+@dataclass(frozen=True)
+class Label:
+    """`size`: index into SIZES from which the name is shown; its middle stands at (x, y)."""
+
+    size: int
+    x: float
+    y: float
+
+
+def labels_of(nodes: Sequence[PictureNode], width: float) -> list[Label | None]:
+    """For each node where and from which size on its name is shown; None: never."""
     queues: dict[int, list[int]] = {}
     for place, node in enumerate(nodes):
         if node.community is not None:
@@ -39,7 +49,7 @@ def label_sizes(nodes: Sequence[PictureNode], width: float) -> list[int | None]:
         places.sort(key=lambda place: (-nodes[place].doc_freq, -nodes[place].radius, place))
     rounds = zip_longest(*(queues[key] for key in sorted(queues)))
     turns = [place for round_ in rounds for place in round_ if place is not None]
-    given: list[int | None] = [None] * len(nodes)
+    given: list[Label | None] = [None] * len(nodes)
     named = dict.fromkeys(queues, 0)
     middles, widths = np.zeros((0, 2)), np.zeros(0)
     for index, size in enumerate(SIZES):
@@ -48,14 +58,13 @@ def label_sizes(nodes: Sequence[PictureNode], width: float) -> list[int | None]:
             if given[place] is not None or node.community is None or named[node.community] >= A_COMMUNITY[index]:
                 continue
             own = len(short(node.name)) * CHARACTER_WIDTH * size
-            if not own / 2 <= node.x <= width - own / 2:
-                continue
-            off = np.abs(middles - (node.x, node.y))
+            x = round(min(max(node.x, own / 2), max(width - own / 2, own / 2)), 1)  # inside the picture
+            off = np.abs(middles - (x, node.y))
             # Names given a larger size are shown at this one too.
             if ((off[:, 0] < (own + widths * size) / 2) & (off[:, 1] < LINE * size)).any():
                 continue
-            given[place] = index
+            given[place] = Label(index, x, node.y)
             named[node.community] += 1
-            middles = np.vstack([middles, [node.x, node.y]])
+            middles = np.vstack([middles, [x, node.y]])
             widths = np.append(widths, len(short(node.name)) * CHARACTER_WIDTH)
     return given

@@ -17,7 +17,7 @@ from importlib.resources import files
 from markupsafe import Markup
 
 from factory.evaluate.diversity.facts import Picture, PictureNode
-from factory.evaluate.diversity.labels import label_sizes, short
+from factory.evaluate.diversity.labels import labels_of, short
 from factory.evaluate.text import printable
 
 SHADES = 4
@@ -96,11 +96,10 @@ def _node(node: PictureNode, shaded: int) -> Markup:
 
 
 def _labels(picture: Picture) -> Markup:
-    sizes = label_sizes(picture.nodes, picture.width)
     text = Markup('<text class="s{}" x="{:g}" y="{:g}">{}</text>')
     texts = [
-        text.format(size, node.x, node.y, printable(short(node.name)))
-        for node, size in zip(picture.nodes, sizes, strict=True)
-        if size is not None
+        text.format(label.size, label.x, label.y, printable(short(node.name)))
+        for node, label in zip(picture.nodes, labels_of(picture.nodes, picture.width), strict=True)
+        if label is not None
     ]
     return Markup('<g class="names" aria-hidden="true">{}</g>').format(Markup("").join(texts))

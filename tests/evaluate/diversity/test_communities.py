@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from factory.evaluate.diversity.communities import Part, communities_of, network_of, strongest
-from factory.evaluate.diversity.labels import CHARACTER_WIDTH, LINE, SIZES, label_sizes, short
+from factory.evaluate.diversity.labels import CHARACTER_WIDTH, LINE, SIZES, labels_of, short
 from factory.evaluate.diversity.layout import MAIN, picture_of
 from tests.evaluate.diversity.sample_facts import part, picture
 
@@ -100,9 +100,21 @@ def test_one_community_alone_is_drawn() -> None:
 @pytest.mark.parametrize("size", range(len(SIZES)))
 def test_names_never_lie_over_each_other(size: int) -> None:
     found = picture()
-    given = label_sizes(found.nodes, found.width)
-    shown = [node for node, label in zip(found.nodes, given, strict=True) if label is not None and label <= size]
+    labels = labels_of(found.nodes, found.width)
+    shown = [
+        (len(short(node.name)) * CHARACTER_WIDTH * SIZES[size], label)
+        for node, label in zip(found.nodes, labels, strict=True)
+        if label is not None and label.size <= size
+    ]
     assert len(shown) >= len(found.communities) * (size + 1) * 0.5
-    for one, other in itertools.combinations(shown, 2):
-        widths = (len(short(one.name)) + len(short(other.name))) * CHARACTER_WIDTH * SIZES[size]
-        assert abs(one.x - other.x) >= widths / 2 - 1e-6 or abs(one.y - other.y) >= LINE * SIZES[size] - 1e-6
+    for (width, one), (other_width, other) in itertools.combinations(shown, 2):
+        aside = abs(one.x - other.x) >= (width + other_width) / 2 - 0.2
+        assert aside or abs(one.y - other.y) >= LINE * SIZES[size] - 0.2
+
+
+def test_names_stay_inside_the_picture_at_the_size_they_appear_at() -> None:
+    found = picture()
+    for node, label in zip(found.nodes, labels_of(found.nodes, found.width), strict=True):
+        if label is not None:
+            half = len(short(node.name)) * CHARACTER_WIDTH * SIZES[label.size] / 2
+            assert half - 0.1 <= label.x <= found.width - half + 0.1
