@@ -27,7 +27,7 @@ from tests.corpora import write_corpus
 from tests.runs import dataset_rows, factory_cli, run_factory
 from tests.select.training.tiny_model import write_tiny_model
 
-ACROSS = ("question.levels=[1,2,3]", "model.max_model_len=4096", "target_samples=150", "walk.epochs=12")
+ACROSS = ("question.levels=[1,2,3]", "model.max_model_len=4096", "target_samples=300", "walk.epochs=12")
 
 
 @dataclass(frozen=True)
