@@ -2,7 +2,7 @@
 
 Design: Hydra composes YAML from `conf/`, this schema checks it before anything starts. Frozen models,
 unknown keys refused with the nearest known name. Three groups of keys never change a row and are left out
-of fingerprints and of the run id: `cluster`, `store` and `engine` (with `prices`).
+of fingerprints and of the run id: `cluster`, `store` and `engine` (with `prices` and `diversity`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from factory.concepts.graph.config import GraphConfig
 from factory.concepts.walks.config import PairConfig, WalkConfig
+from factory.evaluate.diversity.config import DiversityConfig
 from factory.section import Section, Share, checked
 from factory.select.config import SelectConfig
 
@@ -232,6 +233,7 @@ class FactoryConfig(Section):
     gate: GateConfig = GateConfig()
     publish: PublishConfig = PublishConfig()
     prices: PricesConfig = PricesConfig()
+    diversity: DiversityConfig = DiversityConfig()
     seed: int = Field(default=17, ge=0, lt=2**31)
     limit: int | None = Field(default=None, ge=1, description="documents to sample, end to end; null: all")
     target_samples: int | None = Field(
@@ -264,7 +266,7 @@ class FactoryConfig(Section):
 
     def recipe(self) -> dict[str, Any]:
         """The keys that can change a row: what the run id is the hash of."""
-        return self.model_dump(mode="json", exclude={"cluster", "store", "engine", "prices"})
+        return self.model_dump(mode="json", exclude={"cluster", "store", "engine", "prices", "diversity"})
 
 
 PROMPT_TOKENS_RESERVED = 700

@@ -18,6 +18,11 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("root", metavar="ROOT", help="folder or s3://bucket/prefix given to the run as store.root")
     parser.add_argument("--run", dest="run_id", metavar="ID", help="which run; default: the one started last")
+    parser.add_argument(
+        "--diversity-model",
+        metavar="MODEL",
+        help="compares questions by this model's embeddings (see diversity.model); default: as the run was configured",
+    )
     parser.add_argument("--endpoint-url", help="S3 endpoint, where it is not AWS")
     parser.set_defaults(run=run)
 
@@ -30,5 +35,6 @@ def run(args: argparse.Namespace) -> int:
 
     store = open_root(args.root, endpoint_url=args.endpoint_url)
     run_id = args.run_id or str(recorded(store)[-1]["run"])
-    print(f"{store.uri.rstrip('/')}/{write_report(store, run_id)}")
+    replaced = {"model": args.diversity_model} if args.diversity_model else None
+    print(f"{store.uri.rstrip('/')}/{write_report(store, run_id, replaced)}")
     return 0

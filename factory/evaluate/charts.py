@@ -102,18 +102,41 @@ def axis_labels(numbers: Numbers, *, as_share: bool = False) -> tuple[str, ...]:
     return (f"{closed[0].low:,.0f}", f"{middle:,.0f}", f"{end:,.0f}" + ("+" if open_end else ""))
 
 
-def plot(lines: Sequence[tuple[str, Sequence[tuple[float, float]]]], label: str, *, at: float | None = None) -> Markup:
-    """Lines over a square of 0 to 1 both ways, y upwards; each is (CSS class, points). Points that are not between
-    0 and 1 are put on the edge. `at` draws a vertical line there."""
+def columns(values: Sequence[tuple[str, int]], label: str, *, at: float | None = None) -> Markup:
+    """Columns of (what a tooltip says, height), evenly over the width; `at` (0 to 1) draws a vertical line there."""
+    most = max((count for _, count in values), default=0)
+    step = WIDTH / max(1, len(values))
     parts: list[Markup] = []
-    if at is not None:
-        parts.append(Markup('<line class="median" x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1}" {2}/>')
-                     .format(_x(at), HEIGHT, _THIN))  # fmt: skip
+    for number, (title, count) in enumerate(values):
+        height = max(HEIGHT * count / most, 1.0) if count else 0.0
+        parts.append(
+            Markup(
+                '<rect class="column" x="{:.2f}" y="{:.2f}" width="{:.2f}" height="{:.2f}"><title>{}</title></rect>'
+            ).format((number + 0.06) * step, HEIGHT - height, 0.88 * step, height, title)
+        )
+    return _svg("histogram", WIDTH, HEIGHT, [*parts, *_verticals([] if at is None else [at])], label)
+
+
+def plot(
+    lines: Sequence[tuple[str, Sequence[tuple[float, float]]]],
+    label: str,
+    *,
+    at: float | None = None,
+    verticals: Sequence[float] = (),
+) -> Markup:
+    """Lines over a square of 0 to 1 both ways, y upwards; each is (CSS class, points). Points that are not between
+    0 and 1 are put on the edge. `at` and `verticals` draw vertical lines there."""
+    parts = _verticals([*([] if at is None else [at]), *verticals])
     for css, points in lines:
         if points:
             path = " ".join(f"{_x(x):.1f},{_y(y):.2f}" for x, y in points)
             parts.append(Markup('<polyline class="line {}" points="{}" {}/>').format(css, path, _THIN))
     return _svg("plot", WIDTH, HEIGHT, parts, label)
+
+
+def _verticals(places: Sequence[float]) -> list[Markup]:
+    line = Markup('<line class="median" x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1}" {2}/>')
+    return [line.format(_x(place), HEIGHT, _THIN) for place in places]
 
 
 _THIN = Markup('vector-effect="non-scaling-stroke"')

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from factory.evaluate.diversity.facts import DiversityFacts
+
 
 @dataclass(frozen=True)
 class ModelFacts:
@@ -190,6 +192,7 @@ class ReportInput:
     gates: tuple[GateFacts, ...] = ()
     distributions: Distributions = Distributions()
     examples: tuple[Example, ...] = ()
+    diversity: DiversityFacts | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 

@@ -1,6 +1,7 @@
 """From the store to the facts of a report.
 
-Design: reads the run record, one `done` record a step, the dataset's manifest and its shards; nothing else.
+Design: reads the run record, one `done` record a step, the dataset's manifest and its shards; graph and questions
+are read by diversity/gather.py.
 What is missing is left out and named in `problems`: a report on a failed or damaged run is the one most
 wanted. Where a gate kept a run from publishing, distributions and examples come from the samples step.
 Cost: about 15 small reads, one pass over the small columns of the shards, a dozen point reads.
@@ -15,6 +16,7 @@ import orjson
 
 from factory.errors import ConfigError, FactoryError, StoreError
 from factory.evaluate.distributions import scan
+from factory.evaluate.diversity.gather import gather_diversity
 from factory.evaluate.examples import EXAMPLES, gather_examples
 from factory.evaluate.facts import (
     DatasetFacts,
@@ -33,9 +35,11 @@ from factory.store.base import Store
 Record = Mapping[str, Any]
 
 
-def gather(store: Store, run_id: str) -> ReportInput:
-    """Everything the report on a run says. Raises ConfigError when the root has no such run, StoreError
-    when its record is damaged."""
+def gather(store: Store, run_id: str, diversity: Mapping[str, Any] | None = None) -> ReportInput:
+    """Everything the report on a run says; `diversity` replaces keys of that section of its configuration.
+
+    Raises ConfigError when the root has no such run, StoreError when its record is damaged.
+    """
     record = read_record(store, run_id)
     if record is None:
         raise ConfigError(
@@ -50,6 +54,8 @@ def gather(store: Store, run_id: str) -> ReportInput:
     manifest = _manifest(store, record, problems)
     dataset = _dataset(store, record, manifest)
     distributions, examples = _samples(store, run_id, record, manifest, problems)
+    compared = {**(config.get("diversity") or {}), **(diversity or {})}
+    breadth = gather_diversity(store, run_id, steps, _sample_keys(store, run_id, record, manifest), compared, problems)
     return ReportInput(
         run=run_id,
         state=str(record.get("state", "unknown")),
@@ -69,6 +75,7 @@ def gather(store: Store, run_id: str) -> ReportInput:
         gates=_gates(store, run_id, manifest, problems),
         distributions=distributions,
         examples=examples,
+        diversity=breadth,
         config=config,
         problems=tuple(problems),
     )

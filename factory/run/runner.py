@@ -53,6 +53,10 @@ def execute(config: FactoryConfig, store: Store, progress: Progress) -> RunResul
     previous = read_record(store, chain.run)
     if previous and _nothing_to_do(store, chain, previous):
         return _result(previous, 0, True, started)
+    if config.diversity.model is not None:
+        from factory.evaluate.diversity.embedding import embedding_model
+
+        embedding_model(config.diversity)  # a report that fails for want of a model comes days too late
     if config.publish.version is not None:
         from factory.publish.finalise import require_free
 
@@ -107,7 +111,15 @@ def _report_failure(session: Session, error: BaseException) -> None:
     """The report of a run that a gate or a conservation check stopped: it shows what to look at. Other
     failures may be the store's, and must not be hidden behind a second one."""
     if isinstance(error, GateError | ConservationError):
-        key = write_report(session.store, session.run)
+        import ray
+
+        write = partial(write_report, session.store, session.run)
+        if ray.is_initialized():
+            from factory.run.execute import on_worker
+
+            key = on_worker(write)
+        else:
+            key = write()
         session.progress.say(f"report: {session.store.uri.rstrip('/')}/{key}")
 
 

