@@ -38,6 +38,7 @@ from factory.run.stage import Dones, Planned, Planner, Stage
 from factory.run.step import LlmStep, WorkStep
 from factory.run.steps import Steps, build_steps
 from factory.run.units import FileRef, Unit
+from factory.select.selector import other_domain
 from factory.select.step import plan_select, source_bytes
 from factory.store.base import Store
 from factory.store.commits import committed_units
@@ -49,13 +50,14 @@ Parts = Callable[[Store], Sequence[Part]]
 @dataclass
 class Chain:
     """A run before it runs. `ranges_taken` is how many source ranges are read: it grows until a `limit` is
-    met, and is the only thing here that changes."""
+    met, and is the only thing here that changes. `warning` is for the user, before anything is paid for."""
 
     settings: Settings
     source_units: tuple[Unit, ...]
     source_bytes: int
     stages: tuple[Stage, ...] = ()
     ranges_taken: int = 0
+    warning: str | None = None
 
     @property
     def run(self) -> str:
@@ -84,7 +86,8 @@ def build_chain(config: FactoryConfig) -> Chain:
     settings = load_settings(config)
     steps = build_steps(config, settings.pack, settings.tokenizer)
     units = tuple(plan_select(config, settings.tokenizer))
-    chain = Chain(settings, units, sum(source_bytes(unit) for unit in units), ranges_taken=len(units))
+    warning = other_domain(steps.select.filters, settings.pack.name)
+    chain = Chain(settings, units, sum(source_bytes(unit) for unit in units), ranges_taken=len(units), warning=warning)
     chain.stages = build_stages(settings, steps, units, lambda: chain.ranges_taken)
     return chain
 

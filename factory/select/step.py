@@ -97,7 +97,7 @@ class SelectStep:
                 text = document.text
                 spans = chunk(text, self.config.chunk_tokens, self.tokenizer.count)
                 parts.add(document_id(text), text, spans, item, document.findings)
-                count_findings(found, document.findings)
+                count_findings(found, document.findings, document.license)
                 used += 1
         summary = reader.summary
         return UnitResult(
