@@ -7,6 +7,7 @@ of fingerprints and of the run id: `cluster`, `store` and `engine` (with `prices
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -92,6 +93,8 @@ class EngineConfig(Section):
     def _openai_needs_url(self) -> EngineConfig:
         if self.kind == "openai" and not self.base_url:
             raise ValueError("engine.kind=openai needs engine.base_url, for example http://127.0.0.1:8000/v1")
+        if self.kind == "openai" and not re.match("https?://[^/]", self.base_url or "", re.IGNORECASE):
+            raise ValueError(f"engine.base_url begins with http:// or https:// and a host, unlike {self.base_url}")
         return self
 
 

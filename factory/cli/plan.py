@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"run": chain.run, "root": store.uri, "steps": [asdict(row) for row in rows]}))
     else:
         print(_table(chain, store, rows))
+        if chain.warning is not None:
+            print(f"note: {chain.warning}")
     return 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
@@ -61,14 +62,30 @@ def _decompress(name: str, data: bytes) -> bytes:
 
 def _read_jsonl(data: bytes) -> Iterator[Any]:
     if data.lstrip()[:1] == b"[":  # one JSON list
-        yield from orjson.loads(data)
+        yield from _json(data)
         return
     for number, line in enumerate(data.splitlines()):
         if line.strip():
             try:
-                yield orjson.loads(line)
+                yield _json(line)
             except orjson.JSONDecodeError as error:
                 raise ValueError(f"line {number + 1}: {error}") from None
+
+
+def _json(data: bytes) -> Any:
+    """orjson refuses the NaN and Infinity that Python's own writer emits; whoever reads the column says what it
+    thinks of them. Raises orjson.JSONDecodeError for everything else."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        try:
+            value = json.loads(data)
+            orjson.dumps(value)  # Python reads lone surrogates too, which no text may hold
+        except (ValueError, TypeError, RecursionError):
+            value = None
+        if value is None:
+            raise
+        return value
 
 
 def _read_csv(data: bytes) -> Iterator[Any]:

@@ -234,7 +234,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         values: Any = yaml.safe_load(_read(path))
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}", remedy="quote text that holds a colon or a brace") from None
+        said = str(error).replace("<unicode string>", str(path))  # what the parser calls a text it was handed
+        raise ConfigError(f"{path} is not YAML: {said}", remedy="quote text that holds a colon or a brace") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path} holds no keys", remedy=f"{PACKS / 'maths' / path.name} is a model")
     return {str(key): value for key, value in values.items()}

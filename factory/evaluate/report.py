@@ -286,6 +286,7 @@ def _distributions(data: ReportInput) -> Mapping[str, list[Any]]:
 
 
 SELECTION = {
+    "licence": ("Licence", "documents"),
     "lang": ("Language", "documents"),
     "score": ("Domain score, 1 to 10", "documents"),
     "duty": ("Duties of the licence", "documents"),
@@ -304,7 +305,9 @@ def _selection(data: ReportInput) -> list[Ranking]:
         if counts:
             most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
             shown, rest = most[:SELECTION_SHOWN], most[SELECTION_SHOWN:]
-            found = Categories(tuple(shown), sum(rows for _, rows in rest), len(counts), sum(counts.values()))
+            # A document has several duties or none: their shares are of documents, not of each other.
+            whole = step.count("used") if step and noun == "documents" else sum(counts.values())
+            found = Categories(tuple(shown), sum(rows for _, rows in rest), len(counts), whole)
             rankings.append(_ranking(f"{title} ({noun})", found, wide=False, by_name=kind == "score"))
     return rankings
 

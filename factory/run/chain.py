@@ -40,6 +40,7 @@ from factory.run.stage import Dones, Planned, Planner, Stage
 from factory.run.step import LlmStep, WorkStep
 from factory.run.steps import Steps, build_steps
 from factory.run.units import FileRef, Unit
+from factory.select.selector import other_domain
 from factory.select.step import plan_select, source_bytes
 from factory.store.base import Store
 from factory.store.commits import committed_units
@@ -52,7 +53,7 @@ Parts = Callable[[Store], Sequence[Part]]
 class Chain:
     """A run before it runs. `ranges_taken` is how many source ranges are read: it grows until a `limit` is
     met; `rounds` is how many walks are drawn: it grows until a run has the samples it wants. Nothing else here
-    changes."""
+    changes. `warning` is for the user, before anything is paid for."""
 
     settings: Settings
     source_units: tuple[Unit, ...]
@@ -61,6 +62,7 @@ class Chain:
     ranges_taken: int = 0
     rounds: WalkRounds = field(default_factory=WalkRounds)
     across: AcrossSteps | None = None
+    warning: str | None = None
 
     @property
     def run(self) -> str:
@@ -94,7 +96,8 @@ def build_chain(config: FactoryConfig) -> Chain:
     settings = load_settings(config)
     steps = build_steps(config, settings.pack, settings.tokenizer)
     units = tuple(plan_select(config, settings.tokenizer))
-    chain = Chain(settings, units, sum(source_bytes(unit) for unit in units), ranges_taken=len(units))
+    warning = other_domain(steps.select.filters, settings.pack.name)
+    chain = Chain(settings, units, sum(source_bytes(unit) for unit in units), ranges_taken=len(units), warning=warning)
     chain.across = steps.across
     chain.stages = build_stages(settings, steps, units, lambda: chain.ranges_taken, chain.rounds)
     return chain

@@ -61,7 +61,15 @@ def _execute(arguments: Sequence[str]) -> int:
         return _printed_by_hydra(arguments)
     if any(item in SWEEP for item in arguments):
         return _sweep([item for item in arguments if item not in SWEEP])
-    print(json.dumps(run(compose(arguments))))
+    config = compose(arguments)
+    if config.corpus.kind == "files" and not any(item.startswith("preset=") for item in arguments):
+        limit, longest = config.limit, config.select.max_characters
+        print(
+            f"note: no preset is given, so preset=demo holds what is not set otherwise (limit={limit}, "
+            f"select.max_characters={longest}, …); preset=paper and preset=production are for whole corpora",
+            file=sys.stderr,
+        )
+    print(json.dumps(run(config)))
     return 0
 
 

@@ -79,6 +79,8 @@ def execute(config: FactoryConfig, store: Store, progress: Progress) -> RunResul
     with ExitStack() as stack:
         served = {role: Served(model, config.engine) for role, model in chain.settings.models.items()}
         session = Session(chain.run, store, progress, record, stack, config.cluster, served, config.seed)
+        if chain.warning is not None:
+            progress.say(f"note: {chain.warning}")
         try:
             spent = _stages(session, chain)
         except BaseException as error:

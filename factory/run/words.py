@@ -26,7 +26,7 @@ WORDS = {
     "extract": Words("passages", "passages with concepts", "level, subject, topics and key concepts of a passage"),
     "graph_pairs": Words("passages with concepts", "passages in the graph", "normalises names, counts pairs of nodes"),
     "graph_edges": Words("passages in the graph", "nodes", "sums pairs to the edges of the concept graph"),
-    "graph_merges": Words("nodes", "merged names", "finds names that are one: abbreviations, embeddings"),
+    "graph_merges": Words("nodes", "nodes compared", "finds names that are one: abbreviations, embeddings"),
     "graph_joined": Words("passages in the graph", "nodes", "the graph in which merged names are one node"),
     "graph_index": Words("passages in the graph", "passages indexed", "which passages hold a node"),
     "walk_subjects": Words("passages indexed", "pairs of node and subject", "counts subjects of nodes"),

@@ -185,6 +185,13 @@ class SelectorConfig(Section):
         default=None, ge=1, le=10, description="score from which a document is kept; null: the artefact's own (6.5)"
     )
 
+    @model_validator(mode="after")
+    def _names_a_selector(self) -> SelectorConfig:
+        given = [key for key in ("sha256", "threshold") if getattr(self, key) is not None]
+        if self.path is None and given:
+            raise ValueError(f"select.selector.{given[0]} is given without select.selector.path: no selector would run")
+        return self
+
 
 class SelectConfig(Section):
     min_characters: int = Field(default=200, ge=1, description="shorter documents hold too little to ask about")

@@ -1,7 +1,9 @@
 """What the filters found in the documents they let pass, as counts that a run's record and report show.
 
 Names are "<finding>=<value>", so that units add up: `lang=en` documents, `masked=email` spans, `duty=share-alike`
-documents, `score=7` documents whose domain score is 7 to 8.
+documents, `score=7` documents whose domain score is 7 to 8, `licence=MIT` documents. Of licences a unit names
+`LICENCES` at most, the first it meets; those beyond are counted together, so that a corpus that states each document's
+licence in words of its own does not write them all into a commit.
 """
 
 from __future__ import annotations
@@ -10,9 +12,18 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from factory.licences.expression import combine
 
-def count_findings(found: Counter[str], findings: Mapping[str, Any]) -> None:
-    """Adds one document's findings to `found`."""
+LICENCES = 64
+OTHER_LICENCES = "(others)"
+
+
+def count_findings(found: Counter[str], findings: Mapping[str, Any], licence: str) -> None:
+    """Adds one document's findings, and its licence as an SPDX expression, to `found`."""
+    name = f"licence={combine([licence])}"
+    if name not in found and sum(key.startswith("licence=") for key in found) >= LICENCES:
+        name = f"licence={OTHER_LICENCES}"
+    found[name] += 1
     if (language := findings.get("lang")) is not None:
         found[f"lang={language}"] += 1
     found.update(f"masked={span['kind']}" for span in findings.get("masked") or ())

@@ -12,19 +12,19 @@ the fewest for code full of numbers).
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from factory.errors import ConfigError
 from factory.select.config import PiiConfig
-from factory.select.filters import Candidate, Judge, Verdict
+from factory.select.filters import Candidate, Filter, Judge, Verdict
 from factory.select.pii_find import Find, Masked, PatternFinder, counts, mask
 from factory.select.pii_kinds import KINDS
 from factory.store.base import Store
 
-PII_VERSION = 1
+PII_VERSION = 2
 """Raise when some text is masked otherwise under the same settings."""
 
 EXCERPT_MARGIN = 4096
@@ -81,6 +81,33 @@ class Pii:
     def masked_excerpt(self, text: str, characters: int) -> str:
         """The beginning of a text that another filter turned away, with what this one would find masked."""
         return mask(text[: characters + EXCERPT_MARGIN], finder_of(self.config)).text[:characters]
+
+    def treated(self, text: str) -> tuple[str, Verdict | None]:
+        """One text as the filter leaves it, and the verdict against it."""
+        document = Candidate(text, "", "", "")
+        judge_one = self._judged if self.config.action == "mask" else self._refused
+        verdict = judge_one(document, finder_of(self.config))
+        return document.text, verdict
+
+    def masked(self, text: str) -> str:
+        """A text that is no document (a name, a reason) with what is found in it masked, whatever `action` is."""
+        return mask(text, finder_of(self.config)).text
+
+    def masked_evidence(self, evidence: Mapping[str, Any]) -> dict[str, Any]:
+        """Evidence with every string masked but the shard's name, without which nobody finds the row again."""
+        return {key: value if key == "shard" else self._masked_value(value) for key, value in evidence.items()}
+
+    def _masked_value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.masked(value)
+        if isinstance(value, Mapping):
+            return {key: self._masked_value(each) for key, each in value.items()}
+        return [self._masked_value(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def pii_among(filters: Iterable[Filter]) -> Pii | None:
+    """The filter of this module, where the configuration asks for it."""
+    return next((each for each in filters if isinstance(each, Pii)), None)
 
 
 def masked_share(masked: Masked) -> float:

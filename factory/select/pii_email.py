@@ -8,6 +8,7 @@ internals, matrix products, message ids and remote paths are not addresses of an
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from factory.select.pii_context import says
 
@@ -56,15 +57,21 @@ _MAIL = re.compile(r"mail|contact|write to|schreib|kontakt|courriel|correo|<\Z")
 LONGEST_LOCAL_PART = 64  # RFC 5321, section 4.5.3.1.1
 
 
+_QUOTED_LOCAL_PART = re.compile(r"\"[^\"\n]{1,64}\"\Z")
+"""RFC 5321, section 4.1.2: `"jane doe"@acme.org`."""
+
+
 def email(found: Match) -> Span | None:
-    """`found` begins at the "@" and has the domain as its group."""
+    """`found` begins at the "@", or what stands for it, and has the domain as its group."""
     text, at = found.string, found.start()
     local = _LOCAL_PART.search(text, max(0, at - LONGEST_LOCAL_PART), at)
-    if local is None or _TECHNICAL_USERS.fullmatch(local[0]) or _SERIAL.fullmatch(local[0]):
+    if local is None:
+        local = _QUOTED_LOCAL_PART.search(text, max(0, at - LONGEST_LOCAL_PART - 2), at)
+    if local is None or _TECHNICAL_USERS.fullmatch(local[0].strip('"')) or _SERIAL.fullmatch(local[0]):
         return None
     start = local.start()
-    if text[start - 1 : start] in ("\\", "@") or _IN_ADDRESS.search(text, max(0, start - 150), start):
-        return None  # TeX commands; the user in an address
+    if text[start - 1 : start] in ("\\", "@") or (text[at] == "@" and _in_address(text, start)):
+        return None  # TeX commands; the user in an address, where another sign than "@" is part of a name
     end = _domain_end(found, local[0])
     if end is None or text[end : end + 1] == "(":
         return None
@@ -73,23 +80,43 @@ def email(found: Match) -> Span | None:
     return None if says(_MESSAGE_ID, text, start, 160) else (start, end)
 
 
+def broken_email(found: Match) -> Span | None:
+    """An address with a line break beside a dot or behind the "@"; without one it is `email`'s."""
+    return email(found) if "\n" in found[0] else None
+
+
+def _in_address(text: str, start: int) -> bool:
+    return _IN_ADDRESS.search(text, max(0, start - 150), start) is not None
+
+
 _IN_ADDRESS = re.compile(r"://[^\s/]*\Z")
 _REMOTE_PATH = re.compile(r":(?:[/~]|[\w./-]{1,100}\.git\b)")
 
 
 def _domain_end(found: Match, local: str) -> int | None:
     """Where the domain ends: at the last label that can be a top-level domain; None where no label can."""
-    text, start = found.string, found.start()
-    labels = found[1].split(".")
+    text, at = found.string, found.start()
+    labels = found[1].replace("\uff0e", ".").split(".")
     for count in range(len(labels), 1, -1):
-        top, name = labels[count - 1].lower(), labels[count - 2]
-        if not _likely_top(top) and not (len(top) > 2 and says(_MAIL, text, start - len(local), 24)):
+        top, name = _plain(labels[count - 1]), _plain(labels[count - 2])
+        if not _likely_top(top) and not (len(top) > 2 and says(_MAIL, text, at - len(local), 24)):
             continue
         if top in _FILE_ENDINGS or name.isdigit() or (len(name) == 1 and len(local) == 1):
             continue
-        domain = ".".join(labels[:count]).lower()
-        return None if "_" in domain or _RESERVED_DOMAINS.fullmatch(domain) else start + 1 + len(domain)
+        domain = ".".join(map(_plain, labels[:count]))
+        end = found.start(1) + len(".".join(labels[:count]))
+        return None if "_" in domain or _RESERVED_DOMAINS.fullmatch(domain) else end
     return None
+
+
+def _plain(label: str) -> str:
+    """Lower case, without a line break and its hyphen, full-width letters as ASCII's."""
+    if not label.isascii():
+        label = unicodedata.normalize("NFKC", label)
+    return _BREAK.sub("", label).lower()
+
+
+_BREAK = re.compile(r"-?\s+")
 
 
 _FILE_ENDINGS = frozenset({

@@ -32,6 +32,9 @@ PATTERNS: tuple[Pattern, ...] = (*SECRETS, *CONTACTS, *NUMBERS)
 _SEVEN_DIGITS = re.compile("[0-9](?:[ \u00a0\u202f()./+\\-\u2010\u2011]{0,3}[0-9]|[A-Z][0-9]){6}")
 """With separators, or single letters as Italian and Finnish codes have them, between."""
 
+INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u2060\ufeff"
+"""Characters without width: looked through, so that none hides a value and none of a value's is left standing."""
+
 MASKING_PASSES = 8
 """Two are the rule: a placeholder is no part of a word, as what it replaced may have been. The rest is a bound."""
 
@@ -48,6 +51,13 @@ class PatternFinder:
         self._skip = skip
 
     def __call__(self, text: str) -> list[Found]:
+        if not any(map(text.__contains__, INVISIBLE)):
+            return self._found(text)
+        places = [place for place, character in enumerate(text) if character not in INVISIBLE]
+        found = self._found("".join([text[place] for place in places]))
+        return [Found(places[each.start], places[each.end - 1] + 1, each.kind) for each in found]
+
+    def _found(self, text: str) -> list[Found]:
         folded = text.lower()
         digits = _SEVEN_DIGITS.search(text) is not None
         found: list[Found] = []

@@ -44,6 +44,7 @@ _BREAK = "[ \u00a0\u202f().\\-/\u2010\u2011]"
 _EXTENSION = r"(?:\s?(?:x|ext\.?|#)\s?[0-9]{1,6}+)?"
 _AMERICAN = rf"[2-9][0-9]{{2}}(?:{DASH}|[. ])[0-9]{{4}}{_EXTENSION}"
 _DOT = r"(?:\.|\s?[\[({<]\s?(?:dot|DOT|punkt|\.)\s?[\])}>]\s?)"
+_LINE_BREAK = r"\n[ \t]{0,16}"
 _STATES = r"(?:=>|:=|={1,2}|:|→|\b(?:is|ist|est|es)\b)"
 _QUALIFIED_KEY = "|".join(
     rf"(?<={word}[_ -])"
@@ -152,6 +153,25 @@ CONTACTS = (
         "email",
         re.compile(r"@((?:[\w-]{1,63}+\.){1,8}[^\W\d_]{2,24})(?![\w@])"),
         emails.email,
+        literals=("@",),
+    ),
+    Pattern(
+        "email",
+        re.compile(
+            r"(?:[\uff20\ufe6b]|&#(?:0{0,4}64|[xX]0{0,4}40);|&commat;|%40|\\@|\\u0040)"
+            r"((?:[\w-]{1,63}+[.\uff0e]){1,8}[^\W\d_]{2,24})(?!\w)"
+        ),
+        emails.email,
+        literals=("\uff20", "\ufe6b", "&#", "&commat;", "%40", "\\@", "\\u0040"),
+    ),
+    Pattern(
+        # Only domains whose last label is no word that a sentence begins with: "see user@host.\nIt is".
+        "email",
+        re.compile(
+            rf"@(?:{_LINE_BREAK})?((?:[\w-]{{1,63}}+(?:(?<=-){_LINE_BREAK}[\w-]{{1,63}}+|{_LINE_BREAK})?\.(?:{_LINE_BREAK})?){{1,8}}"
+            r"(?:com|net|org|edu|gov))(?![\w@-]|\.\w)"
+        ),
+        emails.broken_email,
         literals=("@",),
     ),
     Pattern(

@@ -16,9 +16,9 @@ from typing import Any
 
 from factory.config import FactoryConfig
 from factory.errors import ConfigError
-from factory.select.filters import Candidate, Judge, Verdict
+from factory.select.filters import Candidate, Filter, Judge, Verdict
 from factory.select.scoring import Scorer, Scoring, check_here, open_scorer
-from factory.select.selector_artefact import check_model, read_manifest, read_model
+from factory.select.selector_artefact import check_files, check_model, read_manifest, read_model
 from factory.store.base import Store
 from factory.store.open import open_root
 
@@ -28,13 +28,15 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Selector:
-    """`trained` is the store that the artefact lies in, at its root: where the model comes from, not what it is."""
+    """`trained` is the store that the artefact lies in, at its root: where the model comes from, not what it is;
+    `domain` is the pack it was trained for."""
 
     scoring: Scoring
     model_sha256: str
     manifest_sha256: str
     threshold: float
     trained: Store
+    domain: str = ""
 
     name = "selector"
 
@@ -93,6 +95,18 @@ _SCORERS: dict[str, Scorer] = {}
 """The scorer of this process, by the digest of its model; one at a time, for embedding models are large."""
 
 
+def other_domain(filters: Sequence[Filter], pack: str) -> str | None:
+    """What to tell a user whose selector was trained for another field than the run's pack; None where they agree, or
+    where the pack is general and says nothing of a field."""
+    for each in filters:
+        if isinstance(each, Selector) and pack not in (each.domain, GENERAL):
+            return f"the selector was trained for {each.domain}, this run's domain is {pack}"
+    return None
+
+
+GENERAL = "general"
+
+
 def selector_filter(config: FactoryConfig) -> Selector | None:
     """The filter that `select.selector` asks for; None where it is off.
 
@@ -104,6 +118,7 @@ def selector_filter(config: FactoryConfig) -> Selector | None:
         return None
     trained = open_root(wanted.path, config.store.endpoint_url, config.store.region)
     manifest = read_manifest(trained, sha256=wanted.sha256)
+    check_files(trained, "", manifest)
     check_here(manifest.scoring)
     threshold = manifest.threshold if wanted.threshold is None else wanted.threshold
-    return Selector(manifest.scoring, manifest.model_sha256, manifest.sha256, threshold, trained)
+    return Selector(manifest.scoring, manifest.model_sha256, manifest.sha256, threshold, trained, manifest.domain)

@@ -165,6 +165,26 @@ def read_model(store: Store, prefix: str, manifest: Manifest) -> bytes:
     return data
 
 
+def check_files(store: Store, prefix: str, manifest: Manifest) -> None:
+    """Raises ConfigError unless ratings and report are the ones that the manifest names: what a selector was taught
+    and what its report says belong to it as much as its model does."""
+    for name, stated in manifest.files.items():
+        if name == MODEL:
+            continue  # read_model checks it when it is read
+        where = f"{store.uri}/{_key(prefix, name)}"
+        try:
+            found = sha256_hex(store.get(_key(prefix, name)))
+        except KeyError:
+            found = "nothing there"
+        if found != stated["sha256"]:
+            raise ConfigError(
+                f"{where} is not the file that the selector's manifest names ({found[:16]}, not "
+                f"{str(stated['sha256'])[:16]})",
+                cause="it was removed or changed after training, or the folder was copied in part",
+                remedy="copy the selector's folder again, or train it again",
+            )
+
+
 def check_model(data: bytes, sha256: str, where: str) -> None:
     """Raises ConfigError unless `data` is the model file with that digest."""
     found = sha256_hex(data)
@@ -195,6 +215,7 @@ def _parsed(data: bytes, sha256: str, where: str) -> Manifest:
             known = {name: values[name] for name in names}
             manifest = Manifest(**known, scoring=Scoring.from_json(values["scoring"]), sha256=sha256)
             manifest.model_sha256  # noqa: B018 - a manifest without a model file is none
+            _check_fingerprint(values, where)
             return manifest
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
@@ -207,6 +228,19 @@ def _parsed(data: bytes, sha256: str, where: str) -> Manifest:
         cause="it was trained with another version of the factory",
         remedy="train it again, or use the factory it was trained with",
     )
+
+
+def _check_fingerprint(values: Mapping[str, Any], where: str) -> None:
+    """The fingerprint is of everything in the manifest but itself and the report, which prints it."""
+    content = {name: value for name, value in values.items() if name != "fingerprint"}
+    content["files"] = {name: file for name, file in values["files"].items() if name != REPORT}
+    if fingerprint(content) != values["fingerprint"]:
+        raise ConfigError(
+            f"{where}/{MANIFEST} is not what training wrote: its content does not have the fingerprint it states",
+            cause="it was edited, for example to another threshold",
+            remedy="copy the selector's folder again; to keep documents from another score on, set "
+            "select.selector.threshold",
+        )
 
 
 def _described(examples: Sequence[Example]) -> dict[str, Any]:

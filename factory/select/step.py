@@ -37,7 +37,7 @@ from factory.select.filters import Candidate, Filter, Verdict, judge
 from factory.select.findings import count_findings
 from factory.select.order import filters_of
 from factory.select.parts import PartWriter
-from factory.select.pii import Pii
+from factory.select.pii import Pii, pii_among
 from factory.select.reading import batches, normalised
 from factory.store.base import Store
 
@@ -87,8 +87,8 @@ class SelectStep:
         used = 0
         found: Counter[str] = Counter()
         judges = [each.open(store) for each in self.filters]
-        pii = next((each for each in self.filters if isinstance(each, Pii)), None)
-        for batch in batches(normalised(reader, rejects)):
+        pii = pii_among(self.filters)
+        for batch in batches(normalised(reader, rejects, pii)):
             documents = [Candidate(text, item.source, item.license, item.url) for text, item in batch]
             for document, (_, item), verdict in zip(documents, batch, judge(judges, documents), strict=True):
                 if verdict is not None:
@@ -97,7 +97,7 @@ class SelectStep:
                 text = document.text
                 spans = chunk(text, self.config.chunk_tokens, self.tokenizer.count)
                 parts.add(document_id(text), text, spans, item, document.findings)
-                count_findings(found, document.findings)
+                count_findings(found, document.findings, document.license)
                 used += 1
         summary = reader.summary
         return UnitResult(
@@ -141,7 +141,8 @@ def source_bytes(unit: Unit) -> int:
 
 def _rejected(row: SourceRow, document: Candidate, verdict: Verdict, pii: Pii | None) -> Reject:
     """Filters before `pii` saw the text as it was; what is kept of it is masked all the same."""
-    evidence = {**verdict.evidence, "shard": row.shard, "row": row.shard_row}
+    stated = verdict.evidence if pii is None else pii.masked_evidence(verdict.evidence)
+    evidence = {**stated, "shard": row.shard, "row": row.shard_row}
     excerpt = document.text if document.excerpt is None else document.excerpt
     if pii is not None and document.excerpt is None:
         excerpt = pii.masked_excerpt(document.text, EXCERPT_CHARACTERS)

@@ -128,6 +128,7 @@ def test_a_bad_pack_yaml_is_named_by_key(own: Path, old: str, new: str, said: st
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
     assert said in refused(own).what
+    assert "<unicode string>" not in refused(own).what
 
 
 def test_prompts_for_training_are_optional_and_missed_only_when_asked_for(own: Path) -> None:

@@ -275,12 +275,18 @@ def test_the_same_facts_give_the_same_page() -> None:
     assert build_report(report_input()) == build_report(report_input())
 
 
+FOUND = {"lang=en": 7, "lang=fr": 2, "masked=EMAIL": 3, "duty=notice": 6, "duty=changes": 3, "licence=MIT": 9}
+
+
 def test_what_selection_found_is_shown_as_counts_and_left_out_where_filters_found_nothing() -> None:
-    select = StepFacts("select", "select-1", facts={"lang=en": 7, "lang=fr": 2, "masked=EMAIL": 3, "documents": 9})
+    select = StepFacts("select", "select-1", counts={"used": 9}, facts=FOUND)
     page = build_report(replace(report_input(), steps=(select, *report_input().steps[1:])))
     section = page.split('<section id="selection">')[1].split("</section>")[0]
     assert "Language (documents)" in section
     assert "Masked personal data (spans)" in section
     assert "EMAIL" in section
     assert "Domain score" not in section
+    assert section.count("Duties of the licence") == section.count("Licence (documents)") == 1
+    notice = section.split("notice</td>")[1].split("</tr>")[0]
+    assert "67" in notice, "six of nine documents, not of nine duties"
     assert '<section id="selection">' not in build_report(report_input())

@@ -69,7 +69,7 @@ def test_clean_technical_documents_stay_as_they_are() -> None:
     print(
         "\nfalse positives by sort\n" + "\n".join(f"{sort:14}{documents[sort]:5}{rates[sort]:8.3f}" for sort in rates)
     )
-    assert hit.total() / documents.total() < 0.02
+    assert hit.total() == 0, hit
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,11 @@ def test_clean_technical_documents_stay_as_they_are() -> None:
         "sk-estimator-id-1 sk-toggleable__control--sk-item ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
         "01 02 03 04 05 and 00 06 31 41 59 26 ff",
         "d41d8cd98f00b204e9800998ecf8427e 550e8400-e29b-41d4-a716-446655440000",
+        r"\def\foo\@bar.com{} \let\old\@foo.org U.S.\@ The \p\@enum.space",
+        "see a@host.\nIt is. W@x.\nNet gain b@c\n.T",
+        "npm/%40scope/pkg.io https://cdn.net/pkg%402.1.3/x.js https://medium.com/%40user.name x%40y",
+        '"chat"@fr . "text"@en-gb.',
+        "&#64;app.route A&#64;B \\u0040foo.bar \u200b@app.route\u200b",
     ],
 )
 def test_technical_look_alikes_are_nobodys(text: str) -> None:
@@ -135,6 +140,18 @@ def test_technical_look_alikes_are_nobodys(text: str) -> None:
         ('db_password = "Xk9#mQ2vLp"', 'db_password = "<PASSWORD>"'),
         ("PASSWORD=Xk9#mQ2vLp", "PASSWORD=<PASSWORD>"),
         ("mysql --password Xk9#mQ2vLp", "mysql --password <PASSWORD>"),
+        ("write to jane\uff20acme.org now", "write to <EMAIL> now"),
+        ("\uff4a\uff41\uff4e\uff45\uff20\uff41\uff43\uff4d\uff45\uff0e\uff43\uff4f\uff4d.", "<EMAIL>."),
+        ("(\u200bjane@acme.org\u200b)", "(\u200b<EMAIL>\u200b)"),
+        ("ja\u200bne\u200d@ac\u00adme.o\u2060rg, call +49 30 90\u200b18203", "<EMAIL>, call <PHONE>"),
+        ("jane&#64;acme.org or joe&#x40;acme.org or jim&commat;acme.org", "<EMAIL> or <EMAIL> or <EMAIL>"),
+        ("?to=jane%40acme.org&x=1", "?to=<EMAIL>&x=1"),
+        ("https://jane%40acme.org@build.acme.org/x", "https://<EMAIL>@build.acme.org/x"),
+        (r"\email{jane\@acme.org}", r"\email{<EMAIL>}"),
+        (r'{"to": "jane\u0040acme.org"}', '{"to": "<EMAIL>"}'),
+        ('"jane doe"@acme.org', "<EMAIL>"),
+        ("write to jane@acme.\norg or joe@acme\n  .com.", "write to <EMAIL> or <EMAIL>."),
+        ("write to jane@\nacme.org or joe@acme-\ncorp.org.", "write to <EMAIL> or <EMAIL>."),
     ],
 )
 def test_what_is_found_becomes_a_typed_placeholder(text: str, expected: str) -> None:
@@ -185,7 +202,9 @@ SEEDS = (
     "93.184.216.34 ", "+4", "00 1", "tel ", "tel 1 ", "password=", "password: ", "password='", 'pw:"', "token ",
     "key", "sk-aB3", "eyJ", "eyJhbGciOi.", "ghp_", "xox-", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "://",
     "://a:", "://a:b@", "DE89 ", "A1", "ABCDEF12", "(", "a(at)", "a (at) b.", "<EMAIL>", "\0", "🙂", "\u202eש",
-    "İpassword=", " ", "\n", "=", "ssh a@b.com ", "message-id: a@b.com ", "536-90-4399 ", "SG.", "hf_",
+    "İpassword=",
+    "@a\n.", "@a-\nb", "@\n", "a%40b.", "&#64;a.", "\"@", "\uff20a.", "a\u200b", "a\u200b@b.co ",
+    " ", "\n", "=", "ssh a@b.com ", "message-id: a@b.com ", "536-90-4399 ", "SG.", "hf_",
 )  # fmt: skip
 """What could make a pattern start everywhere, or fail late, or back up."""
 

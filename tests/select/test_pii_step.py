@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 
 from factory.engine.tokenizer import Tokenizer
 from factory.run.units import Unit, UnitResult
@@ -75,6 +76,31 @@ def test_a_value_across_the_end_of_an_excerpt_is_masked(local_store: Store, tmp_
         assert reject.text is not None
         assert len(reject.text) <= EXCERPT_CHARACTERS
         assert "jane" not in reject.text
+
+
+ADDRESSES = ("jane.doe@acme.org", "joe@mail.acme.org")
+
+
+@pytest.mark.parametrize("action", ["mask", "reject"])
+def test_no_evidence_holds_what_the_excerpt_masks(local_store: Store, tmp_path: Path, action: Any) -> None:
+    shard = tmp_path / "a.jsonl"
+    lines = [
+        '{"text": "broken, write to jane.doe@acme.org',
+        "{" + "x" * 173 + " mail joe@mail.acme.org",
+        orjson.dumps("a text alone by jane.doe@acme.org").decode(),
+        orjson.dumps({"text": "A page. " * 50, "license": "CC BY-NC 4.0, ask jane.doe@acme.org"}).decode(),
+    ]
+    shard.write_text("".join(f"{line}\n" for line in lines))
+    range_ = range_over(shard)
+    step = select_step(config_with(pii=PiiConfig(action=action)), Tokenizer("words"))
+    result = step.work(local_store, Unit(range_.range_id, parameters={"range": range_.to_json()}))
+    reasons = [reject.reason for reject in result.rejects]
+    assert reasons == ["invalid_json", "invalid_json", "invalid_json", "licence_denied"]
+    stored = orjson.dumps([reject.evidence for reject in result.rejects]).decode()
+    assert stored.count("<EMAIL>") >= 3
+    assert "jane" not in stored
+    assert "joe" not in stored, "an address that the end of an excerpt cut"
+    assert all(reject.evidence["shard"].endswith("a.jsonl") for reject in result.rejects)
 
 
 def test_masked_copies_of_one_letter_are_one_document(local_store: Store, tmp_path: Path) -> None:

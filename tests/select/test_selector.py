@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ from factory.config import FactoryConfig
 from factory.engine.tokenizer import Tokenizer
 from factory.errors import ConfigError
 from factory.run.compose import compose
-from factory.select.config import SelectConfig
+from factory.select.config import SelectConfig, SelectorConfig
 from factory.select.filters import Candidate, Length
 from factory.select.order import filters_of
-from factory.select.selector import _SCORERS, Selector, selector_filter
+from factory.select.selector import _SCORERS, Selector, other_domain, selector_filter
 from factory.select.selector_artefact import Kept, save
 from factory.select.step import SelectStep
 from factory.store.base import Store
@@ -128,3 +129,38 @@ def test_in_the_step_scores_travel_with_documents_and_rejects_say_why(
     assert all(row["domain_score"] > 9 for row in rows)
     assert [reject.reason for reject in result.rejects] == ["off_domain", "too_short"]
     assert result.rejects[0].evidence["score"] < 2
+
+
+def test_a_manifest_that_was_edited_is_refused_even_where_no_digest_was_asked_for(tmp_path: Path, kept: Kept) -> None:
+    path = tmp_path / "training" / kept.prefix / "manifest.json"
+    path.write_bytes(path.read_bytes().replace(b'"threshold":6.5', b'"threshold":1.5'))
+    with pytest.raises(ConfigError, match="is not what training wrote"):
+        selector_filter(config_with(tmp_path, kept))
+
+
+@pytest.mark.parametrize("name", ["ratings.parquet", "report.html"])
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"other")])
+def test_ratings_and_report_belong_to_a_selector(
+    name: str, change: Callable[[Path], object], tmp_path: Path, kept: Kept
+) -> None:
+    change(tmp_path / "training" / kept.prefix / name)
+    with pytest.raises(ConfigError, match=f"{name} is not the file that the selector's manifest names"):
+        selector_filter(config_with(tmp_path, kept))
+
+
+@pytest.mark.parametrize("key", [{"sha256": "a" * 64}, {"threshold": 7.0}])
+def test_settings_of_a_selector_without_one_are_refused(key: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"is given without select\.selector\.path"):
+        SelectorConfig(**key)
+
+
+def test_a_selector_of_another_field_is_noted_and_of_the_same_or_for_the_general_pack_is_not(
+    tmp_path: Path, kept: Kept
+) -> None:
+    found = selector_of(config_with(tmp_path, kept))
+    assert (
+        other_domain([found], "biomedicine") == "the selector was trained for maths, this run's domain is biomedicine"
+    )
+    assert other_domain([found], "maths") is None
+    assert other_domain([found], "general") is None
+    assert other_domain([], "biomedicine") is None

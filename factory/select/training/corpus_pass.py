@@ -33,6 +33,7 @@ from factory.run.reject import Reject
 from factory.run.units import Unit, UnitResult
 from factory.select.filters import Candidate, Filter, Verdict, judge
 from factory.select.findings import findings_of
+from factory.select.pii import pii_among
 from factory.select.preprocessing import WINDOW_CHARACTERS, WINDOWS, excerpt
 from factory.select.reading import batches, normalised
 from factory.select.scoring import Scorer
@@ -41,7 +42,7 @@ from factory.store.base import Store
 from factory.store.commits import read_commit
 from factory.store.parquet import read_parquet
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 CANDIDATE = pa.schema(
     [
@@ -125,7 +126,7 @@ class CorpusPass:
         wanted, taken = ids_in(store, self.wanted), ids_in(store, self.taken)
         before = self._kept_before(store, unit.unit_id)
         found = _Found(self.draw, before)
-        for batch in batches(normalised(reader, found.rejects)):
+        for batch in batches(normalised(reader, found.rejects, pii_among(self.filters))):
             documents = [Candidate(text, item.source, item.license, item.url) for text, item in batch]
             passed = []
             for place, verdict in enumerate(judge(judges, documents)):

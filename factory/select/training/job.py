@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from factory.config import CorpusConfig, ModelConfig
@@ -26,14 +26,16 @@ from factory.run.stage import Served, Session, count_engine_starts
 from factory.run.units import Unit
 from factory.select.filters import Filter
 from factory.select.order import filters_of
+from factory.select.pii import pii_among
 from factory.select.preprocessing import PREPROCESSING_VERSION
 from factory.select.selector_artefact import ARTEFACT_VERSION
 from factory.select.training import assignments, corpus_pass, rate_documents, sample, write_documents
 from factory.select.training.config import TrainConfig
+from factory.select.training.endpoints import WRITER, check_endpoints, rater_role
 from factory.select.training.keep import keep
 from factory.select.training.models import TRAINING_VERSION
-from factory.select.training.ratings import RatingsFile, read_ratings
-from factory.select.training.refine import WRITER, Job, rater_role, refine
+from factory.select.training.ratings import RatingsFile, read_ratings, with_raters_masked
+from factory.select.training.refine import Job, refine
 from factory.store.base import Store
 
 KIND = "selector"
@@ -97,14 +99,18 @@ def load_materials(config: TrainConfig) -> Materials:
             model = rater.model or config.model
             served[rater_role(rater.name)] = Served(resolve(model, engine.kind), engine)
     identities = {role: _identity(one) for role, one in served.items()}
+    filters = filters_of(config.for_filters())
+    files = tuple(read_ratings(rater) for rater in training.file_raters)
+    if (pii := pii_among(filters)) is not None:
+        files = tuple(replace(file, rows=with_raters_masked(file.rows, pii.masked)) for file in files)
     return Materials(
         job=f"train-{fingerprint({'recipe': config.recipe(), 'models': identities})[:16]}",
         pack=pack,
         syllabus=syllabus,
-        filters=filters_of(config.for_filters()),
+        filters=filters,
         ranges=_ranges(config.corpus)[: training.ranges],
         positives=_positives(config),
-        files=tuple(read_ratings(rater) for rater in training.file_raters),
+        files=files,
         served=served,
         identities=identities,
     )
@@ -174,10 +180,11 @@ def execute(config: TrainConfig, store: Store, progress: Progress) -> TrainResul
         "resumed": [*previous.get("resumed", []), now()] if previous else [],
         "engine_starts": dict(previous.get("engine_starts", {})) if previous else {},
     }
-    write_record(store, record)
     with ExitStack() as stack:
         served, cluster = materials.served, config.cluster
         session = Session(materials.job, store, progress, record, stack, cluster, served, config.seed)
+        check_endpoints(session, config.training)
+        write_record(store, record)
         job = Job(
             session,
             config,

@@ -14,10 +14,11 @@ from typing import Any
 
 from factory.select.selector_artefact import Draft, save
 from factory.select.training.corpus_pass import histogram_of
+from factory.select.training.endpoints import WRITER, rater_role
 from factory.select.training.measuring import Measured, agreement_of, kept_of, measured, scores_of
 from factory.select.training.metrics import Metrics
 from factory.select.training.models import model_bytes
-from factory.select.training.refine import WRITER, Iteration, Job, rater_role
+from factory.select.training.refine import Iteration, Job
 from factory.select.training.report import Iteration as ReportIteration
 from factory.select.training.report import SelectorReport, build_selector_report
 
@@ -166,7 +167,16 @@ def _raters(job: Job) -> dict[str, Any]:
     for rater in job.config.training.raters:
         if rater.kind == "file":
             file = next(file for file in job.files if file.entry == rater.name)
-            about[rater.name] = {"kind": "file", "files": dict(file.sha256), "ratings": len(file.rows)}
+            found = job.met[rater.name]
+            about[rater.name] = {
+                "kind": "file",
+                "files": dict(file.sha256),
+                "ratings": found.ratings,
+                "used": found.used,
+                "unmatched": found.unmatched,
+                "left_out": dict(found.left_out),
+                "by_rater": dict(found.by_rater),
+            }
         elif (served := job.session.served.get(rater_role(rater.name))) is not None:
             about[rater.name] = {
                 "kind": "model",
@@ -175,6 +185,7 @@ def _raters(job: Job) -> dict[str, Any]:
                 "engine": served.engine.kind,
                 "prompt_id": job.pack.prompt("rate_document").prompt_id,
                 "samples": job.config.training.rate.samples,
+                "ratings": sum(rating.entry == rater.name for rating in job.book.ratings),
             }
     return about
 

@@ -25,9 +25,10 @@ from factory.domains.pack import Pack
 from factory.engine.api import Completion, Message, Sampling
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
+from factory.select.pii import Pii
 from factory.select.training.config import RateConfig
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 CRITERIA = ("relevance", "clarity", "language", "overall")
 LOWEST, HIGHEST = 1, 10
@@ -54,11 +55,12 @@ CUT = "\n[…]\n"
 
 @dataclass(frozen=True)
 class RateStep:
-    """LlmStep: rows with `doc_id` and `text` -> RATED rows."""
+    """LlmStep: rows with `doc_id` and `text` -> RATED rows. With `pii`, what the rater says is masked."""
 
     config: RateConfig
     pack: Pack
     seed: int
+    pii: Pii | None = None
 
     name = "rate_documents"
     version = STEP_VERSION
@@ -83,6 +85,7 @@ class RateStep:
             "domain": self.pack.description,
             "excerpt_characters": self.config.excerpt_characters,
             "response_schema": self.response_schema,
+            "pii": None if self.pii is None else self.pii.identity(),
         }
 
     def samples_for_round(self, number: int) -> int:
@@ -118,7 +121,7 @@ class RateStep:
         if not ratings:
             fault, text = faults[0] if faults else (SCHEMA_MISMATCH, "")
             evidence = {"samples": len(completion.texts), "faults": sorted({fault for fault, _ in faults})}
-            return Parsed(rejects=[Reject(row["doc_id"], fault, evidence=evidence, text=text)])
+            return Parsed(rejects=[Reject(row["doc_id"], fault, evidence=evidence, text=self._masked(text))])
         means = {name: statistics.fmean(rating[name] for rating in ratings) for name in CRITERIA}
         overall = [rating["overall"] for rating in ratings]
         return Parsed(
@@ -131,12 +134,15 @@ class RateStep:
                     "language": means["language"],
                     "samples": len(ratings),
                     "spread": max(overall) - min(overall),
-                    "reason": reasons[0][:REASON_CHARACTERS],
+                    "reason": self._masked(reasons[0])[:REASON_CHARACTERS],
                     "prompt_id": self.pack.prompt("rate_document").prompt_id,
                     "request_id": completion.request_id,
                 }
             ]
         )
+
+    def _masked(self, text: str) -> str:
+        return text if self.pii is None else self.pii.masked(text)
 
 
 def read_rating(text: str, finish_reason: str) -> tuple[dict[str, float] | None, str, str]:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import difflib
 import math
 import statistics
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -91,12 +91,70 @@ def by_document(given: Iterable[Given], documents: Mapping[str, Sequence[str]]) 
 
     Sorted by document, entry and rater; several by one rater are averaged.
     """
-    owner = {name: doc_id for doc_id, names in documents.items() for name in names}
+    owner = _owners(documents)
     scores: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for row in given:
         if (doc_id := owner.get(row.name)) is not None:
             scores[doc_id, row.entry, row.rater].append(row.score)
     return [Rating(*key, statistics.fmean(values)) for key, values in sorted(scores.items())]
+
+
+@dataclass(frozen=True)
+class Met:
+    """How many ratings of an entry met a document, and of whom all of them are (name -> number)."""
+
+    ratings: int
+    used: int
+    left_out: Mapping[str, int]
+    by_rater: Mapping[str, int]
+
+    @property
+    def unmatched(self) -> int:
+        return self.ratings - self.used - sum(self.left_out.values())
+
+
+def met(given: Sequence[Given], documents: Mapping[str, Sequence[str]], left_out: Mapping[str, str]) -> dict[str, Met]:
+    """Entry -> what became of its ratings. `documents` as for `by_document`; `left_out` says of the names of texts
+    that were turned away why they were."""
+    owner = _owners(documents)
+    found: dict[str, Met] = {}
+    for entry in dict.fromkeys(row.entry for row in given):
+        rows = [row for row in given if row.entry == entry]
+        lost = Counter(left_out[row.name] for row in rows if row.name in left_out and row.name not in owner)
+        raters = Counter(row.rater for row in rows)
+        used = sum(row.name in owner for row in rows)
+        found[entry] = Met(len(rows), used, dict(sorted(lost.items())), dict(sorted(raters.items())))
+    return found
+
+
+def unmatched_in_words(found: Mapping[str, Met]) -> list[str]:
+    """One line for each entry some of whose ratings are not used."""
+    return [f"rater {entry}: {said}" for entry, one in found.items() if (said := lost_in_words(one))]
+
+
+def lost_in_words(one: Met) -> str:
+    """What became of ratings that are not used; empty where all are."""
+    said = [f"{one.unmatched} of {one.ratings} met no document that the filters left"] if one.unmatched else []
+    said += [f"{count} of {one.ratings} left out, their texts are {why}" for why, count in one.left_out.items()]
+    return "; ".join(said)
+
+
+def _owners(documents: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    return {name: doc_id for doc_id, names in documents.items() for name in names}
+
+
+def with_raters_masked(rows: Sequence[Given], mask: Callable[[str], str]) -> tuple[Given, ...]:
+    """The rows of one entry with what personal data raters' names hold masked; people whose names then look
+    alike are numbered, in the order of their first ratings."""
+    alike: dict[str, list[str]] = {}
+    for name in dict.fromkeys(row.rater for row in rows):
+        alike.setdefault(mask(name), []).append(name)
+    shown = {
+        name: hidden if len(names) == 1 else f"{hidden} {number}"
+        for hidden, names in alike.items()
+        for number, name in enumerate(names, start=1)
+    }
+    return tuple(replace(row, rater=shown[row.rater]) for row in rows)
 
 
 def decided(ratings: Iterable[Rating], entries: Sequence[str]) -> dict[str, Rating]:
@@ -171,7 +229,7 @@ def _score(config: RaterConfig, where: str, value: Any) -> float:
         score = math.nan
     if not LOWEST <= score <= HIGHEST:
         raise ConfigError(
-            f"the rater {config.name}: {where} has the score {value!r}",
+            f"the rater {config.name}: {where} has the score {'NaN' if value != value else repr(value)}",
             cause=f"scores go from {LOWEST:.0f} (another field) to {HIGHEST:.0f} (exemplary)",
             remedy="bring other scales onto this one: a yes is 10, a no is 1",
         )

@@ -18,12 +18,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
-
 from factory.domains.pack import Pack
 from factory.domains.syllabus import Syllabus
 from factory.errors import ConfigError
-from factory.identity import sha256_hex
 from factory.run.outputs import outputs_key, read_outputs
 from factory.run.plan import Part
 from factory.run.record import Record
@@ -31,32 +28,37 @@ from factory.run.stage import Session, Stage, ensure_ray, work_stage
 from factory.run.step import WorkStep
 from factory.run.units import Unit
 from factory.select.filters import Filter, Length
+from factory.select.pii import Pii, pii_among
 from factory.select.training.assignments import AssignStep, plan_assignments
 from factory.select.training.book import Book, Split, examples_of
 from factory.select.training.config import RaterConfig, TrainConfig
 from factory.select.training.corpus_pass import NO_IDS, CorpusPass, Draw, put_ids
+from factory.select.training.endpoints import WRITER, rater_role
 from factory.select.training.examples import Example
 from factory.select.training.models import TrainedModel, train_once
 from factory.select.training.rate_documents import RateStep
-from factory.select.training.ratings import Rating, RatingsFile, by_document, require_matches
-from factory.select.training.sample import GIVEN_TEXT, SampleStep
+from factory.select.training.rated_texts import put_texts
+from factory.select.training.ratings import (
+    Met,
+    Rating,
+    RatingsFile,
+    by_document,
+    met,
+    require_matches,
+    unmatched_in_words,
+)
+from factory.select.training.sample import SampleStep
 from factory.select.training.stages import asking_stage, sample_stage, source_stage
 from factory.select.training.write_documents import WriteStep
 from factory.store.base import Store
-from factory.store.parquet import read_parquet, to_parquet
-
-WRITER = "writer"
-"""Role of the model that writes documents; raters have the role `rater_role(name)`."""
-
-
-def rater_role(name: str) -> str:
-    return f"rater {name}"
+from factory.store.parquet import read_parquet
 
 
 @dataclass
 class Job:
     """A training job while it goes on; mutable. `identities` are the models' by role, `ranges` the units that cover
-    the corpus, `positives` those that cover the user's own documents, `files` the ratings given in files."""
+    the corpus, `positives` those that cover the user's own documents, `files` the ratings given in files, `met`
+    what became of those."""
 
     session: Session
     config: TrainConfig
@@ -70,6 +72,12 @@ class Job:
     book: Book = field(default_factory=Book)
     dones: dict[str, Record] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    met: Mapping[str, Met] = field(default_factory=dict)
+
+    @property
+    def pii(self) -> Pii | None:
+        """How every text that the job stores is treated."""
+        return pii_among(self.filters)
 
     @property
     def store(self) -> Store:
@@ -128,7 +136,7 @@ def _write(job: Job) -> None:
     assert job.syllabus is not None, "the job loads it where documents are to be written"
     assign = AssignStep(job.syllabus, job.pack.name, job.config.seed)
     _work(job, source_stage("assign", assign, plan_assignments(config.documents, config.write.unit_rows)))
-    step = WriteStep(config.write, job.pack, job.config.seed)
+    step = WriteStep(config.write, job.pack, job.config.seed, job.pii)
     parts = [Part(output.file) for output in _outputs(job, "assign")]
     done = _work(job, asking_stage(step.name, step, WRITER, job.identities[WRITER], parts, ("assign",)))
     model = job.session.served[WRITER].model.id
@@ -146,7 +154,8 @@ def _read_positives(job: Job) -> None:
     if not job.positives:
         return
     draw = Draw(job.config.training.positives.limit, 0, job.config.training.threshold, job.config.seed)
-    reading = CorpusPass("read_positives", (Length(1, None),), draw)
+    asked: tuple[Filter, ...] = (Length(1, None),) if job.pii is None else (Length(1, None), job.pii)
+    reading = CorpusPass("read_positives", asked, draw)
     _work(job, source_stage(reading.name, reading, job.positives))
     rows = _sampled(job, "positives", draw, reading.name)
     job.book.add(rows, "user_positive")
@@ -156,9 +165,9 @@ def _collect(job: Job) -> None:
     """Unseen negatives of the cold start, and the documents that ratings files speak of."""
     config = job.config.training
     given = [row for file in job.files for row in file.rows]
-    texts, digest = _put_texts(job, [row for row in given if row.text is not None])
+    texts, digest, left_out = put_texts(job.store, [row for row in given if row.text is not None], job.pii)
     wanted = put_ids(job.store, sorted({row.name for row in given if row.text is None}))
-    if not (config.negatives or wanted.count or texts):
+    if not (config.negatives or given):
         return
     draw = Draw(config.negatives, 0, config.threshold, job.config.seed)
     over = None
@@ -167,12 +176,16 @@ def _collect(job: Job) -> None:
         done = _pass(job, over, CorpusPass(over, job.filters, draw, wanted=wanted))
         if not done["counts"]["used"]:
             raise _nothing_left(job, done)
-    rows = _sampled(job, "negatives", draw, over, texts, digest)
+    rows = _sampled(job, "negatives", draw, over, texts, digest) if over or texts else []
     named = [row for row in rows if row["half"] == "given"]
     job.book.add(row for row in rows if row["half"] == "random")
     job.book.add((row for row in rows if row["half"] == "random"), "corpus_negative")
     job.book.add(named)
-    found = by_document(given, {row["doc_id"]: row["names"] for row in named})
+    names = {row["doc_id"]: row["names"] for row in named}
+    found = by_document(given, names)
+    job.met = met(given, names, left_out)
+    for line in unmatched_in_words(job.met):
+        job.session.progress.say(line)
     require_matches(job.files, found)
     job.book.ratings += found
     job.taken |= {row["doc_id"] for row in named}
@@ -195,7 +208,7 @@ def _sample_and_rate(job: Job, number: int) -> None:
 
 
 def _rate(job: Job, name: str, rater: RaterConfig, parts: Sequence[Part], reads: tuple[str, ...] | None) -> None:
-    step = RateStep(job.config.training.rate, job.pack, job.config.seed)
+    step = RateStep(job.config.training.rate, job.pack, job.config.seed, job.pii)
     role = rater_role(rater.name)
     done = _work(job, asking_stage(name, step, role, job.identities[role], parts, reads))
     rows = _rows(job, name, ["doc_id", "score"])
@@ -269,18 +282,6 @@ def _first(job: Job, stage: str, half: str, count: int) -> list[Part]:
             parts.append(Part(output.file, None if take == len(halves) else tuple(range(take))))
             count -= take
     return parts
-
-
-def _put_texts(job: Job, rows: Sequence[Any]) -> tuple[str, str]:
-    """Key and digest of the texts that ratings files bring; empty where they bring none."""
-    if not rows:
-        return "", ""
-    texts = sorted({(row.text, row.entry) for row in rows})
-    columns = {"text": [text for text, _ in texts], "source": [entry for _, entry in texts]}
-    data = to_parquet(pa.table(columns, schema=GIVEN_TEXT), {"kind": "rated texts"})
-    digest = sha256_hex(data)
-    job.store.put(f"training/texts/{digest}.parquet", data)
-    return f"training/texts/{digest}.parquet", digest
 
 
 def _outputs(job: Job, stage: str) -> list[Any]:

@@ -22,6 +22,7 @@ from factory.evaluate.facts import Bin, Numbers
 from factory.select.training.examples import HIGHEST, LOWEST
 from factory.select.training.explain import Explanation, MarkupEffect
 from factory.select.training.metrics import Agreement, Kept, Metrics, Share
+from factory.select.training.ratings import Met, lost_in_words
 
 NAMED_THRESHOLDS = (3.0, 4.0, 5.0, 5.5, 6.0, 6.5, 7.0, 7.5, 8.0, 9.0)
 """Of the table of what each threshold keeps; the plot shows all."""
@@ -111,10 +112,14 @@ def rater_in_words(about: Mapping[str, Any]) -> str:
     """One line about who rated, from what the manifest says of a rater (keep.py)."""
     if about["kind"] == "file":
         files = ", ".join(f"{name} (sha256 {sha256[:12]})" for name, sha256 in about["files"].items())
-        return f"{text.count(about['ratings'])} ratings of {files}"
+        raters = about["by_rater"]
+        by = "; by " + ", ".join(f"{name} ({text.count(count)})" for name, count in raters.items())
+        lost = lost_in_words(Met(about["ratings"], about["used"], about["left_out"], raters))
+        return f"{text.count(about['ratings'])} ratings of {files}{by}" + (f"; {lost}" if lost else "")
     revision = f" at {about['revision'][:12]}" if about.get("revision") else ""
     samples = f", {about['samples']} ratings a document" if about.get("samples", 1) > 1 else ""
-    return f"{about['model']}{revision}, engine {about['engine']}, prompt {about['prompt_id'][:12]}{samples}"
+    by = f"{about['model']}{revision}, engine {about['engine']}, prompt {about['prompt_id'][:12]}{samples}"
+    return f"{text.count(about['ratings'])} ratings by {by}"
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,9 @@ def _tiles(data: SelectorReport) -> list[Tile]:
 MARKUP_MATTERS = 0.05
 """Share of documents crossing the threshold with their markup gone from which the report warns."""
 
+MARKUP_TEXTS = 20
+"""Of a group, at least, to warn by: of fewer a single text is more than MARKUP_MATTERS («d2l-en», 1 of 5)."""
+
 
 def _notices(data: SelectorReport) -> list[Notice]:
     found = []
@@ -172,7 +180,8 @@ def _notices(data: SelectorReport) -> list[Notice]:
                 "No held-out example reached the threshold, or none should: hold out more, or look at the raters.",
             )
         )
-    fragile = [effect.group for effect in data.markup if effect.changed > MARKUP_MATTERS]
+    judged = [effect for effect in data.markup if effect.texts >= MARKUP_TEXTS]
+    fragile = [effect.group for effect in judged if effect.changed > MARKUP_MATTERS]
     if fragile:
         found.append(
             Notice(

@@ -9,7 +9,7 @@ finds it rated already. Documents that a ratings file names come besides. Parts 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,15 +22,16 @@ from factory.select.training.corpus_pass import TEXT, Draw, order_of, seen_by_cl
 from factory.store.base import Store
 from factory.store.parquet import read_parquet, read_rows
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 Half = Literal["given", "random", "boundary"]
 HALVES: tuple[Half, ...] = ("given", "random", "boundary")
 
 SAMPLED = pa.schema([*TEXT, ("score", pa.float64()), ("half", pa.string()), ("names", pa.list_(pa.string()))])
 
-GIVEN_TEXT = pa.schema([("text", pa.string()), ("source", pa.string())])
-"""Texts that ratings files bring themselves."""
+GIVEN_TEXT = pa.schema([("text", pa.string()), ("source", pa.string()), ("name", pa.string())])
+"""Texts that ratings files bring themselves, as the filters leave them; `name` is the id of the text as it came,
+which is what its ratings are found by."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,7 @@ class SampleStep:
         places = _candidates(store, read_outputs(store, key)) if key else []
         chosen = choose(places, self.draw)
         rows = {half: _rows(store, half, chosen[half]) for half in HALVES}
-        known = {row["doc_id"] for half in HALVES for row in rows[half]}
-        rows["given"] += [row for row in _texts(store, unit.parameters.get("texts", "")) if row["doc_id"] not in known]
+        rows = _with_texts(rows, _texts(store, unit.parameters.get("texts", "")))
         rows["given"].sort(key=lambda row: order_of(self.draw.seed, row["doc_id"]))
         tables = [
             pa.Table.from_pylist(rows[half][start : start + self.unit_rows], schema=SAMPLED)
@@ -125,13 +125,28 @@ def _rows(store: Store, half: Half, places: Sequence[_Place]) -> list[dict[str, 
     return [found[place.doc_id] for place in places]
 
 
-def _texts(store: Store, key: str) -> list[dict[str, Any]]:
+def _with_texts(
+    rows: Mapping[Half, list[dict[str, Any]]], texts: Mapping[str, dict[str, Any]]
+) -> dict[Half, list[dict[str, Any]]]:
+    """Rated texts are given, also where the corpus has them and they were drawn: else their ratings were lost."""
+    drawn = {row["doc_id"]: row for half in HALVES for row in rows[half]}
+    given = [row for row in rows["given"] if row["doc_id"] not in texts]
+    for doc_id, text in texts.items():
+        row = drawn.get(doc_id, text)
+        names = row["names"] if row["half"] == "given" else []
+        given.append({**row, "half": "given", "names": sorted({*names, *text["names"]})})
+    left = {half: [row for row in rows[half] if row["doc_id"] not in texts] for half in HALVES}
+    return {**left, "given": given}
+
+
+def _texts(store: Store, key: str) -> dict[str, dict[str, Any]]:
+    """SAMPLED rows by document id; texts that differ in what was masked are one document with several names."""
     if not key:
-        return []
+        return {}
     rows: dict[str, dict[str, Any]] = {}
     for row in read_parquet(store, key).to_pylist():
         doc_id = document_id(row["text"])
-        rows.setdefault(
+        known = rows.setdefault(
             doc_id,
             {
                 "doc_id": doc_id,
@@ -143,7 +158,9 @@ def _texts(store: Store, key: str) -> list[dict[str, Any]]:
                 "shard_row": None,
                 "score": None,
                 "half": "given",
-                "names": [doc_id],
+                "names": [],
             },
         )
-    return list(rows.values())
+        if row["name"] not in known["names"]:
+            known["names"].append(row["name"])
+    return rows

@@ -25,9 +25,10 @@ from factory.domains.pack import Pack
 from factory.engine.api import FINISH_LENGTH, Completion, Message, Sampling
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
+from factory.select.pii import Pii
 from factory.select.training.config import WriteConfig
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 WRITTEN = pa.schema(
     [
@@ -63,11 +64,12 @@ _PREAMBLE = re.compile(
 
 @dataclass(frozen=True)
 class WriteStep:
-    """LlmStep: ASSIGNMENT rows -> WRITTEN rows."""
+    """LlmStep: ASSIGNMENT rows -> WRITTEN rows. With `pii`, what the model wrote is treated like the corpus."""
 
     config: WriteConfig
     pack: Pack
     seed: int
+    pii: Pii | None = None
 
     name = "write_documents"
     version = STEP_VERSION
@@ -85,6 +87,7 @@ class WriteStep:
             "prompt": self.pack.prompt("reference_document").prompt_id,
             "domain": self.pack.description,
             "min_characters": self.config.min_characters,
+            "pii": None if self.pii is None else self.pii.identity(),
         }
 
     def samples_for_round(self, number: int) -> int:
@@ -111,12 +114,15 @@ class WriteStep:
         return False
 
     def parse(self, row: Row, texts: Texts, rounds: Sequence[Completion], folder: str) -> Parsed:
-        """One WRITTEN row, or one reject: refusal, repetitive, too_short."""
+        """One WRITTEN row, or one reject: refusal, repetitive, too_short, pii, pii_heavy."""
         raw, finish_reason = text_of(rounds)
         text = document_of(raw, finish_reason)
 
         def turned_away(reason: str, **evidence: Any) -> Parsed:
-            return Parsed(rejects=[Reject(row["assignment_id"], reason, evidence=evidence, text=raw)])
+            if self.pii is None:
+                return Parsed(rejects=[Reject(row["assignment_id"], reason, evidence=evidence, text=raw)])
+            shown = self.pii.masked_evidence(evidence)
+            return Parsed(rejects=[Reject(row["assignment_id"], reason, evidence=shown, text=self.pii.masked(raw))])
 
         if refused := _REFUSES.search(text[:REFUSAL_CHARACTERS]):
             return turned_away(REFUSAL, said=refused.group())
@@ -124,6 +130,10 @@ class WriteStep:
             return turned_away(REPETITIVE, **loop)
         if len(text) < self.config.min_characters:
             return turned_away(TOO_SHORT, characters=len(text), minimum=self.config.min_characters)
+        if self.pii is not None:
+            text, verdict = self.pii.treated(text)
+            if verdict is not None:
+                return turned_away(verdict.reason, **verdict.evidence)
         kept = {name: row[name] for name in ("assignment_id", "subject", "topic", "genre", "level")}
         return Parsed(
             accepted=[

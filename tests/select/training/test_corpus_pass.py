@@ -18,7 +18,9 @@ from factory.identity import sha256_hex
 from factory.run.attempt import StepRun, begin, finish
 from factory.run.outputs import Output, write_outputs
 from factory.run.units import Unit
+from factory.select.config import PiiConfig
 from factory.select.filters import Length
+from factory.select.pii import Pii
 from factory.select.training.config import TrainingConfig
 from factory.select.training.corpus_pass import (
     NO_IDS,
@@ -33,6 +35,8 @@ from factory.select.training.corpus_pass import (
 )
 from factory.select.training.examples import Example
 from factory.select.training.models import TrainedModel, put_model, scorer_of, train
+from factory.select.training.rated_texts import put_texts
+from factory.select.training.ratings import Given
 from factory.select.training.sample import SAMPLED, SampleStep
 from factory.store.commits import Commit
 from factory.store.local import LocalStore
@@ -189,6 +193,38 @@ def test_documents_that_a_ratings_file_names_are_offered_whatever_their_place(
     work(store, CorpusPass(pass_name, FILTERS, draw, wanted=put_ids(store, [name, "f" * 64])), tmp_path / "c")
     given = [row for row in sample(store, draw, pass_name) if row["half"] == "given"]
     assert [(row["doc_id"], row["names"]) for row in given] == [(document_id(kept), [name])]
+
+
+def test_rated_texts_keep_the_names_they_came_by_also_where_the_corpus_has_them(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    (tmp_path / "c").mkdir()
+    texts = [garden_text(number) for number in range(6)]
+    (tmp_path / "c" / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    letters = [f"{maths_text(1)} Ask {name}@acme.org." for name in ("ann", "bob")]
+    rows = [Given("people", "people", document_id(text), 9, text) for text in (*letters, texts[0])]
+    key, _, left_out = put_texts(store, rows, Pii(PiiConfig()))
+    assert left_out == {}
+    draw = Draw(random=6, boundary=0, threshold=THRESHOLD, seed=4)
+    work(store, CorpusPass("rated", FILTERS, draw), tmp_path / "c")
+    step = SampleStep("sample", draw, 8, "digest")
+    result = step.work(store, Unit("u", parameters={"outputs": f"runs/{RUN}/rated.outputs.json", "texts": key}))
+    found = [row for table in result.tables for row in table.to_pylist()]
+    given = {row["doc_id"]: row["names"] for row in found if row["half"] == "given"}
+    masked = f"{maths_text(1)} Ask <EMAIL>."
+    assert given == {
+        document_id(masked): sorted(document_id(text) for text in letters),
+        document_id(texts[0]): [document_id(texts[0])],
+    }
+    assert len(found) == len({row["doc_id"] for row in found}) == 7
+    assert not any("acme" in row["text"] for row in found)
+
+
+def test_rated_texts_that_are_turned_away_are_stored_nowhere(store: LocalStore) -> None:
+    letter = "Ask ann@acme.org about the second lemma."
+    rows = [Given("people", "people", document_id(letter), 9, letter)]
+    found = put_texts(store, rows, Pii(PiiConfig(action="reject")))
+    assert found == ("", "", {document_id(letter): "pii"})
 
 
 def test_copies_are_sampled_once(store: LocalStore, tmp_path: Path) -> None:

@@ -193,7 +193,9 @@ def test_ratings_from_a_file_need_no_model_at_all(text: bool, corpus: Path, tmp_
     result = train_selector(corpus, str(tmp_path / "root"), [*NO_MODEL, *no_model, people]).result
     found = manifest(result)
     assert result["requests"] == 0
-    assert found["raters"] == {"people": {"kind": "file", "files": found["raters"]["people"]["files"], "ratings": 150}}
+    said = found["raters"]["people"]
+    assert (said["kind"], said["ratings"], said["used"], said["unmatched"]) == ("file", 150, 150, 0)
+    assert said["by_rater"] == {"people": 150}
     assert found["training"]["by_origin"] == {"rated": found["training"]["examples"]}
     assert found["training"]["examples"] + found["held_out"]["examples"] == 150
     (entry,) = found["iterations"]
@@ -227,12 +229,105 @@ def test_an_endpoint_and_people_are_compared_with_the_model(
         raters = f"training.raters=[{{name: model}}, {judge}]"
         extra = [RATES, raters, "training.compare=20", "training.iterations=1", "training.carry_cold_start=true"]
         result = train_selector(corpus, str(tmp_path), extra).result
-        assert server.seen["answered"] == 20 + 1, "the documents compared, and the request that warms up"
+        assert server.seen["answered"] == 20 + 2, "the documents compared, and one to see that it answers, twice"
     found = manifest(result)
     assert result["requests"] == 40 + 50 + 20
     assert found["raters"]["judge"]["engine"] == "openai"
     assert found["training"]["by_rater"].keys() == {"model"} or found["training"]["by_rater"]["model"] > 30
     assert KEY not in "".join(path.read_text(errors="replace") for path in tmp_path.rglob("*.json"))
+
+
+def judge_at(url: str, **engine: str) -> str:
+    stated = "".join(f", {key}: {value}" for key, value in engine.items())
+    model = "{id: served, license: Apache-2.0, output_terms: none}"
+    return f"training.raters=[{{name: judge, model: {model}, engine: {{kind: openai, base_url: '{url}'{stated}}}}}]"
+
+
+@pytest.mark.parametrize(
+    ("raters", "code", "said"),
+    [
+        ([judge_at("http://127.0.0.1:9/v1")], 5, "the rater judge: http://127.0.0.1:9/v1 did not answer"),
+        ([judge_at("http://127.0.0.1:9/v1", api_key_env="NO_SUCH_KEY")], 2, "NO_SUCH_KEY is not set"),
+        ([judge_at("ftp://127.0.0.1/v1")], 2, "begins with http:// or https://"),
+        (["engine=openai", "engine.base_url=http://127.0.0.1:9/v1"], 5, "the writer: http://127.0.0.1:9/v1 did not"),
+    ],
+)
+def test_an_endpoint_that_cannot_answer_is_named_before_anything_starts(
+    raters: list[str], code: int, said: str, corpus: Path, tmp_path: Path
+) -> None:
+    failed = refused(corpus, tmp_path, *raters)
+    assert said in failed.stderr
+    assert failed.code == code
+    assert not (tmp_path / "root" / "steps").exists()
+
+
+ADDRESS = "jane.doe@acme.org"
+
+
+def everything_in(root: Path) -> str:
+    """Whatever a store holds, as text; tables decompressed."""
+    import pyarrow.parquet as pq
+
+    said = []
+    for path in (path for path in root.rglob("*") if path.is_file()):
+        if path.suffix == ".parquet" or path.read_bytes()[:4] == b"PAR1":
+            said.append(str(pq.read_table(path).to_pylist()))
+        else:
+            said.append(path.read_bytes().decode(errors="replace"))
+    return "\n".join(said)
+
+
+def test_nothing_that_the_job_stores_holds_personal_data(corpus: Path, tmp_path: Path) -> None:
+    """Texts rated, own positives, and the raters' names; ratings are found by the texts as they came."""
+    (tmp_path / "own").mkdir()
+    for number in range(30):
+        (tmp_path / "own" / f"{number}.txt").write_text(f"{maths_text(7000 + number)} Ask {ADDRESS}.")
+    lines = ["text,score,rater"]
+    for number in range(60):
+        text = f"{row(number + 5000, number % 3 == 0)['text']} Ask {ADDRESS}."
+        lines.append(f'"{text}",{10 if number % 3 == 0 else 1},ann{number % 2}.lee@acme.org')
+    (tmp_path / "r.csv").write_text("\n".join(lines) + "\n")
+    extra = [*NO_MODEL, f"training.positives.paths=[{tmp_path / 'own'}]", by_people(tmp_path / "r.csv")]
+    result = train_selector(corpus, str(tmp_path / "root"), extra).result
+    stored = everything_in(tmp_path / "root")
+    assert "Ask <EMAIL>." in stored
+    assert "acme.org" not in stored
+    said = manifest(result)["raters"]["people"]
+    assert (said["ratings"], said["used"]) == (60, 60)
+    assert said["by_rater"] == {"<EMAIL> 1": 30, "<EMAIL> 2": 30}
+    report = Path(result["report"]).read_text()
+    assert "by &lt;EMAIL&gt; 1 (30), &lt;EMAIL&gt; 2 (30)" in report
+    rejecting = train_selector(
+        corpus, str(tmp_path / "two"), [*extra[:2], by_people(named(tmp_path, lines)), REJECTING]
+    )
+    assert "acme.org" not in everything_in(tmp_path / "two")
+    said = manifest(rejecting.result)["raters"]["people"]
+    assert (said["left_out"], said["used"]) == ({"pii": 60}, 150)
+    assert "60 of 210 left out, their texts are pii" in rejecting.stderr
+
+
+REJECTING = "select.pii.action=reject"
+
+
+def named(folder: Path, lines: list[str]) -> Path:
+    """The ratings of `lines` and those of documents without personal data."""
+    clean = [
+        f'"{row(number + 9000, number % 3 == 0)["text"]}",{10 if number % 3 == 0 else 1},bob' for number in range(150)
+    ]
+    path = folder / "more.csv"
+    path.write_text("\n".join([*lines, *clean]) + "\n")
+    return path
+
+
+def test_ratings_that_meet_no_document_are_said(corpus: Path, tmp_path: Path) -> None:
+    path = ratings_csv(tmp_path / "r.csv")
+    path.write_text(path.read_text() + "".join(f"{number:032x},5\n" for number in range(30)))
+    finished = train_selector(corpus, str(tmp_path / "root"), [*NO_MODEL, by_people(path)])
+    line = "30 of 180 met no document that the filters left"
+    assert finished.stderr.count(line) == 1
+    said = manifest(finished.result)["raters"]["people"]
+    assert (said["ratings"], said["used"], said["unmatched"]) == (180, 150, 30)
+    assert line in Path(finished.result["report"]).read_text()
 
 
 def test_the_selector_serves_a_run(corpus: Path, trained: tuple[Path, Finished], tmp_path: Path) -> None:

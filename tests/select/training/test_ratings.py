@@ -13,8 +13,20 @@ import pytest
 from factory.corpus.documents import document_id
 from factory.errors import ConfigError
 from factory.identity import sha256_hex
+from factory.select.config import PiiConfig
+from factory.select.pii import Pii
 from factory.select.training.config import RaterConfig, RatingColumns
-from factory.select.training.ratings import Given, Rating, by_document, decided, read_ratings, require_matches
+from factory.select.training.ratings import (
+    Given,
+    Rating,
+    by_document,
+    decided,
+    met,
+    read_ratings,
+    require_matches,
+    unmatched_in_words,
+    with_raters_masked,
+)
 
 
 def rater(path: Path | str, **changes: Any) -> RaterConfig:
@@ -79,6 +91,8 @@ def test_a_pattern_reads_several_files_and_names_each_by_content(tmp_path: Path)
         ({"doc_id": "a", "score": "good"}, "row 1 has the score 'good'"),
         ({"doc_id": "a", "score": True}, "row 1 has the score True"),
         ({"doc_id": "a", "score": None}, "row 1 has the score None"),
+        ({"doc_id": "a", "score": float("nan")}, "row 1 has the score NaN"),
+        ({"doc_id": "a", "score": float("inf")}, "row 1 has the score inf"),
         ({"doc_id": "a"}, "row 1 has no value for score"),
         ({"score": 3}, "row 1 has no value for doc_id or text or text_sha256"),
         ("7", "row 1 is a str"),
@@ -132,6 +146,25 @@ def test_the_first_entry_that_rated_a_document_decides_by_the_mean_of_its_raters
         "d1": ("people", 6.5),
         "d2": ("model", 3),
     }
+
+
+def test_ratings_that_met_no_document_are_counted() -> None:
+    given = [Given("people", "ann", name, 4, None) for name in ("n1", "n2", "gone", "private", "lost")]
+    given.append(Given("more", "more", "n1", 4, None))
+    found = met(given, {"d1": ["n1"], "d2": ["n2"]}, {"private": "pii"})
+    assert (found["people"].used, found["people"].unmatched, found["people"].left_out) == (2, 2, {"pii": 1})
+    assert unmatched_in_words(found) == [
+        "rater people: 2 of 5 met no document that the filters left; 1 of 5 left out, their texts are pii"
+    ]
+
+
+def test_raters_whose_names_are_addresses_are_masked_and_told_apart() -> None:
+    names = ["ann@acme.org", "bob", "joe@acme.org", "ann@acme.org"]
+    mask = Pii(PiiConfig()).masked
+    rows = with_raters_masked([Given("people", name, "n", 4, None) for name in names], mask)
+    assert [row.rater for row in rows] == ["<EMAIL> 1", "bob", "<EMAIL> 2", "<EMAIL> 1"]
+    (alone,) = with_raters_masked([Given("people", "ann@acme.org", "n", 4, None)], mask)
+    assert alone.rater == "<EMAIL>"
 
 
 def test_a_file_without_a_document_in_the_corpus_says_what_to_do(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,14 @@ def report_of(threshold: float = 6.5) -> SelectorReport:
         markup=(MarkupEffect("of the domain", 150, 0.95, 0.94, 0.01, 0.2), MarkupEffect("other", 150, 0.3, 0, 0.3, 2)),
         parameters={"dimension": 16},
         raters={
-            "large-model": {"kind": "file", "files": {"ratings.csv": "9071" * 16}, "ratings": 1200},
+            "large-model": {
+                "kind": "file",
+                "files": {"ratings.csv": "9071" * 16},
+                "ratings": 350,
+                "used": 281,
+                "left_out": {},
+                "by_rater": {"ann": 200, "<EMAIL>": 150},
+            },
             "small-model": {
                 "kind": "model",
                 "model": HOSTILE,
@@ -57,6 +65,7 @@ def report_of(threshold: float = 6.5) -> SelectorReport:
                 "engine": "openai",
                 "prompt_id": "ab" * 32,
                 "samples": 3,
+                "ratings": 1200,
             },
         },
         licence_notes=("Built with somebody's model.",),
@@ -71,7 +80,9 @@ def test_it_says_what_was_measured() -> None:
     assert data.metrics is not None
     for said in ("3f9c" * 16, "400 cold start positive", "iteration 1", "lemma", "large-model against small-model"):
         assert said in page
-    assert "1,200 ratings of ratings.csv (sha256 907190719071)" in page
+    assert "350 ratings of ratings.csv (sha256 907190719071); by ann (200), &lt;EMAIL&gt; (150)" in page
+    assert "69 of 350 met no document that the filters left" in page
+    assert "1,200 ratings by" in page
     assert "engine openai, prompt abababababab, 3 ratings a document" in page
     assert f"{data.metrics.of_domain} of them should be kept, {data.metrics.kept} are" in page
     assert page.count("<polyline") == 6
@@ -83,6 +94,13 @@ def test_it_warns_where_markup_decides_and_raters_disagree() -> None:
     assert "Raters hardly agree: large-model and small-model" in page
     calm = SelectorReport("f", "maths", "forest", 6.5, 1, {}, report_of().metrics)
     assert "notice loud" not in build_selector_report(calm)
+
+
+@pytest.mark.parametrize(("texts", "warned"), [(5, False), (19, False), (20, True)])
+def test_markup_is_warned_of_by_twenty_texts_at_least(texts: int, warned: bool) -> None:
+    markup = (MarkupEffect("d2l-en", texts, 1.0, 0.8, 0.2, 1.0),)
+    page = build_selector_report(replace(report_of(), agreement=(), markup=markup))
+    assert ("Markup decides over more than" in page) == warned
 
 
 def test_a_selector_of_which_nothing_is_known_has_a_page_that_says_so() -> None:
