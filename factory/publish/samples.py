@@ -28,7 +28,7 @@ from factory.store.base import Store
 from factory.store.parquet import read_parquet
 from factory.tables import SOURCES, VOTES
 
-STEP_VERSION = 3
+STEP_VERSION = 4
 
 DIGITAL_SOURCE_TYPE = "http://c2pa.org/digitalsourcetype/trainedAlgorithmicData"
 """C2PA's term for data made by a trained model (C2PA 2.2, digital source types)."""
