@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from factory.licences.expression import Node, parse
 from factory.licences.patterns import matches
+from factory.licences.restrictions import forbidden_by_name
 
 MEANINGS = {
     "attribution": "name the authors and the source, and link it",
@@ -22,6 +23,7 @@ MEANINGS = {
     "share-alike": "pass on what is derived under the same licence",
     "no-derivatives": "pass on nothing that is derived",
     "non-commercial": "no commercial use",
+    "restricted-use": "some uses are forbidden: read which",
     "unknown": "not known: read the licence",
 }
 """Every duty there is, from light to heavy, and what it asks."""
@@ -33,13 +35,33 @@ FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("public-domain", ()),
     ("*-PD", ()),
     ("*-PD-*", ()),
-    ("Unlicense*", ()),
+    ("Unlicense", ()),
+    ("Unlicense-*", ()),
     ("0BSD", ()),
     ("MIT-0", ()),
     ("WTFPL", ()),
     ("blessing", ()),
     ("DL-DE-ZERO-*", ()),
     ("all-rights-reserved", ("no-derivatives", "non-commercial")),
+    ("restricted-use", ("restricted-use", "unknown")),
+    ("Commons-Clause", ("restricted-use",)),
+    ("PolyForm-Noncommercial-*", ("non-commercial", "notice")),
+    ("PolyForm-*", ("notice", "restricted-use")),
+    ("NCGL-*", ("attribution", "non-commercial")),
+    ("Aladdin", ("non-commercial", "notice", "unknown")),
+    ("BUSL-*", ("notice", "restricted-use")),
+    ("Elastic-*", ("changes", "notice", "restricted-use")),
+    ("FSL-*", ("notice", "restricted-use")),
+    ("SUL-*", ("changes", "notice", "restricted-use")),
+    ("Hippocratic-*", ("notice", "restricted-use")),
+    ("JSON", ("notice", "restricted-use")),
+    ("BSD-3-Clause-No-Military-License", ("notice", "restricted-use")),
+    ("BSD-3-Clause-No-Nuclear-License*", ("notice", "restricted-use")),
+    ("C-UDA-*", ("notice", "restricted-use", "unknown")),
+    ("CPOL-*", ("notice", "restricted-use", "unknown")),
+    ("MS-LPL", ("notice", "restricted-use")),
+    ("PPL", ("attribution", "changes", "restricted-use", "share-alike")),
+    ("ASWF-Digital-Assets-*", ("notice", "restricted-use")),
     ("NC", ("non-commercial", "unknown")),
     ("ND", ("no-derivatives", "unknown")),
     ("NC-ND", ("no-derivatives", "non-commercial", "unknown")),
@@ -53,6 +75,7 @@ FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("GFDL-*", ("attribution", "changes", "notice", "share-alike")),
     ("GPL-*", ("changes", "notice", "share-alike", "source")),
     ("AGPL-*", ("changes", "notice", "share-alike", "source")),
+    ("SSPL-*", ("changes", "notice", "share-alike", "source")),
     ("LGPL-*", ("changes", "notice", "share-alike", "source")),
     ("MPL-*", ("notice", "share-alike", "source")),
     ("EPL-*", ("notice", "share-alike", "source")),
@@ -121,6 +144,9 @@ def _duties(node: Node) -> frozenset[str]:
         return frozenset().union(*map(_duties, node.parts))
     if node.operator == "OR":
         return min(map(_duties, node.parts), key=_burden)
+    forbidden = forbidden_by_name(node.text)
+    if forbidden is not None:
+        return _UNREAD | _duties(Node("", (), forbidden))
     return next((frozenset(duties) for pattern, duties in FAMILIES if matches(node.text, pattern)), _UNREAD)
 
 

@@ -18,7 +18,9 @@ from typing import NamedTuple
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 from factory.identity import sha256_hex
-from factory.licences.stated import UNKNOWN, current_id, is_unstated, restrictions, spdx_of
+from factory.licences.restrictions import is_notice, restrictions, without_notice
+from factory.licences.stated import COMMONS_CLAUSE, PUBLIC_DOMAIN, UNKNOWN, current_id, is_known, is_unstated, spdx_of
+from factory.licences.wording import is_balanced, normalised
 
 LONGEST_EXPRESSION = 2000
 """Characters; longer text is a licence's wording and no name of one. Also bounds the parser's nesting."""
@@ -64,11 +66,13 @@ def write(node: Node) -> str:
 @lru_cache(maxsize=65536)
 def parse(licence: str) -> Node:
     """The canonical form of one stated licence, SPDX or not. Never raises."""
-    stated = " ".join(licence.split())
-    if len(stated) > LONGEST_EXPRESSION:
+    stated = normalised(licence)
+    if len(stated) > LONGEST_EXPRESSION or not is_balanced(stated):
         return _in_words(stated)
     try:
-        return _known(stated) or _in_parts(stated) or _in_words(stated)
+        if is_notice(stated):
+            return _beside_notice(stated) or _in_words(stated)
+        return _known(stated) or _beside_notice(stated) or _in_parts(stated) or _in_words(stated)
     except RecursionError:
         return _in_words(stated)
 
@@ -88,6 +92,18 @@ def _known(stated: str) -> Node | None:
     parts = [part for part in (_spdx(name) for name in both if name) if part is not None]
     return _join("AND", parts) if len(parts) == 2 else None
 
+
+def _beside_notice(stated: str) -> Node | None:
+    """The licence that stands beside a copyright notice, and so decides: "MIT. (c) 2020 A. Author, all rights
+    reserved" is MIT. Not where the two contradict each other, as with the public domain."""
+    rest = without_notice(stated)
+    node = (_known(rest) or _in_parts(rest)) if rest else None
+    if node is None or not all(is_known(leaf) and leaf not in _NO_RIGHTS_LEFT for leaf in leaves(node)):
+        return None
+    return node
+
+
+_NO_RIGHTS_LEFT = {PUBLIC_DOMAIN, "CC0-1.0", "CC-PDM-1.0", "CC-PDDC", "Unlicense", "PDDL-1.0"}
 
 _WITH_SHORT_NAME = re.compile(r"([^()]+) \(([^()]+)\)")
 
@@ -122,14 +138,15 @@ def _in_parts(stated: str) -> Node | None:
         nodes = [_known(part) or _in_parts(part) for part in parts] if len(parts) > 1 else [None]
         known = [node for node in nodes if node is not None]
         if len(known) == len(nodes):
-            return _join(operator, known)
+            added = any(node.text == COMMONS_CLAUSE for node in known)
+            return _join("AND" if added else operator, known)
     return None
 
 
 _WRITTEN = {"OR": re.compile(r" OR "), "AND": re.compile(r" AND ")}
 _LOOSE = {
     "OR": re.compile(r" or | ?\| ?| ?/ ?", re.IGNORECASE),
-    "AND": re.compile(r" and | plus | \+ | ?[,;&] ?", re.IGNORECASE),
+    "AND": re.compile(r" and | plus | with | \+ | ?[,;&] ?", re.IGNORECASE),
 }
 
 

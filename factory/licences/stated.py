@@ -4,7 +4,7 @@ Design: words are folded to a key (lower case, punctuation and fillers such as "
 and looked up; two families with too many spellings to list (Creative Commons, GNU) have a small grammar over the
 key that must use every word of it, so half-understood text is never taken for a known licence. Terms of ours,
 LicenseRefs, stand where SPDX has no id: public domain, a family named without its version, and words that forbid
-commercial use or derivatives whatever else they say. Addresses of licence texts are read like names.
+(restrictions.py). Addresses of licence texts are read like names.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ UNKNOWN = "LicenseRef-unknown"
 PUBLIC_DOMAIN = "LicenseRef-public-domain"
 RESERVED = "LicenseRef-all-rights-reserved"
 NON_COMMERCIAL, NO_DERIVATIVES, BOTH = "LicenseRef-NC", "LicenseRef-ND", "LicenseRef-NC-ND"
+RESTRICTED = "LicenseRef-restricted-use"
+COMMONS_CLAUSE = "LicenseRef-Commons-Clause"
+"""Takes from a licence the right to sell what it covers: a condition added to another licence, never a choice."""
 
 UNSPECIFIED = "unspecified"
 """Stands for the version of a licence named without one, so that a pattern such as `CC-BY-SA-*` meets it."""
@@ -28,7 +31,7 @@ _UNVERSIONED = ("BSD", "Apache", "Artistic", "MPL", "EUPL", "LPPL", "EPL", "OFL"
 _FAMILIES_OF_CC = ("BY", "BY-SA", "BY-NC", "BY-ND", "BY-NC-SA", "BY-NC-ND")
 
 OWN_TERMS = frozenset(
-    {PUBLIC_DOMAIN, RESERVED, NON_COMMERCIAL, NO_DERIVATIVES, BOTH}
+    {PUBLIC_DOMAIN, RESERVED, NON_COMMERCIAL, NO_DERIVATIVES, BOTH, RESTRICTED, COMMONS_CLAUSE}
     | {f"LicenseRef-{name}-{UNSPECIFIED}" for name in _UNVERSIONED}
     | {f"LicenseRef-CC-{name}-{UNSPECIFIED}" for name in _FAMILIES_OF_CC}
 )
@@ -43,7 +46,13 @@ _OPEN = {
 _NAMES = {
     PUBLIC_DOMAIN: ("public domain", "pd", "publicdomain", "in public domain", "no known copyright",
                     "us government work", "public domain us", "public domain in usa"),
-    RESERVED: ("all rights reserved", "proprietary", "closed", "copyrighted", "no license given", "commercial"),
+    RESERVED: ("all rights reserved", "proprietary", "closed", "copyrighted", "no license given", "commercial",
+               "unlicensed", "unlicenced", "confidential", "private", "internal", "restricted"),
+    COMMONS_CLAUSE: ("commons clause", "commons clause 1.0", "commons clause condition",
+                     "commons clause condition 1.0"),
+    "BUSL-1.1": ("busl", "bsl 1.1", "business source", "business source 1.1"),
+    "Elastic-2.0": ("elastic", "elastic 2", "elv2", "el 2.0"),
+    "SSPL-1.0": ("sspl", "server side public", "server side public 1", "server side public 1.0"),
     "CC0-1.0": ("cc0", "cc zero", "cc0 1.0", "cc0 1.0 universal", "creative commons zero", "creative commons 0",
                 "creative commons zero 1.0", "creative commons zero 1.0 universal", "cc0 universal",
                 "creative commons cc0", "creative commons cc0 1.0 universal", "cc 0", "cc 0 1.0",
@@ -149,38 +158,6 @@ _PORTED = re.compile(r"LicenseRef-CC-BY(?:-NC)?(?:-SA|-ND)?-[1-4]\.\d-[A-Z]{2,3}
 """National versions of a Creative Commons licence that the SPDX list lacks."""
 
 
-def restrictions(stated: str) -> str | None:
-    """The term for words that forbid commercial use or derivatives; errs on the side of a prohibition."""
-    text = stated.lower()
-    for both_kinds in _COMMERCIAL_TOO:
-        text = both_kinds.sub(" ", text)
-    commercial, derivatives = _FORBIDS_COMMERCE.search(text), _FORBIDS_DERIVATIVES.search(text)
-    if commercial:
-        return BOTH if derivatives else NON_COMMERCIAL
-    if derivatives:
-        return NO_DERIVATIVES
-    return RESERVED if _RESERVES.fullmatch(text.strip(" .")) else None
-
-
-_COMMERCIAL_TOO = (
-    re.compile(r"\bcommercial(?:ly)?,? (?:and|or|and/or|&) non-? ?commercial\w*"),
-    re.compile(r"\bnon-? ?commercial(?:ly)?,? (?:and|or|and/or|&) commercial\w*"),
-)
-_FORBIDS_COMMERCE = re.compile(
-    r"\bnon[-_ ]?commercial|\bno[-_ ]commercial|\b(?:cc|by)[-_ ](?:by[-_ ])?(?:n[cd][-_ ])?nc\b|\bnc[-_ ](?:sa|nd)\b"
-    r"|\b(?:not|never) (?:\w+ ){0,3}commercial|\bcommercial (?:use|usage) (?:is )?(?:not|prohibited|forbidden)"
-    r"|\b(?:research|academic|educational?|personal|private|study)(?:,? (?:and|or) \w+)? (?:use |purposes? )?only"
-    r"|\bonly for (?:\w+ ){0,2}(?:research|academic|educational|personal|private)"
-)
-_FORBIDS_DERIVATIVES = re.compile(
-    r"\bno[-_ ]?deriv|\b(?:cc|by)[-_ ](?:by[-_ ])?(?:nc[-_ ])?nd\b|\bno[-_ ](?:modification|adaptation)"
-    r"|\bverbatim (?:copies|copying) only"
-)
-_RESERVES = re.compile(
-    r"(?:copyright.{0,200}?|\(c\).{0,200}?|©.{0,200}?)?\ball rights reserved|(?:copyright|\(c\)|©).{0,200}"
-)
-
-
 def _key(words: str) -> str:
     folded = re.sub(r"[^a-z0-9.+]+", " ", words.lower().replace("(c)", " "))
     folded = re.sub(r"(?<=[a-z])v(?=\d)|\bv\.? ?(?=\d)", " ", folded)
@@ -226,11 +203,13 @@ _BY_KEY |= {_key(identifier): identifier for identifier in SPDX_IDS if _key(iden
 
 
 _CC_ELEMENTS = {
-    "by": "BY", "attribution": "BY", "nc": "NC", "noncommercial": "NC", "sa": "SA", "sharealike": "SA", "nd": "ND",
+    "by": "BY", "attribution": "BY", "nc": "NC", "noncommercial": "NC", "noncomm": "NC",
+    "noncom": "NC", "n.c": "NC", "n.d": "ND", "sa": "SA", "sharealike": "SA", "nd": "ND",
     "noderivatives": "ND", "noderivs": "ND", "noderiv": "ND",
 }  # fmt: skip
 _CC_PHRASES = (
-    ("non commercial", "nc"), ("share alike", "sa"), ("no derivatives", "nd"), ("no derivs", "nd"),
+    ("non commercial", "nc"), ("non comm", "nc"), ("non com", "nc"), ("share alike", "sa"),
+    ("no derivatives", "nd"), ("no derivs", "nd"),
     ("no derivative works", "nd"), ("creative commons", "cc"), ("united states", "us"), ("united kingdom", "uk"),
 )  # fmt: skip
 _CC_SUFFIXES = {"international", "unported", "generic", "intl", "int", "public", "legalcode", "deed"}

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from factory.licences.patterns import misspelt
+from factory.licences.patterns import misspelt, passes_nothing
 from factory.section import Section, Share
 from factory.select.pii_kinds import KINDS
 
@@ -108,6 +108,27 @@ class QualityConfig(Section):
         description="of the asked language; [G]",
     )
 
+    @model_validator(mode="after")
+    def _bounds_leave_room(self) -> QualityConfig:
+        for key, least in self:
+            most = getattr(self, key.replace("min_", "max_", 1), None) if key.startswith("min_") else None
+            if least is not None and most is not None and least > most:
+                raise ValueError(
+                    f"select.quality.{key}={least} is above {key.replace('min_', 'max_', 1)}={most}: no text can pass"
+                )
+        for key in ("max_words", "max_mean_word_length"):
+            if (bound := getattr(self, key)) is not None and bound < 1:
+                raise ValueError(
+                    f"select.quality.{key}={bound}: every text has a word of a character, so none can pass"
+                )
+        different = len(set(self.stop_words))
+        if self.min_stop_words is not None and self.min_stop_words > different:
+            raise ValueError(
+                f"select.quality.min_stop_words={self.min_stop_words} asks for more than the {different} different "
+                "stop_words there are: no text can pass"
+            )
+        return self
+
 
 class LicenceConfig(Section):
     """Which licences may pass. Every part that AND joins must pass, and one part that OR joins."""
@@ -117,15 +138,30 @@ class LicenceConfig(Section):
     )
     deny: tuple[LicencePattern, ...] = Field(
         default=(
-            "*-NC", "*-NC-*", "*-ND", "*-ND-*",
-            "*-Noncommercial-*", "NCGL-*", "Aladdin", "LicenseRef-all-rights-reserved",
+            "*-NC", "*-NC-*", "*-ND", "*-ND-*", "*-Noncommercial-*", "NCGL-*", "Aladdin",
+            "LicenseRef-all-rights-reserved", "LicenseRef-restricted-use", "LicenseRef-Commons-Clause",
+            "BUSL-*", "Elastic-*", "FSL-*", "SUL-*", "PolyForm-*", "PPL", "MS-LPL", "CPOL-*", "C-UDA-*",
+            "ASWF-Digital-Assets-*", "Hippocratic-*", "JSON", "BSD-3-Clause-No-Military-*",
+            "BSD-3-Clause-No-Nuclear-License*",
         ),
-        description="SPDX ids or patterns that may not pass: by default non-commercial and no-derivatives ones, and "
-        "rights that are all reserved",
+        description="SPDX ids or patterns that may not pass: by default non-commercial and no-derivatives ones, those "
+        "that restrict fields of use, and rights that are all reserved",
     )  # fmt: skip
     unknown: Literal["keep", "reject", "quarantine"] = Field(
         default="keep", description="what becomes of documents whose licence is not stated or no SPDX licence"
     )
+
+    @model_validator(mode="after")
+    def _something_passes(self) -> LicenceConfig:
+        if self.allow == ():
+            raise ValueError("select.licence.allow=[] lets no licence pass; allow=null passes all that are not denied")
+        if passes_nothing(self.allow, self.deny):
+            asked = "no licence" if self.allow is None else f"nothing of select.licence.allow={list(self.allow)}"
+            raise ValueError(
+                f"select.licence.deny leaves {asked} to pass, and deny decides over allow; "
+                "give select.licence.deny without the patterns that meet what you want"
+            )
+        return self
 
 
 def _is_a_kind(kind: str) -> str:
@@ -160,6 +196,14 @@ class PiiConfig(Section):
     max_masked_share: Share | None = Field(
         default=0.5, description="a text of which placeholders are more is rejected (pii_heavy); null: off"
     )
+
+    @model_validator(mode="after")
+    def _looks_for_something(self) -> PiiConfig:
+        if self.kinds == ():
+            raise ValueError(
+                "select.pii.kinds=[] looks for nothing; kinds=null looks for all, action=keep switches the filter off"
+            )
+        return self
 
 
 class DocumentDuplicatesConfig(Section):
@@ -215,5 +259,8 @@ class SelectConfig(Section):
     @model_validator(mode="after")
     def _lengths_ordered(self) -> SelectConfig:
         if self.max_characters is not None and self.max_characters < self.min_characters:
-            raise ValueError("select.max_characters is below select.min_characters")
+            raise ValueError(
+                f"select.max_characters={self.max_characters} is below select.min_characters={self.min_characters}: "
+                "no document can pass"
+            )
         return self

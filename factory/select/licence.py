@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 
 from factory.licences.duties import duties_of
 from factory.licences.expression import Node, parse, write
-from factory.licences.patterns import matches
+from factory.licences.patterns import matches, may_match
 from factory.licences.stated import SPDX_LIST_VERSION, is_known
 from factory.select.config import LicenceConfig
 from factory.select.filters import Candidate, Judge, Verdict
 from factory.store.base import Store
 
-LICENCE_VERSION = 1
+LICENCE_VERSION = 2
 """Raise when some licence is judged otherwise under the same policy."""
 
 STATED_CHARACTERS = 300
@@ -91,7 +91,7 @@ def _refusal(node: Node, config: LicenceConfig) -> Refusal | None:
 
 def _simple_refusal(part: str, config: LicenceConfig) -> Refusal | None:
     for pattern in config.deny:
-        if matches(part, pattern):
+        if may_match(part, pattern):
             return Refusal(3, "licence_denied", part, pattern)
     allowed = config.allow is not None and any(matches(part, pattern) for pattern in config.allow)
     if allowed:

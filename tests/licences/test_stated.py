@@ -53,6 +53,21 @@ from factory.licences.stated import OWN_TERMS, SPDX_IDS, current_id, is_known
         ("GPLv2+, MIT", "GPL-2.0-or-later AND MIT"),
         ("(CC BY-SA 3.0 AND GPLv3+) OR MIT", "(CC-BY-SA-3.0 AND GPL-3.0-or-later) OR MIT"),
         ("GPL-3.0-or-later AND others (per page)", "GPL-3.0-or-later AND LicenseRef-unknown"),
+        ("UNLICENSED", "LicenseRef-all-rights-reserved"),
+        ("unlicensed", "LicenseRef-all-rights-reserved"),
+        ("The Unlicense", "Unlicense"),
+        ("CC BY NonComm", "LicenseRef-CC-BY-NC-unspecified"),
+        ("CC BY non-comm 4.0", "CC-BY-NC-4.0"),
+        ("CC BY-N.C. 3.0", "CC-BY-NC-3.0"),
+        ("CC-BY-N\u200bC-4.0", "CC-BY-NC-4.0"),
+        ("CC-BY-N\u00adC-4.0", "CC-BY-NC-4.0"),
+        ("CC\u2011BY\u2011NC\u20114.0", "CC-BY-NC-4.0"),
+        ("\uff23\uff23-\uff22\uff39-\uff2e\uff23-4.0", "CC-BY-NC-4.0"),
+        ("MIT + Commons Clause", "LicenseRef-Commons-Clause AND MIT"),
+        ("Apache-2.0 WITH Commons-Clause", "Apache-2.0 AND LicenseRef-Commons-Clause"),
+        ("MIT/Commons Clause", "LicenseRef-Commons-Clause AND MIT"),
+        ("BSL 1.1", "BUSL-1.1"),
+        ("Server Side Public License v1", "SSPL-1.0"),
         ("noassertion", "LicenseRef-unknown"),
         ("n/a", "LicenseRef-unknown"),
         ("licenseref-PUBLIC-domain", "LicenseRef-public-domain"),
@@ -84,7 +99,10 @@ def test_permission_for_commercial_and_noncommercial_use_forbids_nothing() -> No
     assert combine(["free for commercial and non-commercial use"]).startswith("LicenseRef-free-for-commercial")
 
 
-@pytest.mark.parametrize("stated", ["CC BY-SA 9.0", "Creative Commons", "GPL 7", "MIT-ish", "CC BY but ask me first"])
+@pytest.mark.parametrize("stated", [
+    "CC BY-SA 9.0", "Creative Commons", "GPL 7", "MIT-ish", "CC BY but ask me first",
+    "MIT WITH Foo-exception", "MIT + house rules", "(MIT", "MIT)", "MIT) OR (ISC", "LicenseRef-MIT",
+])  # fmt: skip
 def test_half_understood_words_are_no_known_licence(stated: str) -> None:
     assert combine([stated]).startswith("LicenseRef-")
     assert not is_known(combine([stated]))

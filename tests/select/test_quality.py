@@ -64,7 +64,13 @@ RECOMMENDED = QualityConfig(
     max_duplicate_5gram_share=0.6,
     max_duplicate_10gram_share=0.5,
 )
-EVERYTHING = QualityConfig(**{name: 0 for name in QualityConfig.model_fields if name != "stop_words"})
+EVERYTHING = QualityConfig(
+    **{
+        name: int(name in {"max_words", "max_mean_word_length"})
+        for name in QualityConfig.model_fields
+        if name != "stop_words"
+    }
+)
 
 
 def judged(config: QualityConfig, store: Store, *texts: str) -> tuple[list[Verdict | None], list[Candidate]]:
@@ -75,7 +81,7 @@ def judged(config: QualityConfig, store: Store, *texts: str) -> tuple[list[Verdi
 def value(name: str, text: str) -> float:
     """The measure `name` of one text."""
     key = next(key for key in (f"max_{name}", f"min_{name}") if key in QualityConfig.model_fields)
-    config = QualityConfig(**{key: 0})
+    config = QualityConfig(**{key: 1})
     return float(measure([text], rules_of(config), config.stop_words)[name][0])
 
 
@@ -180,10 +186,10 @@ def test_the_recommended_rules_reject_what_teaches_nothing(local_store: Store, r
 
 
 def test_a_verdict_names_value_bound_and_the_other_broken_rules(local_store: Store) -> None:
-    config = QualityConfig(min_words=10, max_words=3, max_digit_share=0.5)
+    config = QualityConfig(min_words=10, max_digit_share=0.5, min_sentences=1)
     (verdict,), _ = judged(config, local_store, "1 2 3 4 5")
     assert verdict == Verdict(
-        "min_words", {"words": 5.0, "minimum": 10, "also": {"max_words": 5.0, "max_digit_share": 1.0}}
+        "min_words", {"words": 5.0, "minimum": 10, "also": {"max_digit_share": 1.0, "min_sentences": 0.0}}
     )
     (alone,), _ = judged(QualityConfig(max_words=3), local_store, "1 2 3 4 5")
     assert alone == Verdict("max_words", {"words": 5.0, "maximum": 3})
