@@ -4,7 +4,8 @@ Design: nodes and walks are read column by column, one file at a time. Ids are h
 `NODES_AT_MOST` nodes its first partitions are a random sample of it, and visits elsewhere are not counted. Edges are
 read for the drawn nodes alone, by row group, with a bound on their number that takes nodes away before it is passed.
 
-Cost: 60 bytes a node; 232,000 nodes and 160,000 walks are read in 1.5 s, the edges of 2,000 nodes in up to 4 s.
+Cost, in processor seconds, for 232,000 nodes, 76 million edges, 160,000 walks and 900,000 samples from a local disk:
+samples 8, nodes and walks 0.4, edges of the drawn nodes 6, picture 2; 0.8 GiB at the peak.
 """
 
 from __future__ import annotations
@@ -64,9 +65,8 @@ def gather_graph(
 ) -> tuple[Coverage | None, Picture | None]:
     """Coverage and picture; nothing where the run has no graph. `drawn`: walk numbers there were. Raises KeyError,
     StoreError, OSError or ValueError where a file is gone or damaged."""
-    try:
-        graph = stored_graph(store, outputs_key(run, "graph_edges"))
-    except KeyError:
+    graph = _walked_graph(store, run)
+    if graph is None:
         return None, None
     nodes_in_graph = sum(file.rows for file in graph.node_files)
     if not nodes_in_graph:
@@ -88,6 +88,16 @@ def gather_graph(
     )
     part = _frequent_part(store, graph, tally, offsets)
     return coverage, picture_of(part, nodes_in_graph)
+
+
+def _walked_graph(store: Store, run: str) -> StoredGraph | None:
+    """The graph that walks went over: with merged names where the run merged any."""
+    for step in ("graph_joined", "graph_edges"):
+        try:
+            return stored_graph(store, outputs_key(run, step))
+        except KeyError:
+            continue
+    return None
 
 
 def _nodes(store: Store, graph: StoredGraph) -> tuple[Tally, I64]:
