@@ -4,11 +4,13 @@ Design: nodes and walks are read column by column, one file at a time. Ids are h
 `NODES_AT_MOST` nodes its first partitions are a random sample of it, and visits elsewhere are not counted. Edges are
 read for the drawn nodes alone, by row group, with a bound on their number that takes nodes away before it is passed.
 
-Cost: 60 bytes a node; 232,000 nodes and 160,000 walks are read in 1.5 s, the edges of 2,000 nodes in up to 4 s.
+Cost, in processor seconds, for 232,000 nodes, 76 million edges, 160,000 walks and 900,000 samples from a local disk:
+samples 8, nodes and walks 0.4, edges of the drawn nodes 6, picture 2; 0.8 GiB at the peak.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -34,7 +36,10 @@ NODES_AT_MOST = 5_000_000
 EDGES_READ = 20_000_000
 """Edges of drawn nodes read at most, directed: 400 MB a partition at worst."""
 
-SAMPLE_ROWS = 4_096
+SAMPLE_ROWS = 65_536
+
+NAMES_AT_ONCE = 500_000
+"""Distinct names counted before they are looked up: 60 MB."""
 
 
 @dataclass
@@ -46,15 +51,22 @@ class PublishedConcepts:
     named: int = 0
     without_walk: int = 0
 
+    def look_up(self, names: Mapping[str, int]) -> None:
+        for text, count in names.items():
+            name = canonical(text)
+            if name.normal:
+                node = node_id(CONCEPT, name.normal)
+                self.nodes[node] = self.nodes.get(node, 0) + count
+                self.named += count
+
 
 def gather_graph(
     store: Store, run: str, sample_keys: Sequence[str], drawn: int, dead_ends: Mapping[str, int]
 ) -> tuple[Coverage | None, Picture | None]:
     """Coverage and picture; nothing where the run has no graph. `drawn`: walk numbers there were. Raises KeyError,
     StoreError, OSError or ValueError where a file is gone or damaged."""
-    try:
-        graph = stored_graph(store, outputs_key(run, "graph_edges"))
-    except KeyError:
+    graph = _walked_graph(store, run)
+    if graph is None:
         return None, None
     nodes_in_graph = sum(file.rows for file in graph.node_files)
     if not nodes_in_graph:
@@ -76,6 +88,16 @@ def gather_graph(
     )
     part = _frequent_part(store, graph, tally, offsets)
     return coverage, picture_of(part, nodes_in_graph)
+
+
+def _walked_graph(store: Store, run: str) -> StoredGraph | None:
+    """The graph that walks went over: with merged names where the run merged any."""
+    for step in ("graph_joined", "graph_edges"):
+        try:
+            return stored_graph(store, outputs_key(run, step))
+        except KeyError:
+            continue
+    return None
 
 
 def _nodes(store: Store, graph: StoredGraph) -> tuple[Tally, I64]:
@@ -142,8 +164,10 @@ def add(ids: U64, counts: I64, seen: U64) -> None:
 
 
 def published_concepts(store: Store, keys: Sequence[str]) -> PublishedConcepts:
-    """Walks and concepts of the samples in `keys`. A name is looked up once a batch, however often it stands there."""
+    """Walks and concepts of the samples in `keys`. Names are counted as they are written and looked up afterwards: a
+    name costs 24 microseconds to read, and a million samples name the same ones again and again."""
     found = PublishedConcepts()
+    names: Counter[str] = Counter()
     for key in keys:
         file = open_shard(store, key)
         if not {"concepts", "lineage"} <= set(file.schema_arrow.names):
@@ -154,12 +178,13 @@ def published_concepts(store: Store, keys: Sequence[str]) -> PublishedConcepts:
             across = pc.fill_null(pc.equal(batch.column("level"), 3), False)
             found.without_walk += pc.sum(pc.and_(across, pc.is_null(walk_ids))).as_py() or 0
             found.walks.update(walk_ids.drop_null().to_pylist())
-            for pair in pc.value_counts(batch.column("concepts").flatten().drop_null()).to_pylist():
-                name = canonical(pair["values"])
-                if name.normal:
-                    node = node_id(CONCEPT, name.normal)
-                    found.nodes[node] = found.nodes.get(node, 0) + pair["counts"]
-                    found.named += pair["counts"]
+            counted = pc.value_counts(batch.column("concepts").flatten().drop_null())
+            for name, count in zip(*(counted.field(side).to_pylist() for side in (0, 1)), strict=True):
+                names[name] += count
+            if len(names) > NAMES_AT_ONCE:
+                found.look_up(names)
+                names.clear()
+    found.look_up(names)
     return found
 
 

@@ -5,7 +5,7 @@ only the documents that are drawn keep texts. Which questions curation dropped c
 unit are in its commit. Bounds: ids take 16 bytes a question, `QUESTIONS_AT_MOST` a level; where a level has more, its
 curve ends there, and starts and likeness are taken from every k-th file.
 
-Cost: 100,000 questions a second and core from a local disk, 8 bytes and a hash each.
+Cost: 10 processor seconds for a million questions of 25 words in 780 files on a local disk.
 """
 
 from __future__ import annotations
