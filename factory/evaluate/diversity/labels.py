@@ -2,7 +2,7 @@
 
 Design: four sizes of type, in units of the picture: what a phone shows, what a desk shows, and two that zooming in
 brings out. A name is given the largest size at which it still fits among those that were given theirs before; the
-commonest nodes of every community choose first, communities taking turns. Cost: 0.3 s for 2,000 nodes.
+commonest nodes of every community choose first, communities taking turns.
 """
 
 from __future__ import annotations

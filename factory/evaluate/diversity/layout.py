@@ -3,7 +3,7 @@
 Design: two levels, because one force layout of 2,000 linked nodes is a ball of wool. Discs are as large as what they
 hold and are packed from the largest outwards, each as near as it can be to those it is linked with most, then pushed
 into a wide rectangle. Inside a disc, linked nodes are near each other, then nodes are pushed apart. No random numbers:
-the same part of a graph always gives the same picture. Cost: 1.5 s for 2,000 nodes.
+the same part of a graph always gives the same picture.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Design: one `<svg>` that is whole without the script: classes carry colour (community), opacity (visits) and which
 names are shown, so dark mode and print come from the style sheet. Edges are one path a community and one for those
 between communities: 5,000 of them are 70 kB that way and 400 kB as elements. The script is allowed by its hash in the
-page's Content-Security-Policy, so that no other script can run. Cost: 30 ms and up to 400 kB.
+page's Content-Security-Policy, so that no other script can run. Cost, the rest of the section
+included: 85 ms and 410 kB for 1,900 nodes and 5,000 edges.
 """
 
 from __future__ import annotations

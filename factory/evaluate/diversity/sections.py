@@ -113,7 +113,7 @@ def _curve(found: Curve) -> CurveView:
             verticals=[end / last.requests for end in found.round_ends[:-1]],
         ),
         ("0", f"{last.requests:,.0f} requests"),
-        f"{most:,.0f} new questions",
+        f"{last.new:,} new of {last.questions:,}; axis to {most:,.0f}",
         _says(found),
         tuple(rows),
         len(found.round_ends),

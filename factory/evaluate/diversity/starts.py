@@ -4,7 +4,7 @@ Design: words are what white space separates, in lower case, without punctuation
 are counted exactly, by 64-bit hashes (8 bytes a question and length), and only those of the commonest hashes are kept
 as text. A question shorter than n words is its own start: it counts with the questions that say just that.
 
-Cost: 5 microseconds a question for three lengths together.
+Cost: most of what gather_questions.py states.
 """
 
 from __future__ import annotations

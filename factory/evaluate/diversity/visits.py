@@ -2,7 +2,7 @@
 
 Design: all on arrays parallel to the nodes. Entropy is Shannon's over the distribution of visits, in bits, and
 evenness is Pielou's: entropy over the logarithm of all nodes there are, so unvisited nodes count against it. A hub is a
-node among the top 1 % by edges. Cost: 10 ms for 232,000 nodes.
+node among the top 1 % by edges.
 """
 
 from __future__ import annotations
