@@ -18,7 +18,9 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.runs import REPOSITORY
 
@@ -68,7 +70,7 @@ Sources = dict[str, dict[str, object]]
 
 def current(repository: Path = REPOSITORY) -> Sources:
     return {
-        step: {"version": version_in(_tree(repository, module)), "modules": _reached(repository, module)}
+        step: {"version": _version(repository, module), "modules": _reached(repository, module)}
         for step, module in STEPS.items()
     }
 
@@ -101,17 +103,47 @@ def complaints(before: Sources, now: Sources) -> list[str]:
     return lines
 
 
-def version_in(tree: ast.Module) -> int:
-    """The number assigned to STEP_VERSION. Raises LookupError when there is none."""
+def _version(repository: Path, module: str) -> int:
+    version = _read(repository, module).version
+    if version is None:
+        raise LookupError(f"{module} has no STEP_VERSION")
+    return version
+
+
+class Source(NamedTuple):
+    """What a module says: its digest, the number assigned to STEP_VERSION (None without one), and what it imports:
+    (module, names) of each statement, no names for `import module`."""
+
+    digest: str
+    version: int | None
+    imports: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@cache
+def _source(text: str) -> Source:
+    """Parsed once a text: the steps reach most modules again and again."""
+    tree = ast.parse(text)
+    return Source(digest=_digest_of(tree), version=_version_in(tree), imports=tuple(_imports_in(tree)))
+
+
+def _version_in(tree: ast.Module) -> int | None:
     for node in tree.body:
         if isinstance(node, ast.Assign) and any(
             isinstance(t, ast.Name) and t.id == "STEP_VERSION" for t in node.targets
         ):
             return int(ast.literal_eval(node.value))
-    raise LookupError("no STEP_VERSION")
+    return None
 
 
-def digest_of(tree: ast.Module) -> str:
+def _imports_in(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, tuple(item.name for item in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((item.name, ()) for item in node.names)
+
+
+def _digest_of(tree: ast.Module) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [line for line in node.body if not _is_text(line)] or [ast.Pass()]
@@ -139,22 +171,17 @@ def _reached(repository: Path, module: str) -> dict[str, str]:
         name = waiting.pop()
         if name in digests:
             continue
-        tree = _tree(repository, name)
-        waiting.extend(_imported(repository, tree))
-        digests[name] = digest_of(tree)
+        source = _read(repository, name)
+        waiting.extend(_imported(repository, source))
+        digests[name] = source.digest
     return dict(sorted(digests.items()))
 
 
-def _imported(repository: Path, tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and _followed(node.module):
-            yield from (
-                name
-                for name in (node.module, *(f"{node.module}.{item.name}" for item in node.names))
-                if _path(repository, name).exists()
-            )
-        elif isinstance(node, ast.Import):
-            yield from (item.name for item in node.names if _followed(item.name))
+def _imported(repository: Path, source: Source) -> Iterator[str]:
+    for module, names in source.imports:
+        if _followed(module):
+            candidates = (module, *(f"{module}.{name}" for name in names)) if names else (module,)
+            yield from (name for name in candidates if not names or _path(repository, name).exists())
 
 
 def _followed(module: str) -> bool:
@@ -166,8 +193,8 @@ def _path(repository: Path, module: str) -> Path:
     return repository / (module.replace(".", "/") + ".py")
 
 
-def _tree(repository: Path, module: str) -> ast.Module:
-    return ast.parse(_path(repository, module).read_text())
+def _read(repository: Path, module: str) -> Source:
+    return _source(_path(repository, module).read_text())
 
 
 def _modules(sources: Mapping[str, object]) -> Mapping[str, str]:
