@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import time
 from pathlib import Path
 
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.corpora import row_of, write_corpus, write_shard
 from tests.runs import (
-    REPOSITORY,
-    command,
     dataset_rows,
     done_of,
-    end_of_ray,
-    environment,
     factory_cli,
     requests_spent,
     run_factory,
 )
 
 LEVELS = ("question.levels=[1,2,3]", "walk.epochs=2", "walk.block_walks=64", "pair.unit_rows=16")
-TARGET = (*LEVELS, "walk.epochs=40", "question.level_3_questions=2")
+TARGET = (
+    "question.levels=[1,2,3]",
+    "walk.block_walks=64",
+    "pair.unit_rows=16",
+    "walk.epochs=40",
+    "question.level_3_questions=2",
+)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +99,7 @@ def test_walks_are_drawn_in_rounds_until_the_samples_asked_for_are_there(
 ) -> None:
     root, run, dataset = finished
     asked = len(level_3(dataset)) + 200
-    result = run_factory(corpus, str(root), (*TARGET[:1], *TARGET[2:], f"target_samples={asked}")).result
+    result = run_factory(corpus, str(root), (*TARGET, f"target_samples={asked}")).result
     record = json.loads((root / "runs" / f"{result['run']}.json").read_text())
     assert record["target"] == {"asked": asked, "accepted": result["samples"], "met": True}
     assert result["samples"] >= asked
@@ -115,7 +112,7 @@ def test_walks_are_drawn_in_rounds_until_the_samples_asked_for_are_there(
     assert requests_spent(root, run) + requests_spent(root, result["run"]) == sum(
         requests_of(root, step) for step in ("extract", "question_1", "question_2", "question_3", "answer")
     )
-    again = run_factory(corpus, str(root), (*TARGET[:1], *TARGET[2:], f"target_samples={asked}")).result
+    again = run_factory(corpus, str(root), (*TARGET, f"target_samples={asked}")).result
     assert again["already_finished"]
 
 
@@ -135,49 +132,6 @@ def test_a_target_that_the_walks_cannot_give_is_said(corpus: Path, tmp_path: Pat
     assert record["target"]["accepted"] == finished.result["samples"] > 0
 
 
-def test_killed_in_its_second_round_a_run_goes_on_in_it(
-    finished: tuple[Path, str, str], corpus: Path, tmp_path: Path
-) -> None:
-    extra = (*TARGET[:1], *TARGET[2:], f"target_samples={len(level_3(finished[2])) + 200}")
-    calm = run_factory(corpus, str(tmp_path / "calm"), extra).result
-    root = tmp_path / "root"
-    process = subprocess.Popen(
-        command(corpus, str(root), (*extra, "engine.scripted_latency_s=0.3", "engine.units_in_flight=2")),
-        cwd=REPOSITORY,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 300
-    while len(rounds_of(root)) < 2:
-        assert process.poll() is None, process.communicate()[1][-2000:]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    time.sleep(1)
-    ray = psutil.Process(process.pid).children(recursive=True)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    end_of_ray(ray)
-    begun = rounds_of(root)
-    result = run_factory(corpus, str(root), extra).result
-    assert result["run"] == calm["run"]
-    assert rounds_of(root)[: len(begun)] == begun
-    assert rounds_of(root) == rounds_of(tmp_path / "calm")
-    assert contents(root, "walk") == contents(tmp_path / "calm", "walk")
-    calm_rows, rows = dataset_rows(calm["dataset"]), dataset_rows(result["dataset"])
-    assert {split: table.to_pylist() for split, table in rows.items()} == {
-        split: table.to_pylist() for split, table in calm_rows.items()
-    }
-    assert requests_spent(root, result["run"]) + 0 <= requests_spent(tmp_path / "calm", calm["run"])
-
-
-def contents(root: Path, step: str) -> dict[str, list[str]]:
-    """Hashes of the bytes that a step's committed units wrote, by unit."""
-    commits = [json.loads(path.read_text()) for path in root.glob(f"steps/{step}-*/commits/*/*.json")]
-    return {commit["unit"]: [file["sha256"] for file in commit["files"]] for commit in commits}
-
-
 def test_one_document_alone_gives_no_walk_a_second_passage_and_the_other_levels_go_on(
     finished: tuple[Path, str, str], corpus: Path
 ) -> None:
@@ -189,9 +143,3 @@ def test_one_document_alone_gives_no_walk_a_second_passage_and_the_other_levels_
     assert set(paired["reasons"].get("input", {})) <= {"no_second_document"}
     assert alone["samples"] > 0
     assert level_3(alone["dataset"]) == []
-
-
-def rounds_of(root: Path) -> list[int]:
-    """Where the rounds of the root's one run end."""
-    found = list(root.glob("runs/*.json"))
-    return [item["walks"] for item in json.loads(found[0].read_text()).get("rounds", [])] if found else []
