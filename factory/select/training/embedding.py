@@ -6,7 +6,7 @@ digest of its weights and tokenizer, which travels in the selector's manifest: a
 refused. float32 throughout, so that a GPU and a CPU see the same vector up to 1e-4. torch and transformers are
 imported when the first text is embedded.
 
-Cost: docs/decisions/0003.
+Cost: SmolLM2-135M embeds a few texts a second on one core, MiniLM some hundred short ones.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Design: SynthLLM, section 4.1 (arXiv 2503.19551), with scikit-learn at training 
 a predicted score means regression (or an expectation over classes); a regressor it is. The trees leave as plain
 arrays (forest.py), after the walk over them has been checked against scikit-learn's own predictions.
 
-Cost: growing 200 trees and embedding: docs/decisions/0003.
+Cost: nearly all of it is embedding (embedding.py).
 """
 
 from __future__ import annotations
