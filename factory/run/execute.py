@@ -28,7 +28,8 @@ from factory.run import llm
 from factory.run.attempt import Receipt, StepRun, begin, finish
 from factory.run.step import LlmStep, WorkStep
 from factory.run.units import Unit
-from factory.store.base import Store
+from factory.store.base import AbsentObjectError, Store
+from factory.store.objects import absent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -228,18 +229,8 @@ def _outcome(work: Callable[[], list[Receipt]]) -> pa.Table:
         return _pack(work())
     except FactoryError as error:
         return _pack(error)
-    except KeyError as error:
-        if not str(error.args[:1]).startswith("('steps/"):
-            raise
-        return _pack(_lost(str(error.args[0])))
-
-
-def _lost(key: str) -> StoreError:
-    return StoreError(
-        f"{key} is committed but not there",
-        cause="files were removed below the root after they were committed",
-        remedy="restore it from a backup, or delete the commits of that step's folder to have its units done again",
-    )
+    except AbsentObjectError as error:
+        return _pack(absent(error))
 
 
 def _pack(value: Any) -> pa.Table:

@@ -65,7 +65,10 @@ def how_to_restore(key: str) -> str:
             "both are written anew from what the steps have committed"
         )
     if parts[0] == "steps" and len(parts) > 1:
-        return f"restore steps/{parts[1]}/ from a copy of the root; `factory verify` on a dataset names what it lost"
+        return (
+            f"restore steps/{parts[1]}/ from a copy of the root, or delete its commits/ to have its units done again; "
+            "`factory verify` on a dataset names what it lost"
+        )
     return "restore it from a copy; `factory verify` on the dataset names everything that is affected"
 
 

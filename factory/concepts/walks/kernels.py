@@ -6,7 +6,7 @@ cut into partitions or the walks into blocks. A neighbour is found in it by bise
 go to (it has been there) are taken out of the distribution exactly, by shifting the drawn number over their
 intervals, and not by drawing again.
 
-Cost, one core: 2 ns a neighbour of a distinct node for the paper's weights, 8 ns with factors by node.
+Cost, one core: 2 ns a neighbour of a distinct node for the paper's weights, more with factors by node.
 """
 
 from __future__ import annotations

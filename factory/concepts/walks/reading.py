@@ -5,7 +5,7 @@ walks visits nearly every partition, so a worker keeps partitions from one step,
 `cache_mib` goes; the first ones read stay, because dropping the oldest would never hit when the same files come round
 in the same order. What does not fit is read again.
 
-Cost: 100 million edges as 16 files are read in about 10 s of one core; 8 bytes an edge are kept.
+Cost: 8 bytes an edge of what is kept; reading is part of `make bench NAME=graph`.
 """
 
 from __future__ import annotations
