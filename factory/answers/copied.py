@@ -18,13 +18,14 @@ from itertools import repeat
 
 import numpy as np
 
-from factory.curate.words import I64, U64, UNSPACED, fold, mix64
+from factory.curate.characters import UNSPACED_RANGES, fold
+from factory.curate.words import I64, U64, mix64
 
 NGRAM_WORDS = 8
 """Eight words in a row are seldom shared by chance; the decontamination literature uses the same size."""
 
 
-_WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
+_WORD = re.compile(rf"[{UNSPACED_RANGES}]|[^\W_{UNSPACED_RANGES}]+")
 _ASCII_BLANKS = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
 
 

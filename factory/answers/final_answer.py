@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 
-from factory.curate.words import fold, normal_text, text_hash
+from factory.curate.characters import fold
+from factory.curate.words import normal_text, text_hash
 
 # Spelled out in three cases, because ignoring case costs ten times as much per character.
 _FINAL = re.compile(r"(?:[Ff]inal\s+[Aa]nswer|FINAL\s+ANSWER)")

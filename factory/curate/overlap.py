@@ -25,6 +25,7 @@ import orjson
 import pyarrow as pa
 
 from factory.curate.benchmarks import Benchmarks
+from factory.curate.scan import ngram_hash
 from factory.curate.words import (
     I64,
     NORMALISER_VERSION,
@@ -35,6 +36,7 @@ from factory.curate.words import (
     tokenise,
 )
 from factory.identity import fingerprint
+from factory.native import compiled
 
 MIN_CONTAINED_WORDS = 3
 """Shorter items ("Planets orbit") say too little to be recognised inside a longer question."""
@@ -87,15 +89,34 @@ class Grams:
         np.bitwise_or.at(bitmap, slots >> np.uint64(3), np.uint8(1) << (slots & np.uint64(7)).astype(np.uint8))
         return bitmap
 
-    def find(self, hashes: U64) -> tuple[I64, npt.NDArray[np.int32]]:
-        """Positions in `hashes` that are in the index, ascending, and the item each belongs to."""
-        slots = hashes >> np.uint64(self._shift)
-        bits = self._bitmap[slots >> np.uint64(3)] >> (slots & np.uint64(7)).astype(np.uint8)
-        maybe = np.flatnonzero(bits & np.uint8(1))
-        places = np.searchsorted(self.hashes, hashes[maybe])
+    def find(self, words: TokenArray) -> tuple[I64, I64, npt.NDArray[np.int32]]:
+        """The n-grams of N texts that are in the index, in order: text, first word in it, item (all [H])."""
+        maybe = np.empty((64, 3), np.uint64)
+        found = _probe(words.hashes, words.offsets, self.size, self._bitmap, self._shift, maybe)
+        if found > len(maybe):
+            maybe = np.empty((found, 3), np.uint64)
+            _probe(words.hashes, words.offsets, self.size, self._bitmap, self._shift, maybe)
+        hashes = maybe[:found, 2]
+        places = np.searchsorted(self.hashes, hashes)
         places[places == len(self.hashes)] = 0
-        found = self.hashes[places] == hashes[maybe]
-        return maybe[found], self.items[places[found]]
+        sure = self.hashes[places] == hashes
+        texts, starts = maybe[:found][sure, :2].astype(np.int64).T
+        return texts, starts, self.items[places[sure]]
+
+
+@compiled
+def _probe(tokens: U64, offsets: I64, size: int, bitmap: npt.NDArray[np.uint8], shift: int, maybe: U64) -> int:
+    """Fills `maybe` with (text, first word, hash) of n-grams whose bit is set, as many as it has rows; their number."""
+    found = 0
+    for text in range(len(offsets) - 1):
+        for start in range(offsets[text], offsets[text + 1] - size + 1):
+            value = ngram_hash(tokens, start, size)
+            slot = value >> np.uint64(shift)
+            if (bitmap[slot >> np.uint64(3)] >> np.uint8(slot & np.uint64(7))) & np.uint8(1):
+                if found < len(maybe):
+                    maybe[found, 0], maybe[found, 1], maybe[found, 2] = text, start - offsets[text], value
+                found += 1
+    return found
 
 
 @dataclass(frozen=True)
@@ -112,22 +133,16 @@ class OverlapIndex:
         words = array.words()
         result: dict[int, Overlap] = {}
         for grams in self.short:
-            hashes, owners = ngram_hashes(words, grams.size)
-            hits, items = grams.find(hashes)
-            for hit, item in zip(hits.tolist(), items.tolist(), strict=True):
-                row = int(owners[hit])
+            for row, start, item in zip(*(found.tolist() for found in grams.find(words)), strict=True):
                 if grams.size < MIN_CONTAINED_WORDS and words.counts[row] != grams.size:
                     continue
-                start = hit - int(np.searchsorted(owners, row))
                 result[row] = self._whole_item(texts[row], item, start, grams.size)
         if self.grams:
-            hashes, owners = ngram_hashes(words, self.grams[0].size)
-            hits, items = self.grams[0].find(hashes)
-            rows, begins = np.unique(owners[hits], return_index=True)
-            ends = np.append(begins[1:], len(hits))
+            texts_hit, starts, items = self.grams[0].find(words)
+            rows, begins = np.unique(texts_hit, return_index=True)
+            ends = np.append(begins[1:], len(starts))
             for row, begin, end in zip(rows.tolist(), begins.tolist(), ends[: len(rows)].tolist(), strict=True):
-                starts = hits[begin:end] - int(np.searchsorted(owners, row))
-                result[row] = self._shared(texts[row], starts, items[begin:end])
+                result[row] = self._shared(texts[row], starts[begin:end], items[begin:end])
         return result
 
     def _whole_item(self, text: str, item: int, start: int, size: int) -> Overlap:
@@ -151,9 +166,9 @@ class OverlapIndex:
         largest, ngram = size, span[:size]
         alone = tokenise([text]).words()
         for grams in self.grams[1:]:
-            hits, _ = grams.find(ngram_hashes(alone, grams.size)[0])
-            if len(hits):
-                largest, ngram = grams.size, words[int(hits[0]) : int(hits[0]) + grams.size]
+            _, found, _ = grams.find(alone)
+            if len(found):
+                largest, ngram = grams.size, words[int(found[0]) : int(found[0]) + grams.size]
         benchmark, name = self.names[item]
         return Overlap(
             benchmark,

@@ -138,6 +138,8 @@ def evaluate_gates(stats: Stats, questions: int, config: GateConfig) -> list[Gat
     commonest = stats.starts.most_common(EXAMPLES)
     # Both ends of the Misra-Gries interval differ by starts_dropped; a gate takes the worse one.
     top = (commonest[0][1] if commonest else 0) + stats.starts_dropped
+    if top == 1:  # a start that one question has repeats nothing, also where there is one question only
+        top = 0
     share = top / stats.samples if stats.samples else 0.0
     copied = stats.copied / stats.samples if stats.samples else 0.0
     produced = stats.samples / questions if questions else 0.0

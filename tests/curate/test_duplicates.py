@@ -28,7 +28,7 @@ def judge(
         ids=np.array([make_id("question", index) for index in range(len(texts))], "S32"),
         levels=np.array(levels or [1] * len(texts), np.int8),
         sample_keys=np.zeros(len(texts), np.uint64),
-        exact=np.frombuffer(b"".join(array.text_hashes), "<u8").reshape(-1, 2),
+        exact=array.text_hashes,
         keys=sketch_keys(array, PARAMETERS),
         eligible=np.array(eligible or [True] * len(texts), np.bool_),
     )

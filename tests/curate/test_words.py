@@ -6,15 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factory.curate.words import (
+    PIECE,
     TokenArray,
     ngram_hashes,
     normal_text,
     plain_words,
     significant_keys,
     tokenise,
-    tokenise_words,
     tokens,
 )
+from tests.curate import reference_words
 
 TEXTS = st.text(alphabet=st.sampled_from("abc xyz 0123 +-*/=.,'²½é\u0301什么नि?!\n"), max_size=60)
 
@@ -66,7 +67,7 @@ def test_scripts_without_spaces_have_a_word_a_character() -> None:
 
 
 def test_a_text_without_tokens_is_named_by_itself() -> None:
-    hashes = tokenise(["???", "!!!", "???"]).text_hashes
+    hashes = tokenise(["???", "!!!", "???"]).text_hashes.tolist()
     assert hashes[0] == hashes[2] != hashes[1]
 
 
@@ -98,8 +99,41 @@ def test_dropping_tokens_keeps_the_texts_apart() -> None:
     assert isinstance(words, TokenArray)
 
 
-@given(st.lists(TEXTS | st.text(max_size=60), max_size=5))
-def test_words_alone_are_the_tokens_without_operators(texts: list[str]) -> None:
-    quick, whole = tokenise_words(texts), tokenise(texts).words()
-    assert quick.hashes.tolist() == whole.hashes.tolist()
-    assert quick.offsets.tolist() == whole.offsets.tolist()
+SCANNED = (
+    TEXTS
+    | st.text(max_size=60)
+    | st.text(
+        alphabet=st.sampled_from("abq QuEstion: 0129 +-*/=<>^%!.,'()[]{}|\\_²½é\u0301什นि\u0e31٣ⅧΣß−’≤\n\t"),
+        max_size=24,
+    )
+)
+
+
+@given(SCANNED)
+def test_the_scanner_finds_what_the_rules_say(text: str) -> None:
+    assert tokens(text) == reference_words.tokens(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1,234,567.5", "1,23", "1,2345", "12,345,6", "f''x", "f''(x)", "it's", "'tis", "q 3 . x", "question12:x", "Q) x",
+     "1234) x", "a**b", "a ** b", "3*x", "**3**", "x/y", "and/or", "5%", "\\%", "n!", "5!", "(a)-b", "a-b",
+     "- x", "-{x}"],
+)  # fmt: skip
+def test_the_scanner_takes_signs_as_the_rules_do(text: str) -> None:
+    assert tokens(text) == reference_words.tokens(text)
+
+
+@given(st.lists(SCANNED, max_size=8))
+def test_texts_together_are_tokenised_as_each_alone(texts: list[str]) -> None:
+    together, alone = tokenise(texts), [tokenise([text]) for text in texts]
+    assert together.hashes.tolist() == [value for array in alone for value in array.hashes.tolist()]
+    assert together.text_hashes.tolist() == [array.text_hashes[0].tolist() for array in alone]
+
+
+def test_a_batch_longer_than_a_piece_is_tokenised_whole() -> None:
+    texts = [f"question {number} about {number % 7} things" for number in range(2 * PIECE // 20)]
+    array = tokenise(texts)
+    assert len(array.counts) == len(texts)
+    assert set(array.counts.tolist()) == {5}
+    assert len(np.unique(array.text_hashes, axis=0)) == len(texts)

@@ -70,7 +70,7 @@ def test_each_gate_fails_alone_with_its_measure(gate: str, config: Any, rows: An
 
 
 def test_failures_name_examples() -> None:
-    results = judge([sample(7, copied_share=0.95)], max_copied_share=0.0, max_duplicate_start=0.0)
+    results = judge([sample(7, copied_share=0.95)] * 2, max_copied_share=0.0, max_duplicate_start=0.0)
     assert f"{7:032x}" in results["max_copied_share"].evidence[0]
     assert "question 7 is about what" in results["max_duplicate_start"].evidence[0]
 
@@ -79,6 +79,10 @@ def test_a_gate_that_is_off_still_measures_and_says_so() -> None:
     results = judge([sample(0, copied_share=1.0)], max_copied_share=None)
     gate = results["max_copied_share"]
     assert (gate.threshold, gate.severity, gate.passed, gate.measured) == (None, "off", True, 1.0)
+
+
+def test_one_question_alone_repeats_no_start() -> None:
+    assert judge([sample(7)], max_duplicate_start=0.0)["max_duplicate_start"].measured == 0
 
 
 def test_no_samples_at_all_divide_by_nothing() -> None:
@@ -99,7 +103,8 @@ def test_the_summary_of_starts_never_understates_and_errs_within_its_bound(start
     if starts:
         top, count = true.most_common(1)[0]
         measured = {r.name: r for r in evaluate_gates(stats, 1, GateConfig())}["max_duplicate_start"].measured
-        assert count <= round(measured * len(starts)) <= count + stats.starts_dropped
+        least = count if count > 1 else 0
+        assert least <= round(measured * len(starts)) <= count + stats.starts_dropped
         assert stats.starts_dropped <= len(starts) / (kept // 2 + 1)
         assert stats.starts[top] <= count
 

@@ -16,9 +16,9 @@ import math
 import numpy as np
 
 from factory.concepts.walks.adjacency import I64, U32, U64
-from factory.concepts.walks.compiled import compiled
 from factory.concepts.walks.draws import F64
 from factory.concepts.walks.rules import ANY_SUBJECT, NodeTable, Transition
+from factory.native import compiled
 
 TAKEN, NO_NEIGHBOUR, ALL_EXCLUDED = 0, 1, 2
 """What came of a step: a node; the node has no neighbours of the wanted kind; none of them may be gone to."""

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from factory.concepts.walks.adjacency import I64, U32, U64, Flags
-from factory.concepts.walks.compiled import compiled
 from factory.concepts.walks.draws import F64
+from factory.native import compiled
 
 I32 = npt.NDArray[np.int32]
 

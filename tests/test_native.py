@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.runs import REPOSITORY
 
 PROGRAM = """
-from factory.concepts.walks.compiled import compiled
+from factory.native import compiled
 
 @compiled
 def doubled(value):
