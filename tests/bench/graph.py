@@ -60,7 +60,7 @@ RUN = "bench"
 
 @dataclass
 class Built:
-    """A graph in a store, and what it took; `seconds` and `processor` seconds of all processes by step, `spans` when."""
+    """A graph in a store, and what it took: `seconds`, `processor` seconds of all processes, and `spans`, by step."""
 
     shape: Shape
     seconds: dict[str, float] = field(default_factory=dict)
@@ -193,6 +193,7 @@ def _watched(built: Built) -> Iterator[None]:
     """Samples the memory and processor time of this process and all below it into `built` while the body runs."""
     over = threading.Event()
     watch = Watch(os.getpid())
+    watch.sample()  # what was spent before is not this graph's
 
     def sample() -> None:
         while not over.wait(INTERVAL_S):

@@ -192,7 +192,8 @@ def _read(
 ) -> tuple[list[pa.Table], list[pa.Table]]:
     """The rows of (names or nodes, pairs or edges, more pairs …) files whose ids lie within `bounds`."""
     keys = [(names, "node_id") for names, *_ in files] + [(key, "src") for _, *pairs in files for key in pairs]
+    first, last = bounds
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        tables = list(pool.map(lambda each: read_range(store, *each, *bounds), keys))
+        tables = list(pool.map(lambda each: read_range(store, each[0], each[1], first, last), keys))
     names, pairs = tables[: len(files)], tables[len(files) :]
     return [table for table in names if table.num_rows], [table for table in pairs if table.num_rows]

@@ -50,9 +50,9 @@ PASSAGES, NAMES, PAIRS = 0, 1, 2
 
 PASSAGES_A_GROUP = 4096
 MAX_RANGES = 256
-PAIRS_A_RANGE = 1 << 15
+PAIRS_A_RANGE = 1 << 16
 """Rows a row group has at least, where a file is cut at all: each repeats the dictionary of its destinations."""
-NAMES_A_RANGE = 1 << 9
+NAMES_A_RANGE = 1 << 11
 """Names hardly repeat within a file, so nothing is gained by reading more of them than are asked for."""
 PARALLEL_READS = 8
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import chain
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,7 +55,7 @@ corpora = st.lists(st.integers(0, 9), max_size=24).map(
 def test_default_extract_files_are_counted_eight_at_a_time() -> None:
     files = [extract_file(number) for number in range(20)]
     assert [len(group) for group in names(pairs_units(files))] == [8, 8, 4]
-    assert sum(names(pairs_units(files)), []) == [file.name for file in files]
+    assert list(chain.from_iterable(names(pairs_units(files)))) == [file.name for file in files]
     assert GROUP_PASSAGES == 8 * 256
 
 
@@ -73,7 +74,7 @@ def test_every_row_is_counted_once_whatever_other_runs_left(files: list[FileRef]
             if data.draw(st.booleans()):
                 commits[unit.unit_id] = committed(unit)
     units = pairs_units(files, commits.values(), data.draw(st.permutations(list(commits))), 12)
-    held = sum(names(units), [])
+    held = list(chain.from_iterable(names(units)))
     assert sorted(held) == sorted(file.name for file in files if file.rows)
     places = {file.name: place for place, file in enumerate(files)}
     firsts = [min(places[name] for name in group) for group in names(units)]
