@@ -22,10 +22,10 @@ from factory.run.units import FileRef, Unit
 from factory.store.commits import Commit
 
 GROUP_PASSAGES = 2048
-"""Passages a unit has at least, the last one excepted: eight default files of `extract`. Of 45 nodes each, they give 3.5
-million pairs: one block (counting.BLOCK_PAIRS) in one file, in as many ranges as the paper's subset has partitions.
-Units of 256 made the reducers of that subset open eight times the files, in ranges four times as wide as they asked for
-(docs/decisions/0004)."""
+"""Passages a unit has at least, the last one excepted: eight default files of `extract`. Of 45 nodes each, they give
+3.5 million pairs: one block (counting.BLOCK_PAIRS) in one file, in as many ranges as the paper's subset has partitions.
+Units of 256 made the reducers of that subset open eight times the files, in ranges four times as wide as they asked
+for (docs/decisions/0004)."""
 
 GROUP_FILES = 64
 """Files of a group at most: its commit lists them, 150 bytes each."""

@@ -52,7 +52,8 @@ NAME = pa.schema(
 
 PAIR = pa.schema([("src", pa.uint64()), ("dst", pa.uint64()), ("freq", pa.uint32())])
 """Part 2 of graph_pairs, directed, sorted by (src, kind of dst, dst): topic to topic and concept to concept both ways,
-topic to concept from the topic alone. Where passages hold many nodes parts 3, 4, ... are of the same kind; they add up."""
+topic to concept from the topic alone. Where passages hold many nodes, parts 3, 4 and so on go on counting; they add
+up."""
 
 EDGE = PAIR
 """Part 1 of graph_edges: the same, summed over all units, for the sources of one partition."""
