@@ -1,7 +1,8 @@
 """The chain of a run: which step reads what, in the order data walks through them.
 
     select [-> document_sketch -> document_match] -> merge
-    merge -> extract -> question_2 ---------> sketch -> match -> curate -> answer -> samples -> gate -> shards
+    merge -> extract -> question_2 ---------> sketch -> match -> compare -> decide -> curate -> answer -> samples
+                                                                                        -> gate -> shards
          |          \\-> (across.py) -> question_3 /
          \\-> question_1 ---------------------/
 
@@ -19,6 +20,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from factory.config import FactoryConfig
+from factory.curate.compare import compare_units
+from factory.curate.decide import decide_units
+from factory.curate.match import match_units, sketched_files
 from factory.identity import fingerprint
 from factory.publish.samples import STEP_VERSION as SAMPLES_VERSION
 from factory.publish.samples import Generator, SamplesStep
@@ -171,10 +175,31 @@ def build_stages(
         return Planned(steps.merge, folder, plan_global(folder, given, committed_units(store, folder)))
 
     def plan_curate(store: Store, dones: Dones) -> Planned:
-        folder = global_folder(steps.curate, planned_units(store, run, "match"), dones["match"]["folder"])
+        folder = global_folder(steps.curate, planned_units(store, run, "decide"), dones["decide"]["folder"])
         done = committed_units(store, folder)
         parts = outputs_of(*questions)(store)
-        return Planned(steps.curate, folder, plan_rows(store, folder, parts, done, {"decisions": key("match")}))
+        return Planned(steps.curate, folder, plan_rows(store, folder, parts, done, {"decisions": key("decide")}))
+
+    def over_sketches(step: WorkStep, reads: str, units: Callable[[Store, str], list[Unit]]) -> Planner:
+        """Units over all questions of the run, named by their places in the order of the sketches."""
+
+        def plan(store: Store, dones: Dones) -> Planned:
+            order = fingerprint([output.file.name for output in read_outputs(store, key("sketch"))])
+            folder = global_folder(step, planned_units(store, run, reads), [dones[reads]["folder"], order])
+            return Planned(step, folder, plan_units(units(store, folder), committed_units(store, folder)))
+
+        return plan
+
+    def match_plan(store: Store, folder: str) -> list[Unit]:
+        return match_units(folder, key("sketch"), read_outputs(store, key("sketch")))
+
+    def compare_plan(store: Store, folder: str) -> list[Unit]:
+        files = len(sketched_files(read_outputs(store, key("sketch"))))
+        return compare_units(folder, key("sketch"), key("match"), files, read_outputs(store, key("match")))
+
+    def decide_plan(store: Store, folder: str) -> list[Unit]:
+        sketched, compared = read_outputs(store, key("sketch")), read_outputs(store, key("compare"))
+        return decide_units(folder, key("sketch"), key("compare"), sketched, compared)
 
     def plan_samples(store: Store, dones: Dones) -> Planned:
         origins = read_outputs(store, key("merge"))[1].file
@@ -224,12 +249,9 @@ def build_stages(
             step=steps.sketch,
             prepare=steps.sketch.prepare,
         ),
-        Stage(
-            "match",
-            over_all(steps.match, "sketch", lambda _: {"sketches": key("sketch")}),
-            ("sketch",),
-            step=steps.match,
-        ),
+        Stage("match", over_sketches(steps.match, "sketch", match_plan), ("sketch",), step=steps.match),
+        Stage("compare", over_sketches(steps.compare, "match", compare_plan), ("match",), step=steps.compare),
+        Stage("decide", over_sketches(steps.decide, "compare", decide_plan), ("compare",), step=steps.decide),
         Stage("curate", plan_curate, questions, step=steps.curate),
         asking["answer"],
         Stage("samples", plan_samples, ("answer",)),

@@ -16,6 +16,8 @@ import orjson
 from factory.answers.step import AnswerStep
 from factory.concepts.extract import ExtractStep
 from factory.config import FactoryConfig, load_config
+from factory.curate.compare import CompareStep
+from factory.curate.decide import DecideStep
 from factory.curate.match import MatchStep
 from factory.curate.minhash import LshParameters
 from factory.curate.sketch import SketchStep, sketch_step
@@ -53,6 +55,8 @@ class Steps:
     across: AcrossSteps | None
     sketch: SketchStep
     match: MatchStep
+    compare: CompareStep
+    decide: DecideStep
     curate: CurateStep
     gate: GateStep
     shards: ShardStep
@@ -74,7 +78,9 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any) -> Steps:
         llm=llm_steps(config, pack),
         across=across_steps(config) if 3 in config.question.levels else None,
         sketch=sketch,
-        match=MatchStep(sketch.parameters),
+        match=MatchStep(),
+        compare=CompareStep(sketch.parameters),
+        decide=DecideStep(sketch.parameters),
         curate=CurateStep(),
         gate=GateStep(config.gate),
         shards=ShardStep(),

@@ -82,7 +82,7 @@ class DocumentMatchStep:
             input_ids_digest=add_digests(output.file.ids_digest for output in outputs),
             accepted=int(kept.sum()),
             accepted_ids_digest=ids_digest(name.decode() for name in ids[kept].tolist()),
-            ledger={"compared_pairs": found.pairs, "saturated_buckets": found.saturated},
+            ledger={"compared_pairs": found.pairs, "crowded_buckets": found.crowded},
             facts={"documents": len(ids), "near_duplicates": len(found.dropped)},
         )
 

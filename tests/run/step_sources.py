@@ -47,6 +47,8 @@ STEPS = {
     "question_3": "factory.questions.level3",
     "sketch": "factory.curate.sketch",
     "match": "factory.curate.match",
+    "compare": "factory.curate.compare",
+    "decide": "factory.curate.decide",
     "curate": "factory.curate.step",
     "graph_pairs": "factory.concepts.graph.pairs",
     "graph_edges": "factory.concepts.graph.edges",
