@@ -174,14 +174,13 @@ def repeated(
     """DECISION rows of the dropped questions whose refs lie within `bounds`."""
     if not nodes.num_rows:
         return Repeats(DECISION.empty_table(), 0, 0)
-    order = keep_order(nodes)
-    nodes = nodes.take(pa.array(order))
+    nodes = nodes.take(pa.array(keep_order(nodes)))
     refs = _numbers(nodes, "ref")
-    verdicts = _judged(refs, edges)
+    verdicts = judged(refs, edges)
     own = (refs >= np.uint64(bounds[0])) & (refs <= np.uint64(bounds[1]))
     dropped = np.flatnonzero(own & (verdicts.kept != np.arange(len(refs))))
     kept = verdicts.kept[dropped]
-    ids, levels = nodes.column("question_id").to_pylist(), nodes.column("level").to_pylist()
+    ids, levels = nodes.column("id").to_pylist(), nodes.column("level").to_pylist()
     sizes = np.bincount(verdicts.cluster, minlength=len(refs))
     similarity = verdicts.similarity[dropped].tolist()
     evidence = [
@@ -218,12 +217,12 @@ def repeated(
 def keep_order(nodes: pa.Table) -> npt.NDArray[np.int64]:
     """Places of NODE rows, the ones to be kept first first: place of the source in the sampling order (so that a grown
     sample keeps what a smaller one kept), lower level, smaller id."""
-    ids = np.array(nodes.column("question_id").to_pylist(), "S")
+    ids = np.array(nodes.column("id").to_pylist(), "S")
     by: npt.NDArray[np.int64] = np.lexsort((ids, nodes.column("level").to_numpy(), _numbers(nodes, "order")))
     return by
 
 
-def _judged(refs: U64, edges: pa.Table) -> Verdicts:
+def judged(refs: U64, edges: pa.Table) -> Verdicts:
     """Verdicts of nodes, `refs` in keep order; edges are there both ways round."""
     src, dst = _numbers(edges, "src"), _numbers(edges, "dst")
     once = src < dst
