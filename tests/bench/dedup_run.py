@@ -4,7 +4,7 @@ Ours: the steps of curation (or of selection, for documents) as a run works them
 pool of worker processes; between steps the driver waits, as a run does. gaoya: one index, filled and asked in bulk by
 its own threads, and the same rule for what is dropped. Both read the same Parquet files; starting processes, importing
 and loading compiled code is done before the clock starts. Prints one JSON object: seconds, processor seconds, the rows
-dropped, the largest resident memory of a worker.
+dropped and what they repeat, the largest resident memory of a worker.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ def ours(task: dict[str, Any]) -> dict[str, Any]:
         seconds = time.monotonic() - started
         after = _spent()
         memory = max(pool.map(_memory, range(4 * task["cores"])))
-    dropped, similarity = _dropped(store, task["kind"])
+    dropped, kept = _dropped(store, task["kind"])
     return {
         "seconds": seconds,
         "processor_seconds": after - before,
         "by_step": spent,
         "worker_peak_mib": memory,
         "dropped": dropped,
-        "similarity": similarity,
+        "kept": kept,
     }
 
 
@@ -146,15 +146,16 @@ def _spent() -> float:
     return sum(sum(each.cpu_times()[:2]) for each in [me, *me.children(recursive=True)])
 
 
-def _dropped(store: Store, kind: str) -> tuple[list[int], list[float]]:
+def _dropped(store: Store, kind: str) -> tuple[list[int], list[int]]:
+    """Rows that are dropped, and the row each one repeats."""
     column = "doc_id" if kind == "documents" else "question_id"
     rows: list[int] = []
-    similarity: list[float] = []
+    kept: list[int] = []
     for output in read_outputs(store, "runs/bench/decide.outputs.json"):
         table = read_parquet(store, output.file.key)
         rows += [int(name, 16) for name in table.column(column).to_pylist()]
-        similarity += table.column("similarity").to_pylist()
-    return rows, similarity
+        kept += [int(name, 16) for name in table.column("kept_id").to_pylist()]
+    return rows, kept
 
 
 def gaoya(task: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +177,7 @@ def gaoya(task: dict[str, Any]) -> dict[str, Any]:
         "processor_seconds": _spent() - before,
         "worker_peak_mib": _memory(0),
         "dropped": dropped,
-        "similarity": [],
+        "kept": [],
     }
 
 
