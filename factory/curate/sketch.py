@@ -1,11 +1,12 @@
-"""The sketch of every question: its hash, its band keys, and whether it overlaps a benchmark.
+"""The sketch of every question: its band entries, and whether it overlaps a benchmark.
 
-Design: first of curation's three passes, and row-wise: a question's sketch depends on its text and the
-benchmark files alone, so a grown run sketches only what is new. Only the next pass (match.py) is global,
-and it reads these rows, never all texts. The benchmark index is built on the driver (`prepare`), kept in
-the store under the hash of its contents, and loaded once per worker process.
+Design: first of curation's passes, and row-wise: a question's sketch depends on its text and the benchmark files
+alone, so a grown run sketches only what is new. The passes behind it are global; they read these rows and the texts of
+candidates, never all texts. Questions that overlap a benchmark have no entries: nothing is dropped because of them.
+The benchmark index is built on the driver (`prepare`), kept in the store under the hash of its contents, and loaded
+once per worker process.
 
-Cost, one core: 5 microseconds a question of 50 words; reading and writing it come on top. 24 + 8 x bands bytes a row.
+Cost, one core: 5 microseconds a question of 50 words; reading and writing it come on top. 60 + 10 x bands bytes a row.
 """
 
 from __future__ import annotations
@@ -18,31 +19,37 @@ import pyarrow as pa
 
 from factory.config import CurateConfig
 from factory.corpus.sample import sample_key
+from factory.curate.bands import BY_PLACE, band_layout, band_table
 from factory.curate.index_store import BenchmarkIndex, benchmark_index
 from factory.curate.minhash import LshParameters, sketch_keys
 from factory.curate.overlap import Overlap, OverlapIndex
-from factory.curate.words import NORMALISER_VERSION, tokenise
+from factory.curate.words import I64, NORMALISER_VERSION, tokenise
 from factory.identity import canonical_json, ids_digest
 from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
-from factory.store.parquet import read_parquet
+from factory.store.parquet import DEFAULT_LAYOUT, read_parquet
 
-STEP_VERSION = 2
+STEP_VERSION = 3
 
 SKETCH = pa.schema(
     [
         ("question_id", pa.string()),
         ("row", pa.int64()),  # in the question file, whatever rows of it the unit picked
-        ("level", pa.int8()),
-        ("sample_key", pa.uint64()),  # of the question's first source: which of two duplicates is kept
         ("words", pa.int32()),
         ("exact_hash", pa.binary(16)),  # of the normal form
-        ("band_keys", pa.list_(pa.uint64())),
         ("contaminated_by", pa.string()),  # benchmark; null where clean
         ("benchmark_item", pa.string()),
         ("overlap", pa.string()),  # canonical JSON: rule, n-gram, matched words, span
     ]
 )
+
+
+SKETCHES, BANDS = 0, 1
+"""Parts of a unit's output: SKETCH rows, and bands.BAND rows of those that overlap no benchmark."""
+
+ACROSS = 3
+"""Level of questions across documents: of two the earlier walk's is kept, and their files come in the order of walks.
+A later round must not displace what is answered already."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +79,18 @@ class SketchStep:
         rows = np.arange(table.num_rows) if unit.picks is None else np.array(unit.picks, np.int64)
         if unit.picks is not None:
             table = table.take(rows)
-        sketches = sketch_table(table, rows, self.parameters, self.index.load(store))
+        sketches, bands = sketch_tables(table, rows, self.parameters, self.index.load(store))
         ids = table.column("question_id").to_pylist()
         contaminated = sketches.num_rows - sketches.column("contaminated_by").null_count
         return UnitResult(
             inputs=len(ids),
             used=len(ids),
-            tables=(sketches,),
+            tables=(sketches, bands),
+            layouts=(DEFAULT_LAYOUT, band_layout(bands)),
             id_column="question_id",
             input_ids_digest=ids_digest(ids),
+            accepted=len(ids),
+            accepted_ids_digest=ids_digest(ids),
             ledger={"contaminated": contaminated},
         )
 
@@ -92,29 +102,31 @@ def sketch_step(config: CurateConfig) -> SketchStep:
     return SketchStep(parameters, benchmark_index(config.benchmarks, config.ngram_sizes))
 
 
-def sketch_table(table: pa.Table, rows: Any, parameters: LshParameters, index: OverlapIndex | None) -> pa.Table:
-    """SKETCH rows of a question table's rows; `rows` int64[N] are their places in the question file."""
+def sketch_tables(
+    table: pa.Table, rows: I64, parameters: LshParameters, index: OverlapIndex | None
+) -> tuple[pa.Table, pa.Table]:
+    """SKETCH and BAND rows of a question table's rows; `rows` int64[N] are their places in the question file."""
     texts: list[str] = table.column("text").to_pylist()
     array = tokenise(texts)
     overlaps: dict[int, Overlap] = index.overlaps(texts, array) if index is not None else {}
-    keys = sketch_keys(array, parameters)
-    offsets = np.arange(0, keys.size + 1, parameters.bands, dtype=np.int32)
     found = [overlaps.get(position) for position in range(len(texts))] if overlaps else [None] * len(texts)
     columns = [
         table.column("question_id").combine_chunks(),
         pa.array(rows, pa.int64()),
-        table.column("level").combine_chunks(),
-        pa.array(_sample_keys(table.column("sources")), pa.uint64()),
         pa.array(array.counts, pa.int32()),
         array.text_hash_column(),
-        pa.ListArray.from_arrays(pa.array(offsets), pa.array(keys.reshape(-1))),
         pa.array([overlap and overlap.benchmark for overlap in found], pa.string()),
         pa.array([overlap and overlap.item for overlap in found], pa.string()),
         pa.array([overlap and canonical_json(overlap.evidence()).decode() for overlap in found], pa.string()),
     ]
-    return pa.table(columns, schema=SKETCH)
+    sketches = pa.table(columns, schema=SKETCH)
+    clean = np.array([overlap is None for overlap in found], np.bool_)
+    order = np.array(sample_keys(table.column("sources")), np.uint64)
+    order[table.column("level").to_numpy() == ACROSS] = BY_PLACE
+    keys = sketch_keys(array, parameters)
+    return sketches, band_table(keys[clean], rows[clean], array.text_hashes[clean, 0], order[clean])
 
 
-def _sample_keys(sources: pa.ChunkedArray) -> list[int]:
-    """Place of each question's first source in the sampling order; 0 for questions without one."""
+def sample_keys(sources: pa.ChunkedArray) -> list[int]:
+    """Place of each question's first source in the sampling order (corpus/sample.py); 0 for one without."""
     return [sample_key(row[0]["file"], row[0]["row"]) if row else 0 for row in sources.to_pylist()]

@@ -1,8 +1,8 @@
 """Accepted and rejected questions: curation's decisions applied to a question file.
 
-Design: last of curation's three passes, row-wise again: a unit is a question file (or some of its rows),
-and its parameter `decisions` names the outputs index of the global pass. Of these it reads the one part
-that concerns its file, once per process. Accepted rows keep their order and every column; a dropped row
+Design: last of curation's passes, row-wise again: a unit is a question file (or some of its rows), and its
+parameter `decisions` names the outputs index of the pass that decides. Of each of its units it reads the one part
+that concerns the file, once per process. Accepted rows keep their order and every column; a dropped row
 becomes a reject with reason, evidence and text.
 
 Cost: 5 microseconds a question, reading its file included.
@@ -10,6 +10,7 @@ Cost: 5 microseconds a question, reading its file included.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,16 +18,16 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from factory.curate.match import part_of
+from factory.curate.decide import DECISION, part_of
 from factory.errors import ConservationError
 from factory.identity import ids_digest
-from factory.run.outputs import read_outputs
+from factory.run.outputs import Output, read_outputs
 from factory.run.reject import Reject
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import read_parquet
 
-STEP_VERSION = 2
+STEP_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -87,17 +88,28 @@ def apply_decisions(table: pa.Table, rows: list[int], decisions: pa.Table) -> Un
 
 def read_decisions(store: Store, index: str, file: str) -> pa.Table:
     """DECISION rows about one question file."""
-    parts = [output.file for output in read_outputs(store, index)]
-    numbers = {int(part.name.rsplit("/", 1)[1]): part for part in parts}
-    if not parts or sorted(numbers) != list(range(len(parts))):
-        raise ConservationError(
-            f"{index} does not list every part of the decisions about duplicates",
-            cause="the index was changed, or written by another version of the factory",
-            remedy="delete it and start the run again; the decisions are made anew",
-        )
-    table, spans = _load_part(store, numbers[part_of(file, len(parts))])
-    start, stop = spans.get(file, (0, 0))
-    return table.slice(start, stop - start)
+    found = [DECISION.empty_table()]
+    units = _units_of(read_outputs(store, index))
+    for parts in units or [{}]:
+        if not parts or sorted(parts) != list(range(len(parts))):
+            raise ConservationError(
+                f"{index} does not list every part of the decisions about duplicates",
+                cause="the index was changed, or written by another version of the factory",
+                remedy="delete it and start the run again; the decisions are made anew",
+            )
+        table, spans = _load_part(store, parts[part_of(file, len(parts))])
+        start, stop = spans.get(file, (0, 0))
+        found.append(table.slice(start, stop - start))
+    return pa.concat_tables(found)
+
+
+def _units_of(outputs: Sequence[Output]) -> list[dict[int, FileRef]]:
+    """Files of every unit by part."""
+    units: dict[str, dict[int, FileRef]] = {}
+    for output in outputs:
+        unit, _, part = output.file.name.rpartition("/")
+        units.setdefault(unit, {})[int(part)] = output.file
+    return list(units.values())
 
 
 Part = tuple[pa.Table, dict[str, tuple[int, int]]]

@@ -1,7 +1,8 @@
 """The chain of a run: which step reads what, in the order data walks through them.
 
-    select [-> document_sketch -> document_match] -> merge
-    merge -> extract -> question_2 ---------> sketch -> match -> curate -> answer -> samples -> gate -> shards
+    select [-> document_sketch -> document_match -> document_compare -> document_decide] -> merge
+    merge -> extract -> question_2 ---------> sketch -> match -> compare -> decide -> curate -> answer -> samples
+                                                                                        -> gate -> shards
          |          \\-> (across.py) -> question_3 /
          \\-> question_1 ---------------------/
 
@@ -19,6 +20,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from factory.config import FactoryConfig
+from factory.curate.compare import compare_units
+from factory.curate.decide import decide_units
+from factory.curate.match import match_units, sketched_files
 from factory.identity import fingerprint
 from factory.publish.samples import STEP_VERSION as SAMPLES_VERSION
 from factory.publish.samples import Generator, SamplesStep
@@ -38,7 +42,7 @@ from factory.run.record import planned_units
 from factory.run.settings import Settings, load_settings
 from factory.run.stage import Dones, Planned, Planner, Stage
 from factory.run.step import LlmStep, WorkStep
-from factory.run.steps import Steps, build_steps
+from factory.run.steps import DuplicateSteps, Steps, build_steps
 from factory.run.units import FileRef, Unit
 from factory.select.selector import other_domain
 from factory.select.step import plan_select, source_bytes
@@ -155,26 +159,53 @@ def build_stages(
 
         return plan
 
+    def deciding(steps: DuplicateSteps) -> Iterator[Stage]:
+        """From sketches to what repeats what: units over all rows, named by their places in the order of sketches."""
+        sketch, match, compare = (key(step.name) for step in (steps.sketch, steps.match, steps.compare))
+
+        def planner(step: WorkStep, reads: WorkStep, units: Callable[[Store, str], list[Unit]]) -> Stage:
+            def plan(store: Store, dones: Dones) -> Planned:
+                order = fingerprint([output.file.name for output in read_outputs(store, sketch)])
+                upstream = [dones[reads.name]["folder"], order]
+                folder = global_folder(step, planned_units(store, run, reads.name), upstream)
+                return Planned(step, folder, plan_units(units(store, folder), committed_units(store, folder)))
+
+            return Stage(step.name, plan, (reads.name,), step=step)
+
+        def match_plan(store: Store, folder: str) -> list[Unit]:
+            return match_units(folder, sketch, read_outputs(store, sketch))
+
+        def compare_plan(store: Store, folder: str) -> list[Unit]:
+            files = len(sketched_files(read_outputs(store, sketch)))
+            return compare_units(folder, sketch, match, files, read_outputs(store, match))
+
+        def decide_plan(store: Store, folder: str) -> list[Unit]:
+            return decide_units(folder, sketch, compare, read_outputs(store, sketch), read_outputs(store, compare))
+
+        yield planner(steps.match, steps.sketch, match_plan)
+        yield planner(steps.compare, steps.match, compare_plan)
+        yield planner(steps.decide, steps.compare, decide_plan)
+
     def resembling() -> Iterator[Stage]:
         """The stages that look for near-duplicate documents."""
-        if steps.document_sketch is not None and steps.document_match is not None:
-            planner = row_wise(steps.document_sketch, None, outputs_of("select"))
-            yield Stage("document_sketch", planner, ("select",), step=steps.document_sketch)
-            planner = over_all(steps.document_match, "document_sketch", lambda _: {"sketches": key("document_sketch")})
-            yield Stage("document_match", planner, ("document_sketch",), step=steps.document_match)
+        if steps.documents is not None:
+            sketch = steps.documents.sketch
+            planner = row_wise(sketch, None, outputs_of("select"))
+            yield Stage("document_sketch", planner, ("select",), step=sketch)
+            yield from deciding(steps.documents)
 
     def plan_merge(store: Store, dones: Dones) -> Planned:
-        repeats = dones.get("document_match")
-        given = {"outputs": key("select")} | ({"repeats": key("document_match")} if repeats else {})
+        repeats = dones.get("document_decide")
+        given = {"outputs": key("select")} | ({"repeats": key("document_decide")} if repeats else {})
         upstream = [dones["select"]["folder"], repeats["folder"] if repeats else None]
         folder = global_folder(steps.merge, planned_units(store, run, "select"), upstream)
         return Planned(steps.merge, folder, plan_global(folder, given, committed_units(store, folder)))
 
     def plan_curate(store: Store, dones: Dones) -> Planned:
-        folder = global_folder(steps.curate, planned_units(store, run, "match"), dones["match"]["folder"])
+        folder = global_folder(steps.curate, planned_units(store, run, "decide"), dones["decide"]["folder"])
         done = committed_units(store, folder)
         parts = outputs_of(*questions)(store)
-        return Planned(steps.curate, folder, plan_rows(store, folder, parts, done, {"decisions": key("match")}))
+        return Planned(steps.curate, folder, plan_rows(store, folder, parts, done, {"decisions": key("decide")}))
 
     def plan_samples(store: Store, dones: Dones) -> Planned:
         origins = read_outputs(store, key("merge"))[1].file
@@ -224,12 +255,7 @@ def build_stages(
             step=steps.sketch,
             prepare=steps.sketch.prepare,
         ),
-        Stage(
-            "match",
-            over_all(steps.match, "sketch", lambda _: {"sketches": key("sketch")}),
-            ("sketch",),
-            step=steps.match,
-        ),
+        *deciding(steps.questions_alike),
         Stage("curate", plan_curate, questions, step=steps.curate),
         asking["answer"],
         Stage("samples", plan_samples, ("answer",)),

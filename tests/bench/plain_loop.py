@@ -101,19 +101,19 @@ async def _asked(step: LlmStep, rows: Sequence[Row], texts: Texts) -> Iterator[R
 
 def _curated(config: FactoryConfig, questions: pa.Table) -> pa.Table:
     from factory.curate.duplicates import Sketches, find_duplicates
-    from factory.curate.minhash import LshParameters, shingle_hashes
-    from factory.curate.sketch import sketch_table
+    from factory.curate.minhash import LshParameters, shingle_hashes, sketch_keys
+    from factory.curate.sketch import sample_keys
     from factory.curate.words import tokenise
 
     parameters = LshParameters(config.curate.shingle_words, config.curate.permutations, config.curate.threshold)
     count = questions.num_rows
-    table = sketch_table(questions, np.arange(count), parameters, None)
+    array = tokenise(questions.column("text").to_pylist())
     sketches = Sketches(
-        np.array(table.column("question_id").to_pylist(), "S"),
-        table.column("level").to_numpy(),
-        table.column("sample_key").to_numpy(),
-        np.frombuffer(b"".join(table.column("exact_hash").to_pylist()), "<u8").reshape(-1, 2),
-        table.column("band_keys").combine_chunks().flatten().to_numpy().reshape(-1, parameters.bands),
+        np.array(questions.column("question_id").to_pylist(), "S"),
+        questions.column("level").to_numpy(),
+        np.array(sample_keys(questions.column("sources")), np.uint64),
+        array.text_hashes,
+        sketch_keys(array, parameters),
         np.ones(count, np.bool_),
     )
 

@@ -4,10 +4,11 @@ import random
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from factory.curate import duplicates
+from factory.curate import candidates
 from factory.curate.duplicates import Duplicates, Sketches, find_duplicates
 from factory.curate.minhash import LshParameters, shingle_hashes, sketch_keys
 from factory.curate.words import I64, U64, tokenise
@@ -21,11 +22,14 @@ DUCKS = (
 
 
 def judge(
-    texts: Sequence[str], levels: Sequence[int] | None = None, eligible: Sequence[bool] | None = None
+    texts: Sequence[str],
+    levels: Sequence[int] | None = None,
+    eligible: Sequence[bool] | None = None,
+    names: Sequence[int] | None = None,
 ) -> Duplicates:
     array = tokenise(texts)
     sketches = Sketches(
-        ids=np.array([make_id("question", index) for index in range(len(texts))], "S32"),
+        ids=np.array([make_id("question", name) for name in names or range(len(texts))], "S32"),
         levels=np.array(levels or [1] * len(texts), np.int8),
         sample_keys=np.zeros(len(texts), np.uint64),
         exact=array.text_hashes,
@@ -125,18 +129,15 @@ def planted(seed: int, number: int) -> list[str]:
 
 
 @settings(max_examples=25)
-@given(st.integers(0, 10_000), st.integers(1, 120), st.integers(1, 40))
-def test_the_outcome_is_the_greedy_one_whatever_the_block_size(seed: int, number: int, block: int) -> None:
+@given(st.integers(0, 10_000), st.integers(1, 120))
+def test_the_outcome_is_the_greedy_one_whatever_the_order_of_rows(seed: int, number: int) -> None:
     """Every dropped row has a kept one at or above the threshold, every pair of kept rows that share a band
-    key lies below it, and the block size, an implementation matter, changes no row's fate."""
+    key lies below it, and shuffling the rows changes no row's fate."""
     texts = planted(seed, number)
     usual = judge(texts)
-    before, duplicates.BLOCK = duplicates.BLOCK, block
-    try:
-        small = judge(texts)
-    finally:
-        duplicates.BLOCK = before
-    assert small.dropped.tolist() == usual.dropped.tolist()
+    shuffled = random.Random(seed).sample(range(number), number)
+    again = judge([texts[row] for row in shuffled], names=shuffled)
+    assert sorted(shuffled[row] for row in again.dropped.tolist()) == usual.dropped.tolist()
     dropped = set(usual.dropped.tolist())
     for row, keeper, similarity in zip(
         usual.dropped.tolist(), usual.kept.tolist(), usual.similarity.tolist(), strict=True
@@ -149,6 +150,23 @@ def test_the_outcome_is_the_greedy_one_whatever_the_block_size(seed: int, number
     for place, row in enumerate(kept):
         for other in kept[:place]:
             assert not (keys[row] == keys[other]).any() or jaccard(texts[row], texts[other]) < 0.7
+
+
+def test_ten_thousand_copies_cost_ten_thousand_pairs() -> None:
+    found = judge([DUCKS] * 10_000 + ["What is a prime?"])
+    assert len(found.dropped) == 9_999
+    assert found.pairs == 0
+
+
+def test_a_crowd_around_one_question_falls_with_it_though_not_all_pairs_are_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(candidates, "HUBS", 4)
+    crowd = [DUCKS.replace("river", f"river{chr(97 + number // 20)}{chr(97 + number % 20)}") for number in range(40)]
+    found = judge(crowd)
+    assert found.crowded > 0
+    assert found.pairs < 40 * 39 / 2
+    assert len(found.dropped) == 39
 
 
 def test_most_one_word_edits_of_ordinary_questions_are_found() -> None:

@@ -13,19 +13,20 @@ import pyarrow as pa
 import pytest
 
 from factory.config import BenchmarkConfig, CurateConfig
-from factory.curate import match
-from factory.curate.match import MatchStep, part_of
+from factory.curate import bands, compare, decide
+from factory.curate.compare import CompareStep, read_questions
+from factory.curate.decide import DecideStep, part_of
+from factory.curate.match import MatchStep
 from factory.curate.sketch import SketchStep, sketch_step
 from factory.curate.step import CurateStep
 from factory.errors import ConfigError, ConservationError
 from factory.identity import make_id
-from factory.run.attempt import StepRun, begin, finish, rejects_table
-from factory.run.outputs import Output, write_outputs
-from factory.run.step import WorkStep
+from factory.run.attempt import rejects_table
 from factory.run.units import FileRef, Unit, UnitResult, unit_over
 from factory.store.commits import Commit
 from factory.store.local import LocalStore
 from factory.tables import QUESTION
+from tests.curate.passes import Passes, commit, decided_by
 
 LEAKED = "A robe takes 2 bolts of blue fiber and half that much white fiber. How many bolts in total does it take?"
 DUCKS = (
@@ -61,6 +62,10 @@ SECOND = [
 ]
 
 
+def passes_of(step: SketchStep) -> Passes:
+    return Passes(step, MatchStep(), CompareStep(step.parameters, read_questions), DecideStep(step.parameters))
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
     return LocalStore(str(tmp_path / "root"))
@@ -73,40 +78,25 @@ def config(tmp_path: Path) -> CurateConfig:
     return CurateConfig(benchmarks=(BenchmarkConfig(name="school", path=str(path), fields=("question",)),))
 
 
-def commit(store: LocalStore, folder: str, unit: Unit, result: UnitResult) -> Commit:
-    run = StepRun(folder, "run")
-    committed = finish(store, run, begin(store, run, unit, {}), result).commit
-    assert committed is not None
-    return committed
-
-
 def put_questions(store: LocalStore, folder: str, rows: Sequence[Mapping[str, Any]]) -> FileRef:
     table = pa.Table.from_pylist(list(rows), schema=QUESTION)
     ids = UnitResult(len(rows), len(rows), (table,), "question_id")
     return commit(store, folder, Unit(make_id("unit", folder)), ids).files[0]
 
 
-def worked(store: LocalStore, step: WorkStep, units: Sequence[Unit]) -> tuple[str, list[Commit]]:
-    """Works and commits units; returns the key of the step's outputs index."""
-    commits = [commit(store, f"{step.name}-0", unit, step.work(store, unit)) for unit in units]
-    outputs = [Output(item.unit, item.parent, file) for item in commits for file in item.files]
-    return write_outputs(store, "run", step.name, outputs), commits
-
-
 def curated(
-    store: LocalStore, step: SketchStep, files: Sequence[FileRef], picks: Mapping[int, tuple[int, ...]] | None = None
-) -> tuple[list[UnitResult], Commit]:
-    """All three passes; one result a question file, and the commit of the global pass."""
+    store: LocalStore,
+    step: SketchStep,
+    files: Sequence[FileRef],
+    picks: Mapping[int, tuple[int, ...]] | None = None,
+    folder: str = "0",
+) -> tuple[list[UnitResult], list[Commit]]:
+    """All passes; one result a question file, and the commits of the pass that decides."""
     step.prepare(store)
     units = [unit_over(file, (picks or {}).get(number)) for number, file in enumerate(files)]
-    sketches, _ = worked(store, step, units)
-    decisions, (matched,) = worked(
-        store,
-        MatchStep(step.parameters),
-        [Unit(make_id("match", *(file.name for file in files)), parameters={"sketches": sketches})],
-    )
-    results = [CurateStep().work(store, replace(unit, parameters={"decisions": decisions})) for unit in units]
-    return results, matched
+    decided = decided_by(store, passes_of(step), units, folder)
+    results = [CurateStep().work(store, replace(unit, parameters={"decisions": decided.key})) for unit in units]
+    return results, decided.commits
 
 
 def texts_of(results: Sequence[UnitResult]) -> list[str]:
@@ -115,7 +105,7 @@ def texts_of(results: Sequence[UnitResult]) -> list[str]:
 
 def test_planted_duplicates_and_leaks_go_and_the_rest_stays(store: LocalStore, config: CurateConfig) -> None:
     files = [put_questions(store, "question_1-0", FIRST), put_questions(store, "question_2-0", SECOND)]
-    results, matched = curated(store, sketch_step(config), files)
+    results, (decided,) = curated(store, sketch_step(config), files)
     assert texts_of(results) == [DUCKS, PRIME, DUCKS.replace("two", "five"), SECOND[2]["text"]]
     reasons = {reject.item_id: reject.reason for result in results for reject in result.rejects}
     assert reasons == {
@@ -124,9 +114,9 @@ def test_planted_duplicates_and_leaks_go_and_the_rest_stays(store: LocalStore, c
         SECOND[1]["question_id"]: "near_duplicate",
         SECOND[3]["question_id"]: "contaminated",
     }
-    assert matched.facts == {"contaminated": 2, "exact_duplicate": 1, "near_duplicate": 1}
-    assert matched.counts.inputs == matched.counts.used == 8
-    assert matched.counts.accepted == 4
+    assert decided.facts == {"contaminated": 2, "exact_duplicate": 1, "near_duplicate": 1, "largest_cluster": 3}
+    assert decided.counts.inputs == decided.counts.used == 8
+    assert decided.counts.accepted == 4
 
 
 def test_every_reject_names_the_row_or_the_item_it_went_for(store: LocalStore, config: CurateConfig) -> None:
@@ -155,8 +145,8 @@ def test_accepted_rows_keep_every_column_and_their_order(store: LocalStore, conf
 
 def test_rows_left_out_of_the_plan_are_neither_judged_nor_passed_on(store: LocalStore, config: CurateConfig) -> None:
     files = [put_questions(store, "question_1-0", FIRST), put_questions(store, "question_2-0", SECOND)]
-    results, matched = curated(store, sketch_step(config), files, {0: (2, 3), 1: (0, 1, 2)})
-    assert matched.counts.inputs == 5
+    results, (decided,) = curated(store, sketch_step(config), files, {0: (2, 3), 1: (0, 1, 2)})
+    assert decided.counts.inputs == 5
     # Without level 1's ducks the smaller id of level 2's two stays.
     dropped = max(SECOND[:2], key=lambda row: row["question_id"])
     left = [row["text"] for row in SECOND[:3] if row is not dropped]
@@ -166,20 +156,20 @@ def test_rows_left_out_of_the_plan_are_neither_judged_nor_passed_on(store: Local
 
 def test_a_clean_run_without_benchmarks_drops_nothing(store: LocalStore) -> None:
     file = put_questions(store, "question_1-0", [FIRST[0], FIRST[1], FIRST[2]])
-    (result,), matched = curated(store, sketch_step(CurateConfig()), [file])
+    (result,), (decided,) = curated(store, sketch_step(CurateConfig()), [file])
     assert result.rejects == ()
-    assert matched.files[0].rows == 0
+    assert decided.files[0].rows == 0
 
 
 def test_many_decisions_are_split_by_file_and_found_again(
     store: LocalStore, config: CurateConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(match, "PART_ROWS", 3)
+    monkeypatch.setattr(decide, "PART_ROWS", 3)
     kept = [question(f"{PRIME} {DUCKS} Begin with the number {number}.", number) for number in range(4)]
     again = [[question(row["text"], 10 * copy + number, 2) for number, row in enumerate(kept)] for copy in range(1, 6)]
     files = [put_questions(store, f"question_{number}-0", rows) for number, rows in enumerate([kept, *again])]
-    results, matched = curated(store, sketch_step(config), files)
-    assert len(matched.files) == 7
+    results, (decided,) = curated(store, sketch_step(config), files)
+    assert len(decided.files) == 7
     assert len({part_of(file.name, 7) for file in files}) > 1
     assert texts_of(results) == [row["text"] for row in kept]
     assert sum(len(result.rejects) for result in results) == 20
@@ -188,10 +178,10 @@ def test_many_decisions_are_split_by_file_and_found_again(
 def test_a_missing_part_of_the_decisions_stops_the_run(
     store: LocalStore, config: CurateConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(match, "PART_ROWS", 1)
+    monkeypatch.setattr(decide, "PART_ROWS", 1)
     file = put_questions(store, "question_1-0", [FIRST[0], FIRST[1], question(DUCKS, 7)])
     curated(store, sketch_step(config), [file])
-    key = "runs/run/match.outputs.json"
+    key = "runs/run/decide.outputs.json"
     store.put(key, orjson.dumps(orjson.loads(store.get(key))[1:]))
     with pytest.raises(ConservationError, match="every part"):
         CurateStep().work(store, unit_over(file, decisions=key))
@@ -202,16 +192,43 @@ def test_decisions_about_another_file_content_stop_the_run(store: LocalStore, co
     curated(store, sketch_step(config), [file])
     swapped = put_questions(store, "question_9-0", [FIRST[1], FIRST[0]])
     with pytest.raises(ConservationError, match="points at row"):
-        CurateStep().work(store, unit_over(replace(swapped, name=file.name), decisions="runs/run/match.outputs.json"))
+        CurateStep().work(store, unit_over(replace(swapped, name=file.name), decisions="runs/run/decide.outputs.json"))
 
 
 def test_results_do_not_depend_on_how_questions_are_cut_into_files(store: LocalStore, config: CurateConfig) -> None:
     rows = [*FIRST, *SECOND]
     whole, _ = curated(store, sketch_step(config), [put_questions(store, "question_a-0", rows)])
     apart, _ = curated(
-        store, sketch_step(config), [put_questions(store, f"question_{n}-0", [row]) for n, row in enumerate(rows)]
+        store,
+        sketch_step(config),
+        [put_questions(store, f"question_{n}-0", [row]) for n, row in enumerate(rows)],
+        folder="apart",
     )
     assert texts_of(whole) == texts_of(apart)
+
+
+def test_results_do_not_depend_on_ranges_of_keys_and_places(
+    store: LocalStore, config: CurateConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clusters that lie across the files of several units are found whole by each."""
+    texts = [f"{DUCKS} Take {number} as given." for number in range(12)]
+    variants = [texts, [text.replace("river", "lake") for text in texts], [text.upper() for text in texts]]
+    rows = [
+        question(text, 100 * copy + number, copy + 1)
+        for copy, some in enumerate(variants)
+        for number, text in enumerate(some)
+    ]
+    files = [put_questions(store, f"question_{place}-0", rows[place::9]) for place in range(9)]
+    whole, (alone,) = curated(store, sketch_step(config), files)
+    monkeypatch.setattr(bands, "ENTRIES_A_PARTITION", 100)
+    monkeypatch.setattr(compare, "PAIRS_A_UNIT", 50)
+    monkeypatch.setattr(decide, "QUESTIONS_A_UNIT", 5)
+    apart, several = curated(store, sketch_step(config), files, folder="many")
+    assert len(several) > 3
+    assert [texts_of([result]) for result in whole] == [texts_of([result]) for result in apart]
+    assert [result.rejects for result in whole] == [result.rejects for result in apart]
+    assert sum(commit.counts.accepted for commit in several) == alone.counts.accepted == 12
+    assert sum(commit.ledger["clusters"] for commit in several) == alone.ledger["clusters"] == 12
 
 
 def test_identity_follows_benchmarks_and_settings_but_not_paths(tmp_path: Path, config: CurateConfig) -> None:

@@ -100,7 +100,9 @@ def steps() -> tuple[StepFacts, ...]:
             reads=("extract",),
         ),
         step("sketch", (1024, 0, 0, 1024, 0), reads=("question_1", "question_2")),
-        step("match", (1024, 0, 0, 911, 0)),
+        step("match", (1024, 0, 0, 1024, 0)),
+        step("compare", (1024, 0, 0, 1024, 0)),
+        step("decide", (1024, 0, 0, 911, 0)),
         step(
             "curate",
             (911, 113, 0, 911, 0),

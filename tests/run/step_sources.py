@@ -35,7 +35,7 @@ ROOMS = (
 STEPS = {
     "select": "factory.select.step",
     "document_sketch": "factory.select.document_sketch",
-    "document_match": "factory.select.document_match",
+    "document_decide": "factory.select.document_repeats",
     "merge": "factory.select.merge",
     "extract": "factory.concepts.extract",
     "walk_subjects": "factory.concepts.walks.subjects_step",
@@ -47,6 +47,8 @@ STEPS = {
     "question_3": "factory.questions.level3",
     "sketch": "factory.curate.sketch",
     "match": "factory.curate.match",
+    "compare": "factory.curate.compare",
+    "decide": "factory.curate.decide",
     "curate": "factory.curate.step",
     "graph_pairs": "factory.concepts.graph.pairs",
     "graph_edges": "factory.concepts.graph.edges",

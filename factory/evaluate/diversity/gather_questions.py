@@ -224,7 +224,7 @@ def read_decisions(store: Store, run: str) -> Decisions:
 
 
 def _decision_tables(store: Store, run: str) -> Iterator[pa.Table]:
-    for output in _outputs(store, run, "match"):
+    for output in _outputs(store, run, "decide"):
         yield read_parquet(store, output.file.key, ["file", "row", "question_id", "kept_id"])
 
 

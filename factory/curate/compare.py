@@ -1,0 +1,174 @@
+"""How alike the candidates are: the exact Jaccard similarity of every pair, from the questions' texts.
+
+Design: third of curation's passes. A unit owns a range of places, that is, of question files, and compares the
+pairs that begin there; each pair is met in several ranges of keys and compared once. The texts of the rows concerned,
+and of no others, are read again. What is at or above the threshold becomes an edge, written both ways round, so that
+whoever judges a question finds all it resembles in one range.
+
+Cost, one core: 10 microseconds a question that is in a pair, half of it reading its text.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from factory.curate.bands import place_of, row_of
+from factory.curate.candidates import distinct_pairs
+from factory.curate.match import CANDIDATE, PARALLEL_READS, Sketched, sketched_files
+from factory.curate.minhash import LshParameters, shingle_hashes
+from factory.curate.similarity import jaccard
+from factory.curate.sketch import ACROSS, sample_keys
+from factory.curate.words import I64, U64, Mask, tokenise
+from factory.identity import add_digests, make_id
+from factory.run.outputs import Output, read_outputs, resolve
+from factory.run.units import Unit, UnitResult
+from factory.store.base import Store
+from factory.store.parquet import Layout, read_range, read_rows
+
+STEP_VERSION = 1
+
+Read = TypeVar("Read")
+
+NODE = pa.schema(
+    [
+        ("ref", pa.uint64()),
+        ("id", pa.string()),
+        ("level", pa.int8()),
+        ("order", pa.uint64()),  # which of two is kept: the lower
+    ]
+)
+
+EDGE = pa.schema(
+    [
+        ("src", pa.uint64()),
+        ("dst", pa.uint64()),
+        ("similarity", pa.float64()),
+        ("exact", pa.bool_()),
+    ]
+)
+
+NODES, EDGES = 0, 1
+"""Parts of a unit's output, sorted by ref and by (src, dst)."""
+
+PAIRS_A_UNIT = 500_000
+"""Candidate pairs of a unit, about: with the texts of as many questions some 600 MB."""
+
+ROWS_A_GROUP = 1 << 14
+
+
+Reader = Callable[[Store, Sequence[Sketched], U64], tuple[pa.Table, list[str]]]
+"""NODE rows and texts of the rows that refs (sorted) name, in their order."""
+
+
+@dataclass(frozen=True)
+class CompareStep:
+    """Work step with a unit a range of places; see `compare_units` for its parameters."""
+
+    parameters: LshParameters
+    reader: Reader
+    name: str = "compare"
+
+    version = STEP_VERSION
+
+    def identity(self) -> dict[str, Any]:
+        return {"shingle_words": self.parameters.shingle_words, "threshold": self.parameters.threshold}
+
+    def work(self, store: Store, unit: Unit) -> UnitResult:
+        given = unit.parameters
+        start, stop = given["places"]
+        sketched = sketched_files(read_outputs(store, given["sketches"]))
+        first, second, exact = read_candidates(store, read_outputs(store, given["candidates"]), (start, stop))
+        refs = np.unique(np.concatenate((first, second)))
+        nodes, texts = self.reader(store, sketched, refs)
+        hashes, offsets = shingle_hashes(tokenise(texts), self.parameters.shingle_words)
+        one, other = np.searchsorted(refs, first), np.searchsorted(refs, second)
+        similarity = np.ones(len(first))
+        near = ~exact
+        similarity[near] = jaccard(hashes, offsets, one[near], other[near], self.parameters.threshold)
+        alike = similarity >= self.parameters.threshold
+        edges = edge_table(first[alike], second[alike], similarity[alike], exact[alike])
+        own = [each.sketches for each in sketched[start:stop]]
+        rows = sum(file.rows for file in own)
+        digest = add_digests(file.ids_digest for file in own)
+        return UnitResult(
+            inputs=rows,
+            used=rows,
+            tables=(nodes, edges),
+            layouts=(Layout(ROWS_A_GROUP), Layout(ROWS_A_GROUP)),
+            id_column="",
+            input_ids_digest=digest,
+            accepted=rows,
+            accepted_ids_digest=digest,
+            ledger={"compared_pairs": int(near.sum()), "alike_pairs": int(alike.sum())},
+        )
+
+
+def compare_units(folder: str, sketches: str, candidates: str, files: int, outputs: Sequence[Output]) -> list[Unit]:
+    """One unit a range of the `files` places; `outputs` are those of the match step, whose index is `candidates`."""
+    pairs = sum(output.file.rows for output in outputs)
+    count = max(1, min(files, -(-pairs // PAIRS_A_UNIT)))
+    bounds = [files * number // count for number in range(count + 1)]
+    return [
+        Unit(
+            make_id("compare", folder, start, stop),
+            parameters={"sketches": sketches, "candidates": candidates, "places": [start, stop]},
+        )
+        for start, stop in itertools.pairwise(bounds)
+    ]
+
+
+def place_range(start: int, stop: int) -> tuple[int, int]:
+    """First and last ref of the places from `start` up to `stop`."""
+    return start << 32, max(start << 32, (stop << 32) - 1)
+
+
+def read_candidates(store: Store, outputs: Sequence[Output], places: tuple[int, int]) -> tuple[U64, U64, Mask]:
+    """The pairs that begin within a range of places, each once, sorted."""
+    bounds = place_range(*places)
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        tables = list(pool.map(lambda output: read_range(store, output.file.key, "first", *bounds), outputs))
+    whole = pa.concat_tables([CANDIDATE.empty_table(), *tables])
+    exact: Mask = whole.column("exact").to_numpy(zero_copy_only=False)
+    return distinct_pairs(whole.column("first").to_numpy(), whole.column("second").to_numpy(), exact)
+
+
+def read_questions(store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, list[str]]:
+    """NODE rows and texts of the questions that `refs` (sorted) name. Reads every question file concerned once."""
+
+    def read(place: int, rows: I64) -> pa.Table:
+        key = resolve(store, sketched[place].parent).key
+        return read_rows(store, key, rows.tolist(), ["question_id", "level", "text", "sources"])
+
+    tables = by_place(refs, read)
+    if not tables:
+        return NODE.empty_table(), []
+    found = pa.concat_tables(tables)
+    levels = found.column("level").to_numpy()
+    order = np.array(sample_keys(found.column("sources")), np.uint64)
+    order[levels == ACROSS] = refs[levels == ACROSS]
+    nodes = pa.table([pa.array(refs), found.column("question_id"), pa.array(levels), pa.array(order)], schema=NODE)
+    return nodes, found.column("text").to_pylist()
+
+
+def by_place(refs: U64, read: Callable[[int, I64], Read]) -> list[Read]:
+    """What `read` gives of each file that `refs` (sorted) name, in order: it is given a place and rows there."""
+    places, rows = place_of(refs), row_of(refs)
+    cuts = np.flatnonzero(np.diff(places)) + 1
+    groups = [group for group in np.split(np.arange(len(refs)), cuts) if len(group)]
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        return list(pool.map(lambda group: read(int(places[group[0]]), rows[group]), groups))
+
+
+def edge_table(first: U64, second: U64, similarity: Any, exact: Mask) -> pa.Table:
+    """EDGE rows of pairs, each both ways round."""
+    src, dst = np.concatenate((first, second)), np.concatenate((second, first))
+    by = np.lexsort((dst, src))
+    columns = [src[by], dst[by], np.tile(similarity, 2)[by], np.tile(exact, 2)[by]]
+    return pa.table([pa.array(column) for column in columns], schema=EDGE)

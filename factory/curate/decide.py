@@ -1,0 +1,272 @@
+"""Which questions of a run are dropped, and why: what resembles a kept one, and what overlaps a benchmark.
+
+Design: fourth of curation's passes. A unit owns a range of places and decides about their questions. It reads the
+edges (compare.py) that begin there, and, for as long as they lead to questions elsewhere, the edges of those: then it
+holds every cluster of its questions whole and can judge it (clusters.py). A cluster that lies in several ranges is
+judged in each, with the same outcome, since that depends on the cluster alone. Memory is that of the range and its
+clusters. The output is one row a dropped question, split by hash of the question file's name into parts of about
+`PART_ROWS`, so that the last pass (step.py) reads the part that concerns its file and no more.
+
+Cost, one core: 1 microsecond a question, 5 a question that is in an edge.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+
+from factory.curate.bands import place_of, row_of
+from factory.curate.clusters import Verdicts, judge
+from factory.curate.compare import EDGE, EDGES, NODE, NODES, place_range
+from factory.curate.match import PARALLEL_READS, Sketched, sketched_files
+from factory.curate.minhash import LshParameters
+from factory.curate.words import U64
+from factory.identity import add_digests, canonical_json, ids_digest, make_id
+from factory.run.outputs import Output, read_outputs
+from factory.run.units import FileRef, Unit, UnitResult
+from factory.store.base import Store
+from factory.store.parquet import read_parquet, read_range, read_values
+
+STEP_VERSION = 1
+
+DECISION = pa.schema(
+    [
+        ("file", pa.string()),  # lineage name of the question file
+        ("row", pa.int64()),
+        ("question_id", pa.string()),
+        ("reason", pa.string()),  # exact_duplicate | near_duplicate | contaminated
+        ("kept_id", pa.string()),  # the question it repeats; null for contaminated rows
+        ("similarity", pa.float64()),
+        ("evidence", pa.string()),  # canonical JSON
+    ]
+)
+
+PART_ROWS = 100_000
+"""Decisions a part: about 5 MB of Parquet, read once by every worker process that meets one of its files."""
+
+QUESTIONS_A_UNIT = 2_000_000
+EDGES_A_UNIT = 4_000_000
+"""Rows of the two that a unit reads, about: 100 bytes an edge with what judging takes."""
+
+
+@dataclass(frozen=True)
+class DecideStep:
+    """Work step with a unit a range of places; see `decide_units` for its parameters."""
+
+    parameters: LshParameters
+
+    name = "decide"
+    version = STEP_VERSION
+
+    def identity(self) -> dict[str, Any]:
+        return {"lsh": self.parameters.identity()}
+
+    def work(self, store: Store, unit: Unit) -> UnitResult:
+        given = unit.parameters
+        start, stop = given["places"]
+        sketched = sketched_files(read_outputs(store, given["sketches"]))
+        compared = read_outputs(store, given["edges"])
+        nodes, edges = whole_clusters(store, compared, (start, stop))
+        repeats = repeated(nodes, edges, place_range(start, stop), sketched, self.parameters)
+        own = sketched[start:stop]
+        leaked, ids = leaks(store, own)
+        decisions = pa.concat_tables([leaked, repeats.decisions]).sort_by([("file", "ascending"), ("row", "ascending")])
+        reasons = Counter(decisions.column("reason").to_pylist())
+        kept = pc.filter(ids, pc.invert(pc.is_in(ids, value_set=decisions.column("question_id").combine_chunks())))
+        return UnitResult(
+            inputs=len(ids),
+            used=len(ids),
+            tables=split(decisions, given["parts"]),
+            id_column="question_id",
+            input_ids_digest=add_digests(each.sketches.ids_digest for each in own),
+            accepted=len(kept),
+            accepted_ids_digest=ids_digest(kept.to_pylist()),
+            ledger={"clusters": repeats.clusters},
+            facts={**dict(sorted(reasons.items())), "largest_cluster": repeats.largest},
+        )
+
+
+def decide_units(
+    folder: str, sketches: str, edges: str, outputs: Sequence[Output], compared: Sequence[Output]
+) -> list[Unit]:
+    """One unit a range of places. `outputs` are those of the sketch step, `compared` those of the compare step; their
+    indexes lie at `sketches` and `edges`."""
+    sketched = sketched_files(outputs)
+    questions = sum(each.sketches.rows for each in sketched)
+    pairs = sum(file.rows for file in part(compared, EDGES))
+    count = max(1, min(len(sketched), max(-(-questions // QUESTIONS_A_UNIT), -(-pairs // EDGES_A_UNIT))))
+    bounds = [len(sketched) * number // count for number in range(count + 1)]
+    parts = max(1, -(-pairs // (2 * count * PART_ROWS)))
+    return [
+        Unit(
+            make_id("decide", folder, start, stop, parts),
+            parameters={"sketches": sketches, "edges": edges, "places": [start, stop], "parts": parts},
+        )
+        for start, stop in itertools.pairwise(bounds)
+    ]
+
+
+def part(outputs: Sequence[Output], number: int) -> list[FileRef]:
+    """The files of one part of every unit."""
+    return [output.file for output in outputs if output.file.name.endswith(f"/{number}")]
+
+
+def whole_clusters(store: Store, compared: Sequence[Output], places: tuple[int, int]) -> tuple[pa.Table, pa.Table]:
+    """NODE and EDGE rows of every cluster that has a question within the range of places."""
+    files, bounds = part(compared, EDGES), place_range(*places)
+    found = [_gathered(store, files, EDGE, lambda key: read_range(store, key, "src", *bounds))]
+    known = np.unique(np.concatenate((_numbers(found[0], "src"), _numbers(found[0], "dst"))))
+    missing = known[(known < np.uint64(bounds[0])) | (known > np.uint64(bounds[1]))]
+    while len(missing):
+        found.append(_having(store, files, EDGE, "src", missing))
+        reached = np.unique(_numbers(found[-1], "dst"))
+        missing = np.setdiff1d(reached, known, assume_unique=True)
+        known = np.union1d(known, missing)
+    nodes = _having(store, part(compared, NODES), NODE, "ref", known)
+    first = np.unique(_numbers(nodes, "ref"), return_index=True)[1]
+    return nodes.take(pa.array(first)), pa.concat_tables(found)
+
+
+def _having(store: Store, files: Sequence[FileRef], schema: pa.Schema, column: str, values: U64) -> pa.Table:
+    """The rows whose `column` is one of `values` (sorted)."""
+    wanted = pa.array(values)
+
+    def read(key: str) -> pa.Table:
+        table = read_values(store, key, column, (1, 0), values)
+        return table.filter(pc.is_in(table.column(column), value_set=wanted))
+
+    return _gathered(store, files, schema, read)
+
+
+def _gathered(store: Store, files: Sequence[FileRef], schema: pa.Schema, read: Any) -> pa.Table:
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        tables = list(pool.map(lambda file: read(file.key), files))
+    return pa.concat_tables([schema.empty_table(), *(table.select(schema.names).cast(schema) for table in tables)])
+
+
+def _numbers(table: pa.Table, column: str) -> U64:
+    found: U64 = table.column(column).to_numpy()
+    return found
+
+
+class Repeats(NamedTuple):
+    """Decisions about a unit's own questions; `clusters` counts those that begin among them, `largest` is the number
+    of questions in the largest one that it met."""
+
+    decisions: pa.Table
+    clusters: int
+    largest: int
+
+
+def repeated(
+    nodes: pa.Table, edges: pa.Table, bounds: tuple[int, int], sketched: Sequence[Sketched], parameters: LshParameters
+) -> Repeats:
+    """DECISION rows of the dropped questions whose refs lie within `bounds`."""
+    if not nodes.num_rows:
+        return Repeats(DECISION.empty_table(), 0, 0)
+    nodes = nodes.take(pa.array(keep_order(nodes)))
+    refs = _numbers(nodes, "ref")
+    verdicts = judged(refs, edges)
+    own = (refs >= np.uint64(bounds[0])) & (refs <= np.uint64(bounds[1]))
+    dropped = np.flatnonzero(own & (verdicts.kept != np.arange(len(refs))))
+    kept = verdicts.kept[dropped]
+    ids, levels = nodes.column("id").to_pylist(), nodes.column("level").to_pylist()
+    sizes = np.bincount(verdicts.cluster, minlength=len(refs))
+    similarity = verdicts.similarity[dropped].tolist()
+    evidence = [
+        canonical_json(
+            {
+                "kept": ids[keeper],
+                "kept_level": levels[keeper],
+                "similarity": round(value, 6),
+                "threshold": parameters.threshold,
+                "shingle_words": parameters.shingle_words,
+                "cluster_size": size,
+            }
+        ).decode()
+        for keeper, value, size in zip(
+            kept.tolist(), similarity, sizes[verdicts.cluster[dropped]].tolist(), strict=True
+        )
+    ]
+    decisions = pa.table(
+        {
+            "file": [sketched[place].parent for place in place_of(refs[dropped]).tolist()],
+            "row": row_of(refs[dropped]),
+            "question_id": [ids[node] for node in dropped.tolist()],
+            "reason": np.where(verdicts.exact[dropped], "exact_duplicate", "near_duplicate").tolist(),
+            "kept_id": [ids[node] for node in kept.tolist()],
+            "similarity": similarity,
+            "evidence": evidence,
+        },
+        schema=DECISION,
+    )
+    begins = own & (verdicts.cluster == np.arange(len(refs))) & (sizes > 1)
+    return Repeats(decisions, int(begins.sum()), int(sizes.max()))
+
+
+def keep_order(nodes: pa.Table) -> npt.NDArray[np.int64]:
+    """Places of NODE rows, the ones to be kept first first: place of the source in the sampling order (so that a grown
+    sample keeps what a smaller one kept), lower level, smaller id."""
+    ids = np.array(nodes.column("id").to_pylist(), "S")
+    by: npt.NDArray[np.int64] = np.lexsort((ids, nodes.column("level").to_numpy(), _numbers(nodes, "order")))
+    return by
+
+
+def judged(refs: U64, edges: pa.Table) -> Verdicts:
+    """Verdicts of nodes, `refs` in keep order; edges are there both ways round."""
+    src, dst = _numbers(edges, "src"), _numbers(edges, "dst")
+    once = src < dst
+    by = np.argsort(refs)
+    first, second = (by[np.searchsorted(refs, column[once], sorter=by)] for column in (src, dst))
+    similarity = edges.column("similarity").to_numpy()[once]
+    return judge(len(refs), first, second, similarity, edges.column("exact").to_numpy(zero_copy_only=False)[once])
+
+
+def leaks(store: Store, own: Sequence[Sketched]) -> tuple[pa.Table, pa.ChunkedArray]:
+    """DECISION rows of the questions that overlap a benchmark, and the ids of all questions."""
+    columns = ["question_id", "row", "contaminated_by", "overlap"]
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        tables = list(pool.map(lambda each: read_parquet(store, each.sketches.key, columns), own))
+    found, ids = [DECISION.empty_table()], []
+    for each, table in zip(own, tables, strict=True):
+        ids.append(table.column("question_id"))
+        leaked = table.filter(pc.is_valid(table.column("contaminated_by")))
+        if leaked.num_rows:
+            nulls = pa.nulls(leaked.num_rows)
+            values = {
+                "file": pa.array([each.parent] * leaked.num_rows),
+                "row": leaked.column("row"),
+                "question_id": leaked.column("question_id"),
+                "reason": pa.array(["contaminated"] * leaked.num_rows),
+                "kept_id": nulls.cast(pa.string()),
+                "similarity": nulls.cast(pa.float64()),
+                "evidence": leaked.column("overlap"),
+            }
+            found.append(pa.table(values, schema=DECISION))
+    chunks = [chunk for column in ids for chunk in column.chunks]
+    return pa.concat_tables(found), pa.chunked_array(chunks, pa.string())
+
+
+def split(decisions: pa.Table, parts: int) -> tuple[pa.Table, ...]:
+    """Decisions in parts; `part_of` says which part holds those of a file."""
+    if parts == 1:
+        return (decisions,)
+    names = decisions.column("file").combine_chunks().dictionary_encode()
+    numbers = np.array([part_of(name, parts) for name in names.dictionary.to_pylist()], np.int64)
+    of_row = numbers[names.indices.to_numpy()] if len(names) else np.zeros(0, np.int64)
+    return tuple(decisions.filter(pa.array(of_row == number)) for number in range(parts))
+
+
+def part_of(file: str, parts: int) -> int:
+    """Number of the part that holds decisions about a question file."""
+    return xxhash.xxh64_intdigest(file.encode()) % parts

@@ -1,0 +1,72 @@
+"""The exact Jaccard similarity of pairs of texts: intersection over union of their sets of shingle hashes.
+
+Design: every text's shingles are sorted once; a pair is one merge of two sorted runs, in compiled code. Pairs whose
+sizes alone rule the threshold out are not merged.
+
+Cost, one core: 50 nanoseconds a shingle for sorting, 0.2 microseconds a pair of 50 shingles.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from factory.curate.words import I64, U64
+from factory.native import compiled
+
+F64 = npt.NDArray[np.float64]
+
+
+def jaccard(hashes: U64, offsets: I64, first: I64, second: I64, threshold: float) -> F64:
+    """float64[P]: similarity of texts first[i] and second[i]; 0 where it cannot reach `threshold`.
+
+    `hashes` and `offsets` (int64[N + 1]) are the texts' shingles (minhash.shingle_hashes), in any order and with
+    repeats.
+    """
+    values, sizes = hashes.copy(), np.empty(len(offsets) - 1, np.int64)
+    _sets(values, offsets, sizes)
+    result = np.empty(len(first), np.float64)
+    _compare(values, offsets, sizes, first, second, threshold, result)
+    return result
+
+
+@compiled
+def _sets(values: U64, offsets: I64, sizes: I64) -> None:
+    """Sorts each text's values and moves the distinct ones to its front; `sizes` int64[N] says how many they are."""
+    for text in range(len(offsets) - 1):
+        start, stop = offsets[text], offsets[text + 1]
+        run = values[start:stop]
+        run.sort()
+        kept = 0
+        for place in range(len(run)):
+            if place == 0 or run[place] != run[kept - 1]:
+                run[kept] = run[place]
+                kept += 1
+        sizes[text] = kept
+
+
+@compiled
+def _compare(
+    values: U64, offsets: I64, sizes: I64, first: I64, second: I64, threshold: float, result: F64
+) -> None:  # fmt: skip
+    for pair in range(len(first)):
+        one, other = first[pair], second[pair]
+        small, large = min(sizes[one], sizes[other]), max(sizes[one], sizes[other])
+        result[pair] = 0.0
+        if small < threshold * large:
+            continue
+        left, left_end = offsets[one], offsets[one] + sizes[one]
+        right, right_end = offsets[other], offsets[other] + sizes[other]
+        shared = 0
+        while left < left_end and right < right_end:
+            if values[left] == values[right]:
+                shared += 1
+                left += 1
+                right += 1
+            elif values[left] < values[right]:
+                left += 1
+            else:
+                right += 1
+        union = sizes[one] + sizes[other] - shared
+        if union > 0:
+            result[pair] = shared / union
