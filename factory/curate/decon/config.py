@@ -20,7 +20,8 @@ class BenchmarkConfig(Section):
     )
     fields: tuple[str, ...] = Field(min_length=1, description="columns whose text must not leak: the questions")
     answer_fields: tuple[str, ...] = Field(
-        default=(), description="columns with answers or solutions, compared with answers; under 8 words they say nothing"
+        default=(),
+        description="columns with answers or solutions, compared with answers; under 8 words they say nothing",
     )
     option_fields: tuple[str, ...] = Field(
         default=(), description="columns with choices: they tell questions like «Which is true?» apart"
@@ -50,7 +51,10 @@ class DecontaminationConfig(Section):
     )
     common_subsequence_words: int = Field(default=13, ge=5, le=200, description="words it must have at least")
     short_containment: int | None = Field(
-        default=3, ge=1, le=7, description="items of so many to 7 words count when a row holds them whole (DeepSeekMath)"
+        default=3,
+        ge=1,
+        le=7,
+        description="items of so many to 7 words count when a row holds them whole (DeepSeekMath)",
     )
     aligned_share: Share | None = Field(
         default=0.7, description="share of an item's words that a row has in order, gaps allowed: edited items"

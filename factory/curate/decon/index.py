@@ -22,20 +22,19 @@ import orjson
 from factory.curate.benchmarks import Item
 from factory.curate.decon.kernels import (
     COLUMNS,
-    MOST_ITEMS,
+    F32,
+    F64,
+    I32,
     LONGEST_SEED_WORDS,
+    MOST_ITEMS,
+    PAIR_WORDS,
     RUN_COLUMNS,
     RUN_ITEM,
     RUN_ROW,
     SEED_WORDS,
     SHARES,
-    F32,
-    F64,
-    I32,
-    PAIR_WORDS,
     align,
     find_runs,
-    window_length,
 )
 from factory.curate.decon.view import Words, view
 from factory.curate.decon.weights import word_weights
@@ -49,8 +48,8 @@ COMMON_ITEMS = 8
 """Items from which a gram is common: a row that has it would be compared with each of them."""
 
 LEAST_SHARE = 0.3
-"""Share of the shorter text's weight that runs of equal words must make up before the texts are aligned. One word in ten
-edited leaves runs of three words and more over at least half of an item."""
+"""Share of the shorter text's weight that runs of equal words must make up before the texts are aligned. One word in
+ten edited leaves runs of three words and more over at least half of an item."""
 
 GENERIC_WEIGHT = 1.5
 """Weight below which a question is not told by its words: "Which of the following statements is true?" weighs 0.7."""
@@ -73,9 +72,11 @@ class Alignments:
 @dataclass(frozen=True)
 class ItemIndex:
     """N distinct texts: `names` (benchmark, item, field) of each, `copies` int32[N] other items with that text,
-    `with_options` bool[N] whether the choices are part of it, `words` of all, `vocabulary` uint64[V] (sorted) and `vocabulary_weights` float32[V] of their distinct words, `exact` uint64[N, 2] hashes of the normal forms. G grams: `grams` uint64[G]
-    sorted, `firsts` int32[G + 1] where their postings begin, `extends` uint8[G] whether a longer gram is to be tried;
-    postings: `posted` int32[P] items and `posted_places` int32[P] places in them."""
+    `with_options` bool[N] whether the choices are part of it, `words` of all, `vocabulary` uint64[V] (sorted) and
+    `vocabulary_weights` float32[V] of their distinct words, `exact` uint64[N, 2] hashes of the normal forms.
+
+    G grams: `grams` uint64[G] sorted, `firsts` int32[G + 1] where their postings begin, `extends` uint8[G] whether a
+    longer gram is to be tried; postings: `posted` int32[P] items and `posted_places` int32[P] places in them."""
 
     names: tuple[tuple[str, str, str], ...]
     copies: I32
@@ -116,10 +117,10 @@ class ItemIndex:
         width = np.minimum(item_words, window_lengths(row_words))
         height = np.minimum(row_words, window_lengths(item_words))
         counts, shares = np.zeros((len(rows), COLUMNS), np.int64), np.zeros((len(rows), SHARES))
+        table, steps = np.empty(int(width.max()) + 1, np.int32), np.empty(int((width * height).max()), np.uint8)
         align(
             words.hashes, words.offsets, self.words.hashes, self.words.offsets, self.weights, self.item_weights, runs,
-            groups, self.vocabulary, self.vocabulary_weights, ngram_words, np.empty(int(width.max()) + 1, np.int32), np.empty(int((width * height).max()), np.uint8),
-            counts, shares,
+            groups, self.vocabulary, self.vocabulary_weights, ngram_words, table, steps, counts, shares,
         )  # fmt: skip
         return Alignments(counts, shares)
 
@@ -152,8 +153,9 @@ class ItemIndex:
 
     @cached_property
     def _bits(self) -> int:
-        """Leading bits of a hash that say where to look: about one gram each; eight times as many bits in the bitmap."""
-        return max(3, int(len(self.grams)).bit_length())
+        """Leading bits of a hash that say where to look, so many that a place has one gram or two; the bitmap has
+        eight bits a place."""
+        return max(3, len(self.grams).bit_length())
 
     @cached_property
     def _starts(self) -> I32:
@@ -197,9 +199,7 @@ def build_index(items: Sequence[Item]) -> ItemIndex:
     kept = np.sort(firsts)  # the first item that has a text stands for all
     chosen = np.zeros(len(texts), np.bool_)
     chosen[kept] = True
-    words = Words(
-        words.hashes[np.repeat(chosen, words.counts)], np.concatenate(([0], np.cumsum(words.counts[chosen])))
-    )
+    words = Words(words.hashes[np.repeat(chosen, words.counts)], np.concatenate(([0], np.cumsum(words.counts[chosen]))))
     return ItemIndex(
         tuple((named[place].benchmark, named[place].item, named[place].field) for place in kept.tolist()),
         (copies[groups.reshape(-1)] - 1)[kept].astype(np.int32),
@@ -222,7 +222,8 @@ def _item_weights(words: Words, vocabulary: U64, weights: F32) -> F64:
     """float64[N]: weight of each text, all its words together."""
     each = weights[np.searchsorted(vocabulary, words.hashes)]
     totals = np.concatenate(([0.0], np.cumsum(each, dtype=np.float64)))
-    return np.maximum(totals[words.offsets[1:]] - totals[words.offsets[:-1]], 1e-6)
+    result: F64 = np.maximum(totals[words.offsets[1:]] - totals[words.offsets[:-1]], 1e-6)
+    return result
 
 
 @dataclass(frozen=True)
@@ -300,7 +301,10 @@ def index_to_bytes(index: ItemIndex) -> bytes:
 def index_from_bytes(data: bytes) -> ItemIndex:
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    names = tuple((str(benchmark), str(item), str(field)) for benchmark, item, field in orjson.loads(arrays.pop("names").tobytes()))
+    names = tuple(
+        (str(benchmark), str(item), str(field))
+        for benchmark, item, field in orjson.loads(arrays.pop("names").tobytes())
+    )
     words = Words(arrays.pop("words"), arrays.pop("offsets"))
     return ItemIndex(names=names, words=words, **arrays)
 

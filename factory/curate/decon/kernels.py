@@ -44,9 +44,9 @@ RUN_ROW, RUN_ITEM, RUN_PLACE, RUN_ITEM_PLACE, RUN_LENGTH = range(RUN_COLUMNS)
 COLUMNS = 12
 (ROW, ITEM, LONGEST, LONGEST_PLACE, COVERED, IN_RUNS, COMMON, SOLID, SWAPPED, START, STOP, ROW_WORDS) = range(COLUMNS)
 """Of an alignment: row and item; words of the longest run of equal words and its place in the row; item words covered
-by runs of at least the n-gram size, and by runs of any length; words of the common subsequence, and of it those beside another one; numbers of
-these for which the row has another number; the stretch of the row from the first of them to the last; words of the
-row."""
+by runs of at least the n-gram size, and by runs of any length; words of the common subsequence, and of it those beside
+another one; numbers of these for which the row has another number; the stretch of the row from the first of them to the
+last; words of the row."""
 
 SHARES = 2
 ITEM_SHARE, ROW_SHARE = range(SHARES)

@@ -148,7 +148,11 @@ def options_shuffled(source: Source, draw: random.Random, material: Material) ->
 
 def case_unicode_latex(source: Source, draw: random.Random, material: Material) -> str | None:
     """The same text written otherwise: capitals, composed characters, spaces, quotation marks, LaTeX's dialects."""
-    text = draw.choice((str.upper, str.lower, str.title, str, str))(source.text) if "\\" not in source.text else source.text
+    text = (
+        draw.choice((str.upper, str.lower, str.title, str, str))(source.text)
+        if "\\" not in source.text
+        else source.text
+    )
     for change in draw.sample(_SPELLINGS, 3):
         text = change(text)
     return text

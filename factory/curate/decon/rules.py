@@ -1,11 +1,10 @@
 """The rules of decontamination: which alignments of rows and benchmark items are leaks, by which rule, how strongly.
 
-Design: pure functions of alignments (kernels.py), whole columns at once; every rule gives a score and has a threshold in
-the configuration. A rule that finds more candidates (embeddings, a judge) would add columns like these. Two conditions
-stand before all rules but `exact`: an item must say something (`LEAST_TOLD`: "Which of the following is true?" does
-not), and what is shared must be most of what the item or the row says (`LEAST_SHARED`), because benchmarks repeat their
-own phrases: of 9,494 questions of seven benchmarks held against as many others of theirs, the two published rules alone
-marked 1,080, among them every pair of "Which of the following is true about the X?".
+Design: pure functions of alignments (kernels.py), whole columns at once; every rule gives a score and has a threshold
+in the configuration. A source of further candidates (embeddings and a judge) would add alignments of its own. Two
+conditions stand before all rules but `exact`: an item must say something (`LEAST_TOLD`: "Which of the following is
+true?" does not), and what is shared must be half of what the item or the row says (`LEAST_SHARED`), because benchmarks
+repeat their own phrases: "Which of the following is true about the" alone is eight words.
 
 An alignment in which numbers stand for other numbers makes a row `similar`: another problem of the same template.
 """
@@ -22,6 +21,7 @@ from factory.curate.decon.index import SHORT_ITEM, Alignments, ItemIndex
 from factory.curate.decon.kernels import (
     COMMON,
     COVERED,
+    F64,
     IN_RUNS,
     ITEM,
     ITEM_SHARE,
@@ -32,7 +32,6 @@ from factory.curate.decon.kernels import (
     START,
     STOP,
     SWAPPED,
-    F64,
 )
 
 RULES_VERSION = 1
@@ -43,7 +42,7 @@ RULES = ("short_containment", "ngram_coverage", "common_subsequence", "aligned_s
 """In the order in which a hit that fits several is named."""
 
 LEAST_TOLD = 1.0
-"""Weight of an item (weights.py) from which it can be recognised inside another text: as much as one word of its own."""
+"""Weight of an item (weights.py) from which it can be recognised inside another text: one word of its own."""
 
 LEAST_SHARED = 0.5
 
@@ -66,7 +65,7 @@ SHUFFLED_SHARE = 0.7
 
 @dataclass(frozen=True)
 class Judged:
-    """For C alignments: `rule` int8[C] (place in RULES, -1 none), `score` float64[C] of that rule, `similar` bool[C]."""
+    """For C alignments: `rule` int8[C] (place in RULES, -1 none), `score` float64[C] of it, `similar` bool[C]."""
 
     rule: npt.NDArray[np.int8]
     score: F64
@@ -75,7 +74,7 @@ class Judged:
 
 def judge(index: ItemIndex, found: Alignments, rules: DecontaminationConfig) -> Judged:
     """Applies every rule that is on."""
-    counts, shares = found.counts, found.shares
+    counts = found.counts
     scores = _scores(index, found, rules)
     item_weight = index.item_weights[counts[:, ITEM]]
     told = item_weight >= LEAST_TOLD
@@ -87,7 +86,6 @@ def judge(index: ItemIndex, found: Alignments, rules: DecontaminationConfig) -> 
     swapped = counts[:, SWAPPED] > 0
     # A whole item that happens to be followed by numbers is that item.
     similar = swapped & (rule >= 0) & (counts[:, LONGEST] < index.words.counts[counts[:, ITEM]])
-    del shares
     return Judged(rule, score, similar)
 
 
@@ -112,12 +110,7 @@ def _scores(index: ItemIndex, found: Alignments, rules: DecontaminationConfig) -
         & (index.item_weights[counts[:, ITEM]] >= SHORT_TOLD)
     )
     aligned = np.where(long, solid / words, np.where(short_edit, common / words, 0))
-    cut = (
-        (row_words < words)
-        & (row_share >= WHOLE_ROW)
-        & (item_share >= CUT_ITEM_SHARE)
-        & (solid >= CUT_WORDS)
-    )
+    cut = (row_words < words) & (row_share >= WHOLE_ROW) & (item_share >= CUT_ITEM_SHARE) & (solid >= CUT_WORDS)
     whole_share = np.where(long, item_share >= LEAST_SHARED, short_edit)
     return {
         "short_containment": np.where(contained & (least > 0), 1.0, 0),

@@ -24,8 +24,8 @@ VIEW_VERSION = 1
 LAYOUT = """
 frac dfrac tfrac cfrac sqrt left right bigl bigr displaystyle textstyle mathrm mathbf mathbb mathcal mathit textbf
 textit textrm operatorname quad qquad cdot cdots ldots dots times div le leq leqslant ge geq geqslant ne neq infty pm
-mp text approx equiv to rightarrow longrightarrow
-""".split()
+mp text approx equiv rightarrow longrightarrow
+"""
 """Commands of LaTeX that say how something looks or that stand for a sign (which curation counts as an operator, left
 out here). Some are words of English as well; they are put aside in benchmark and row alike."""
 
@@ -95,7 +95,7 @@ def _view(tokens: U64, bounds: I64, keys: U64, values: U64, hashes: U64, offsets
 def _aliases() -> tuple[U64, U64]:
     """What stands for a token: keys and values uint64[_SLOTS], a value of 1 for a word that is left out."""
     keys, values = np.zeros(_SLOTS, np.uint64), np.zeros(_SLOTS, np.uint64)
-    pairs = [(_hash(word), int(_DROPPED)) for word in LAYOUT]
+    pairs = [(_hash(word), int(_DROPPED)) for word in LAYOUT.split()]
     pairs += [(_hash(letter), _hash(name)) for name in GREEK.split() for letter in _greek_letters(name)]
     digits = [0, *range(2, 13)]
     pairs += [(_hash(word), _hash(str(digit))) for word, digit in zip(NUMBERS.split(), digits, strict=True)]
@@ -109,7 +109,7 @@ def _aliases() -> tuple[U64, U64]:
 
 @lru_cache(maxsize=1)
 def _dropped() -> frozenset[int]:
-    return frozenset(_hash(word) for word in LAYOUT)
+    return frozenset(_hash(word) for word in LAYOUT.split())
 
 
 def _greek_letters(name: str) -> list[str]:

@@ -1,8 +1,8 @@
 """How much a word says about an item: nearly nothing for "the", all for a word that one item has.
 
-Design: 1 - log(items with the word) / log(items), floored, from the index's own items; English function words are capped
-as well, because a small benchmark does not show how common they are. Sums of weights are in words: an item of weight 3
-says as much as three words of its own.
+Design: 1 - log(items with the word) / log(items), floored, from the index's own items; English function words are
+capped as well, because a small benchmark does not show how common they are. Sums of weights are in words: an item of
+weight 3 says as much as three words of its own.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def word_weights(words: Words) -> tuple[U64, npt.NDArray[np.float32]]:
     unseen = np.setdiff1d(function, distinct)
     vocabulary = np.concatenate((distinct, unseen))
     order = np.argsort(vocabulary)
-    return vocabulary[order], np.concatenate((weights, np.full(len(unseen), FUNCTION_WORD_WEIGHT)))[order].astype(np.float32)
+    return vocabulary[order], np.concatenate((weights, np.full(len(unseen), FUNCTION_WORD_WEIGHT)))[order].astype(
+        np.float32
+    )
 
 
 @lru_cache(maxsize=1)
