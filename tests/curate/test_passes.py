@@ -241,12 +241,8 @@ def test_identity_follows_benchmarks_and_settings_but_not_paths(tmp_path: Path, 
     assert sketch_step(config.model_copy(update={"benchmarks": (benchmark,)})).identity() == step.identity()
     moved.write_text(json.dumps({"id": "robe", "question": LEAKED + " Why?"}))
     assert sketch_step(config.model_copy(update={"benchmarks": (benchmark,)})).identity() != step.identity()
-    for change in (
-        {"shingle_words": 5},
-        {"permutations": 64},
-        {"decontamination": DecontaminationConfig(aligned_share=None)},
-        {"benchmarks": ()},
-    ):
+    rules = DecontaminationConfig(aligned_share=None)
+    for change in ({"shingle_words": 5}, {"permutations": 64}, {"decontamination": rules}, {"benchmarks": ()}):
         assert sketch_step(config.model_copy(update=change)).identity() != step.identity()
 
 
