@@ -150,7 +150,8 @@ def _items(config: BenchmarkConfig, path: Path, data: bytes) -> Iterator[Item]:
             cause="the file is damaged, or of another format",
             remedy="fetch it again, or set curate.benchmarks[].format",
         ) from None
-    wanted = (*config.fields, *config.answer_fields, *config.option_fields)
+    wanted = (*config.fields, *config.answer_fields)
+    unseen = set(config.option_fields)  # a question may have fewer choices than another, but each somewhere
     for number, row in enumerate(rows):
         missing = [field for field in wanted if not isinstance(row, dict) or value_at(row, field) is MISSING]
         if missing:
@@ -162,6 +163,7 @@ def _items(config: BenchmarkConfig, path: Path, data: bytes) -> Iterator[Item]:
             )
         name = next((str(row[field]) for field in ID_FIELDS if row.get(field) not in (None, "")), "")
         name = name or f"{path.name}:{number}"
+        unseen = {field for field in unseen if value_at(row, field) is MISSING}
         options = tuple(text for field in config.option_fields for text in _texts(row, field))
         for field in config.fields:
             for text in _texts(row, field):
@@ -169,6 +171,11 @@ def _items(config: BenchmarkConfig, path: Path, data: bytes) -> Iterator[Item]:
         for field in config.answer_fields:
             for text in _texts(row, field):
                 yield Item(config.name, name, field, text, "answer")
+    if unseen and rows:
+        raise ConfigError(
+            f"benchmark {config.name}: {path.name} has no field {min(unseen)!r} in any row",
+            remedy="correct curate.benchmarks[].option_fields",
+        )
 
 
 def _texts(row: dict[str, Any], field: str) -> Iterator[str]:

@@ -87,7 +87,7 @@ def items_in(index: ItemIndex, words: Words, texts: int) -> list[list[Found]]:
     lengths = index.words.counts
     found: list[dict[int, Found]] = [{} for _ in range(texts)]
     # Of a document, runs are asked for whatever share of an item they are.
-    for run in index.runs(words, least_share=WHOLE_SHARE, long_run=NGRAM_WORDS).tolist():
+    for run in index.runs(words, least_seeds=0, least_share=WHOLE_SHARE, long_run=NGRAM_WORDS).tolist():
         item, length = run[RUN_ITEM], run[RUN_LENGTH]
         whole = length == lengths[item] and length >= SHORTEST_WORDS
         before = found[run[RUN_ROW]].get(item)

@@ -62,6 +62,10 @@ class DecontaminationConfig(Section):
     truncated_share: Share | None = Field(
         default=0.45, description="share of an item that a row consists of: items cut off"
     )
+    shuffled_options: Share | None = Field(
+        default=0.7,
+        description="share of a question and its choices, in whatever order, where the question alone says nothing",
+    )
     similar: Literal["report", "reject", "ignore"] = Field(
         default="report", description="rows that are an item but for its numbers: another problem of the same template"
     )

@@ -34,6 +34,7 @@ from factory.curate.decon.kernels import (
     SEED_WORDS,
     SHARES,
     align,
+    fill_bitmap,
     find_runs,
 )
 from factory.curate.decon.view import Words, view
@@ -46,6 +47,10 @@ INDEX_VERSION = 1
 
 COMMON_ITEMS = 8
 """Items from which a gram is common: a row that has it would be compared with each of them."""
+
+LEAST_SEEDS = 0.08
+"""Share of an item's grams that a row must have before the words are compared: a third of its words in runs of three,
+the shortest that have a gram, with something to spare."""
 
 LEAST_SHARE = 0.3
 """Share of the shorter text's weight that runs of equal words must make up before the texts are aligned. One word in
@@ -91,14 +96,16 @@ class ItemIndex:
     posted: I32
     posted_places: I32
 
-    def runs(self, words: Words, least_share: float = LEAST_SHARE, long_run: int = 1 << 30) -> I32:
+    def runs(
+        self, words: Words, least_seeds: float = LEAST_SEEDS, least_share: float = LEAST_SHARE, long_run: int = 1 << 30
+    ) -> I32:
         """int32[R, RUN_COLUMNS]: runs of equal words between rows and items, see `kernels.find_runs`."""
         seeds, runs = np.empty(_SEEDS, np.uint64), np.empty((_RUNS, RUN_COLUMNS), np.int32)
         while True:
             most, count = find_runs(
                 words.hashes, words.offsets, self.grams, self._starts, self._bitmap, self._bits, self.firsts,
-                self.extends, self.posted, self.posted_places, self.words.hashes, self.words.offsets, self.weights,
-                self.item_weights, least_share, long_run, seeds, runs,
+                self.extends, self.posted, self.posted_places, self._item_seeds, self.words.hashes, self.words.offsets,
+                self.weights, self.item_weights, least_seeds, least_share, long_run, seeds, runs,
             )  # fmt: skip
             if most <= len(seeds) and count <= len(runs):
                 return runs[:count]
@@ -155,7 +162,7 @@ class ItemIndex:
     def _bits(self) -> int:
         """Leading bits of a hash that say where to look, so many that a place has one gram or two; the bitmap has
         eight bits a place."""
-        return max(3, len(self.grams).bit_length())
+        return max(4, len(self.grams).bit_length())
 
     @cached_property
     def _starts(self) -> I32:
@@ -163,11 +170,15 @@ class ItemIndex:
         return np.searchsorted(leading, np.arange((1 << self._bits) + 1, dtype=np.uint64)).astype(np.int32)
 
     @cached_property
-    def _bitmap(self) -> npt.NDArray[np.uint8]:
-        bitmap = np.zeros(1 << self._bits, np.uint8)
-        slots = self.grams >> np.uint64(64 - self._bits - 3)
-        np.bitwise_or.at(bitmap, slots >> np.uint64(3), np.uint8(1) << (slots & np.uint64(7)).astype(np.uint8))
+    def _bitmap(self) -> U64:
+        bitmap = np.zeros(1 << (self._bits - 3), np.uint64)
+        fill_bitmap(self.grams, self._bits, bitmap)
         return bitmap
+
+    @cached_property
+    def _item_seeds(self) -> I32:
+        """int32[N]: postings of each item."""
+        return np.bincount(self.posted, minlength=len(self.names)).astype(np.int32)
 
 
 def window_lengths(lengths: I64) -> I64:

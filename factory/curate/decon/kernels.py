@@ -41,12 +41,14 @@ gives candidates of its own."""
 RUN_COLUMNS = 5
 RUN_ROW, RUN_ITEM, RUN_PLACE, RUN_ITEM_PLACE, RUN_LENGTH = range(RUN_COLUMNS)
 
-COLUMNS = 12
-(ROW, ITEM, LONGEST, LONGEST_PLACE, COVERED, IN_RUNS, COMMON, SOLID, SWAPPED, START, STOP, ROW_WORDS) = range(COLUMNS)
+COLUMNS = 13
+(ROW, ITEM, LONGEST, LONGEST_PLACE, COVERED, IN_RUNS, COMMON, SOLID, SWAPPED, WORDED, START, STOP, ROW_WORDS) = range(
+    COLUMNS
+)
 """Of an alignment: row and item; words of the longest run of equal words and its place in the row; item words covered
 by runs of at least the n-gram size, and by runs of any length; words of the common subsequence, and of it those beside
-another one; numbers of these for which the row has another number; the stretch of the row from the first of them to the
-last; words of the row."""
+another one; numbers of these for which the row has another number, and those that are no numbers; the stretch of the
+row from the first of them to the last; words of the row."""
 
 SHARES = 2
 ITEM_SHARE, ROW_SHARE = range(SHARES)
@@ -59,11 +61,11 @@ _MATCH, _UP, _LEFT = np.uint8(0), np.uint8(1), np.uint8(2)
 
 
 @compiled
-def _bucket(hashes: U64, starts: I32, bitmap: U8, bits: int, value: np.uint64) -> int:
-    """Place of `value` in `hashes` (sorted), -1 where it is not. `bitmap` has 2^(bits + 3) bits, `starts` 2^bits + 1
-    places where the hashes with the same leading `bits` begin."""
-    slot = value >> np.uint64(64 - bits - 3)
-    if not (bitmap[slot >> np.uint64(3)] >> np.uint8(slot & np.uint64(7))) & np.uint8(1):
+def _bucket(hashes: U64, starts: I32, bitmap: U64, bits: int, value: np.uint64) -> int:
+    """Place of `value` in `hashes` (sorted), -1 where it is not. `starts` has 2^bits + 1 places where the hashes with
+    the same leading `bits` begin; `bitmap` is a Bloom filter, the two bits of a hash in one word of it."""
+    wanted = bloom_bits(value)
+    if bitmap[value >> np.uint64(67 - bits)] & wanted != wanted:
         return -1
     leading = value >> np.uint64(64 - bits)
     for place in range(starts[leading], starts[leading + np.uint64(1)]):
@@ -73,13 +75,27 @@ def _bucket(hashes: U64, starts: I32, bitmap: U8, bits: int, value: np.uint64) -
 
 
 @compiled
+def bloom_bits(value: np.uint64) -> np.uint64:
+    one, other = value & np.uint64(63), (value >> np.uint64(6)) & np.uint64(63)
+    return (np.uint64(1) << one) | (np.uint64(1) << other)
+
+
+@compiled
+def fill_bitmap(hashes: U64, bits: int, bitmap: U64) -> None:
+    """Sets the bits of all hashes in `bitmap` uint64[2^(bits - 3)]: eight to sixteen bits a hash."""
+    for value in hashes:
+        bitmap[value >> np.uint64(67 - bits)] |= bloom_bits(value)
+
+
+@compiled
 def find_runs(
-    words: U64, offsets: I64, hashes: U64, starts: I32, bitmap: U8, bits: int, firsts: I32, extends: U8,
-    posted: I32, posted_places: I32, item_words: U64, item_offsets: I64, weights: F32, item_weights: F64,
-    least_share: float, long_run: int, seeds: U64, runs: I32,
+    words: U64, offsets: I64, hashes: U64, starts: I32, bitmap: U64, bits: int, firsts: I32, extends: U8,
+    posted: I32, posted_places: I32, item_seeds: I32, item_words: U64, item_offsets: I64, weights: F32,
+    item_weights: F64, least_seeds: float, least_share: float, long_run: int, seeds: U64, runs: I32,
 ) -> tuple[int, int]:  # fmt: skip
     """Fills `runs` int32[R, RUN_COLUMNS], in order of row, item, diagonal and place, with the runs of equal words of
-    every row and item where these have at least `least_share` of the weight of the shorter one, or `long_run` words.
+    every row and item where these have at least `least_share` of the weight of the shorter one, or `long_run` words,
+    and the row at least `least_seeds` of the item's grams, as a share of what the shorter one can have.
 
     Returns the seeds of the row with most of them and the number of runs; where `seeds` (scratch) or `runs` is
     smaller, it has to be called again with larger ones.
@@ -120,10 +136,13 @@ def find_runs(
                 end = begin
                 while end < found and seeds[end] >> np.uint64(44) == item:
                     end += 1
-                count = _runs_of(
-                    row, int(item), seeds, begin, end, words, start, base, stop, item_words, item_offsets, weights,
-                    item_weights, least_share, long_run, runs, count,
-                )  # fmt: skip
+                # Most items share a gram or two with a row; to look at their words would cost a cache miss each.
+                shorter = min(1.0, (stop - start) / (item_offsets[item + np.uint64(1)] - item_offsets[item]))
+                if end - begin >= least_seeds * item_seeds[item] * shorter:
+                    count = _runs_of(
+                        row, int(item), seeds, begin, end, words, start, base, stop, item_words, item_offsets, weights,
+                        item_weights, least_share, long_run, runs, count,
+                    )  # fmt: skip
                 begin = end
     return most, count
 
@@ -275,7 +294,7 @@ def _subsequence(words: U64, item: U64, weights: F32, table: I32, steps: U8, cou
             diagonal = above
             table[column + 1] = value
             steps[row * columns + column] = step
-    common, solid, swapped, start, stop = 0, 0, 0, 0, 0
+    common, solid, swapped, worded, start, stop = 0, 0, 0, 0, 0, 0
     solid_weight = 0.0
     row, column = rows - 1, columns - 1
     after_row, after_column = -1, -1  # the match behind this one, none yet
@@ -295,17 +314,20 @@ def _subsequence(words: U64, item: U64, weights: F32, table: I32, steps: U8, cou
                 solid += 1
                 solid_weight += weights[after_column]
                 swapped += words[after_row] != item[after_column]
+                worded += not _is_number(words[after_row])
                 if stop == 0:
                     stop = after_row + 1
             solid += 1
             solid_weight += weights[column]
             swapped += words[row] != item[column]
+            worded += not _is_number(words[row])
             start = row
         joined = beside
         after_row, after_column = row, column
         row -= 1
         column -= 1
-    counts[COMMON], counts[SOLID], counts[SWAPPED], counts[START], counts[STOP] = common, solid, swapped, start, stop
+    counts[COMMON], counts[SOLID], counts[SWAPPED], counts[WORDED] = common, solid, swapped, worded
+    counts[START], counts[STOP] = start, stop
     shares[ITEM_SHARE] = solid_weight
 
 

@@ -76,9 +76,7 @@ def data_files(paths: Sequence[str]) -> list[SourceFile]:
         if not any(each.uri in files for each in found):
             raise CorpusError(
                 f"there is nothing to read at {path}",
-                cause="no file of that name"
-                if not found
-                else "no .parquet, .jsonl, .jsonl.gz or .jsonl.zst among them",
+                cause="no file of that name" if not found else "no .parquet or .jsonl (.gz, .zst) among them",
                 remedy="name a file, a folder or a glob; other formats have to be converted",
             )
     return list(files.values())

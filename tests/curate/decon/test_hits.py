@@ -34,6 +34,7 @@ OFF = DecontaminationConfig(
     short_containment=None,
     aligned_share=None,
     truncated_share=None,
+    shuffled_options=None,
 )
 
 
@@ -148,6 +149,11 @@ def test_other_numbers_make_a_row_similar_and_not_a_leak(all_rules: Screen) -> N
     assert found is not None
     assert rejecting.rejects(found)
     assert hit(screen(rules=DecontaminationConfig(similar="ignore")), DUCKS.replace("16", "29")) is None
+
+
+def test_numbers_alone_make_nothing_similar() -> None:
+    of = screen(items((*CLEAN, "Compute: 1 - 2 + 3 - 4 + 5 - 6 + 7 - 8")))
+    assert hit(of, "The list holds 3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5 and 8") is None
 
 
 def test_numbers_in_words_and_greek_letters_are_the_same_as_in_signs() -> None:
