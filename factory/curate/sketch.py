@@ -29,7 +29,7 @@ from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import DEFAULT_LAYOUT, read_parquet
 
-STEP_VERSION = 3
+STEP_VERSION = 4
 
 SKETCH = pa.schema(
     [
@@ -82,6 +82,7 @@ class SketchStep:
             table = table.take(rows)
         sketches, bands = sketch_tables(table, rows, self.parameters, self.index.screen(store))
         ids = table.column("question_id").to_pylist()
+        digest = ids_digest(ids)
         contaminated = sketches.num_rows - sketches.column("contaminated_by").null_count
         return UnitResult(
             inputs=len(ids),
@@ -89,9 +90,9 @@ class SketchStep:
             tables=(sketches, bands),
             layouts=(DEFAULT_LAYOUT, band_layout(bands)),
             id_column="question_id",
-            input_ids_digest=ids_digest(ids),
+            input_ids_digest=digest,
             accepted=len(ids),
-            accepted_ids_digest=ids_digest(ids),
+            accepted_ids_digest=digest,
             ledger={
                 "contaminated": contaminated,
                 "similar": sketches.num_rows - sketches.column("similar_to").null_count,
