@@ -18,6 +18,8 @@ from factory.concepts.extract import ExtractStep
 from factory.config import FactoryConfig, load_config
 from factory.curate.compare import CompareStep
 from factory.curate.decide import DecideStep
+from factory.curate.index.recheck import RecheckStep
+from factory.curate.index.segment_step import SegmentStep
 from factory.curate.match import MatchStep
 from factory.curate.minhash import LshParameters
 from factory.curate.sketch import SketchStep, sketch_step
@@ -45,7 +47,8 @@ from factory.store.objects import read_mapping
 @dataclass(frozen=True)
 class Steps:
     """`llm` has the LLM steps this run takes, by name, in order. The two document steps look for near-duplicate
-    documents, `across` leads from concepts to level 3; None where that is off."""
+    documents, `across` leads from concepts to level 3, `recheck` and `segment` belong to the index of published
+    questions; None where that is off."""
 
     select: SelectStep
     document_sketch: DocumentSketchStep | None
@@ -58,8 +61,10 @@ class Steps:
     compare: CompareStep
     decide: DecideStep
     curate: CurateStep
+    recheck: RecheckStep | None
     gate: GateStep
     shards: ShardStep
+    segment: SegmentStep | None
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -82,8 +87,10 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any) -> Steps:
         compare=CompareStep(sketch.parameters),
         decide=DecideStep(sketch.parameters),
         curate=CurateStep(),
+        recheck=RecheckStep(sketch.parameters) if config.curate.index.use is not None else None,
         gate=GateStep(config.gate),
         shards=ShardStep(),
+        segment=SegmentStep(sketch.parameters) if config.curate.index.register else None,
     )
 
 

@@ -10,9 +10,9 @@ Cost: 256 documents of 2.3 kB are written in 8 ms and take 192 kB.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -39,11 +39,13 @@ class Layout:
     """How a table lies in its file, where ROW_GROUP_ROWS and Parquet's own encodings do not serve.
 
     `row_groups` are rows a group: one number for all, or one for each group, adding up to the table's rows.
-    `encodings` are Parquet's, by column; a column named there is not dictionary-encoded.
+    `encodings` are Parquet's, by column; a column named there is not dictionary-encoded. `compression` is of every
+    column: "zstd", or "none" where bytes are random anyway and are read often.
     """
 
     row_groups: int | tuple[int, ...] = ROW_GROUP_ROWS
     encodings: Mapping[str, str] = field(default_factory=dict)
+    compression: Literal["zstd", "none"] = "zstd"
 
 
 DEFAULT_LAYOUT = Layout()
@@ -60,7 +62,9 @@ def to_parquet(table: pa.Table, metadata: Mapping[str, str], layout: Layout = DE
     # How a table is cut into chunks would move page boundaries.
     whole = table.combine_chunks().replace_schema_metadata(pairs)
     sink = pa.BufferOutputStream()
-    options: dict[str, Any] = {"compression": "zstd", "compression_level": ZSTD_LEVEL, "version": "2.6"}
+    options: dict[str, Any] = {"compression": layout.compression, "version": "2.6"}
+    if layout.compression == "zstd":
+        options["compression_level"] = ZSTD_LEVEL
     if layout.encodings:
         dictionaries = [name for name in table.column_names if name not in layout.encodings]
         options |= {"use_dictionary": dictionaries, "column_encoding": dict(layout.encodings)}
@@ -147,11 +151,35 @@ def read_values(store: Store, key: str, column: str, bounds: tuple[int, int], va
     return _read_groups(store, key, column, None, wanted)
 
 
+def read_matching(
+    store: Store,
+    key: str,
+    column: str,
+    bounds: tuple[int, int],
+    wanted: str,
+    match: Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]],
+) -> Iterator[npt.NDArray[Any]]:
+    """Values of the column `wanted` in the rows that `match` chooses by their `column`, a row group at a time.
+
+    Row groups without a `column` within `bounds` are not read, and of the others `wanted` only where a row is chosen.
+    Raises as `read_range` does.
+    """
+    file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri)
+    for group in _groups_with(file, column, lambda least, most: least <= bounds[1] and most >= bounds[0]):
+        chosen = match(_read(file, [group], [column], key, store.uri).column(column).to_numpy())
+        if chosen.any():
+            yield _read(file, [group], [wanted], key, store.uri).column(wanted).to_numpy()[chosen]
+
+
 def _read_groups(
     store: Store, key: str, column: str, columns: list[str] | None, wanted: Callable[[int, int], bool]
 ) -> pa.Table:
     """The row groups of which `wanted` is true of the least and greatest value of `column`."""
     file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri)
+    return _read(file, _groups_with(file, column, wanted), columns, key, store.uri)
+
+
+def _groups_with(file: pq.ParquetFile, column: str, wanted: Callable[[int, int], bool]) -> list[int]:
     # Statistics are by leaf, and nested columns have several.
     leaves = [file.metadata.schema.column(leaf).path for leaf in range(file.metadata.num_columns)]
     place = leaves.index(column) if column in leaves else -1
@@ -160,7 +188,7 @@ def _read_groups(
         found = file.metadata.row_group(group).column(place).statistics if place >= 0 else None
         if found is None or not found.has_min_max or wanted(found.min, found.max):
             groups.append(group)
-    return _read(file, groups, columns, key, store.uri)
+    return groups
 
 
 class _ObjectReader(io.RawIOBase):
