@@ -61,7 +61,7 @@ def known_candidates(store: Store, parts: Sequence[Part], first_place: int, entr
 
 def _known(store: Store, parts: Sequence[Part], first_place: int, wanted: U64) -> tuple[I64, U64]:
     """Hits: the place in `wanted` (keys, sorted, distinct), and the ref of the published text that has the key."""
-    if not len(wanted):
+    if not len(wanted) or not parts:
         return np.zeros(0, np.int64), np.zeros(0, np.uint64)
 
     def look(numbered: tuple[int, Part]) -> tuple[I64, U64]:
