@@ -37,7 +37,7 @@ ENTRIES_A_PARTITION = 6_000_000
 ENTRIES_A_GROUP = 1 << 14
 MAX_RANGES = 256
 
-_EXACT = np.uint64(0x5851F42D4C957F2D)
+EXACT = np.uint64(0x5851F42D4C957F2D)
 """Keeps the keys of equal texts apart from band keys."""
 
 
@@ -65,7 +65,7 @@ def row_of(refs: U64) -> I64:
 
 def exact_keys(exact: U64) -> U64:
     """The keys under which equal texts meet."""
-    return mix64(exact ^ _EXACT)
+    return mix64(exact ^ EXACT)
 
 
 def band_table(keys: U64, rows: I64, exact: U64, order: U64) -> pa.Table:

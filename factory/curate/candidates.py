@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from factory.curate.bands import Entries, exact_keys, packed, place_bits
+from factory.curate.bands import BY_PLACE, EXACT, Entries, packed, place_bits
+from factory.curate.scan import mix
 from factory.curate.words import I64, U64, Mask
 from factory.native import compiled
 
@@ -43,10 +44,7 @@ def candidates(entries: Entries) -> Candidates:
     """All pairs of texts that share a key."""
     sizes = np.zeros(2, np.int64)
     none = np.zeros((0, 3), np.uint64)
-    same = entries.keys == exact_keys(entries.exact)
-    order = np.where(entries.order == 0, entries.refs, entries.order)
-    bits = np.uint64(place_bits(len(same)))
-    given = (packed(entries.keys), bits, entries.refs, entries.exact, order, same)
+    given = (packed(entries.keys), np.uint64(place_bits(len(entries.keys))), *entries)
     _pair(*given, HUBS, PAIRS_A_BUCKET, FEWEST_HUBS, none, sizes)
     pairs = np.empty((int(sizes[0]), 3), np.uint64)
     _pair(*given, HUBS, PAIRS_A_BUCKET, FEWEST_HUBS, pairs, sizes)
@@ -72,7 +70,7 @@ def both(one: Candidates, other: Candidates) -> Candidates:
 
 @compiled
 def _pair(
-    entries: U64, bits: np.uint64, refs: U64, exact: U64, order: U64, same: Mask,
+    entries: U64, bits: np.uint64, keys: U64, refs: U64, exact: U64, order: U64,
     hubs: int, most: int, fewest: int, pairs: U64, sizes: I64,
 ) -> None:  # fmt: skip
     """Fills `pairs` uint64[P, 3] (ref, ref, equal), as many as it has rows, and `sizes` with (P, crowded buckets)."""
@@ -98,7 +96,7 @@ def _pair(
                     if refs[members[end]] < refs[lowest]:
                         lowest = members[end]
                     end += 1
-                if same[lowest]:
+                if keys[lowest] == mix(exact[lowest] ^ EXACT):
                     for place in range(at, end):
                         if members[place] != lowest:
                             if found < len(pairs):
@@ -114,7 +112,11 @@ def _pair(
                 wide = count
                 if count > hubs:
                     wide = max(fewest, min(hubs, most // count))
-                    chosen = chosen[np.argsort(order[chosen], kind="mergesort")]
+                    first = order[chosen]
+                    for place in range(count):
+                        if first[place] == np.uint64(BY_PLACE):
+                            first[place] = refs[chosen[place]]
+                    chosen = chosen[np.argsort(first, kind="mergesort")]
                     crowded += 1
                 for later in range(1, count):
                     for earlier in range(min(later, wide)):

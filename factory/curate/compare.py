@@ -12,10 +12,10 @@ Cost, one core: 10 microseconds a question that is in a pair, half of it reading
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +28,7 @@ from factory.curate.match import CANDIDATE, PARALLEL_READS, Sketched, sketched_f
 from factory.curate.minhash import LshParameters, shingle_hashes
 from factory.curate.similarity import jaccard
 from factory.curate.sketch import ACROSS, sample_keys
-from factory.curate.words import U64, Mask, tokenise
+from factory.curate.words import I64, U64, Mask, tokenise
 from factory.identity import add_digests, make_id
 from factory.run.outputs import Output, read_outputs, resolve
 from factory.run.units import Unit, UnitResult
@@ -37,10 +37,12 @@ from factory.store.parquet import Layout, read_range, read_rows
 
 STEP_VERSION = 1
 
+Read = TypeVar("Read")
+
 NODE = pa.schema(
     [
         ("ref", pa.uint64()),
-        ("question_id", pa.string()),
+        ("id", pa.string()),
         ("level", pa.int8()),
         ("order", pa.uint64()),  # which of two is kept: the lower
     ]
@@ -65,13 +67,18 @@ PAIRS_A_UNIT = 500_000
 ROWS_A_GROUP = 1 << 14
 
 
+Reader = Callable[[Store, Sequence[Sketched], U64], tuple[pa.Table, list[str]]]
+"""NODE rows and texts of the rows that refs (sorted) name, in their order."""
+
+
 @dataclass(frozen=True)
 class CompareStep:
     """Work step with a unit a range of places; see `compare_units` for its parameters."""
 
     parameters: LshParameters
+    reader: Reader
+    name: str = "compare"
 
-    name = "compare"
     version = STEP_VERSION
 
     def identity(self) -> dict[str, Any]:
@@ -85,7 +92,7 @@ class CompareStep:
         ours = place_of(second) < len(sketched)
         published = first[~ours], second[~ours], exact[~ours]
         refs = np.unique(np.concatenate((first, second[ours])))
-        nodes, texts = read_questions(store, sketched, refs)
+        nodes, texts = self.reader(store, sketched, refs)
         hashes, offsets = shingle_hashes(tokenise(texts), self.parameters.shingle_words)
         first, second, exact = first[ours], second[ours], exact[ours]
         one, other = np.searchsorted(refs, first), np.searchsorted(refs, second)
@@ -149,16 +156,12 @@ def read_candidates(store: Store, outputs: Sequence[Output], places: tuple[int, 
 
 def read_questions(store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, list[str]]:
     """NODE rows and texts of the questions that `refs` (sorted) name. Reads every question file concerned once."""
-    places, rows = place_of(refs), row_of(refs)
-    cuts = np.flatnonzero(np.diff(places)) + 1
-    groups = [group for group in np.split(np.arange(len(refs)), cuts) if len(group)]
 
-    def read(group: Any) -> pa.Table:
-        key = resolve(store, sketched[int(places[group[0]])].parent).key
-        return read_rows(store, key, rows[group].tolist(), ["question_id", "level", "text", "sources"])
+    def read(place: int, rows: I64) -> pa.Table:
+        key = resolve(store, sketched[place].parent).key
+        return read_rows(store, key, rows.tolist(), ["question_id", "level", "text", "sources"])
 
-    with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        tables = list(pool.map(read, groups))
+    tables = by_place(refs, read)
     if not tables:
         return NODE.empty_table(), []
     found = pa.concat_tables(tables)
@@ -167,6 +170,15 @@ def read_questions(store: Store, sketched: Sequence[Sketched], refs: U64) -> tup
     order[levels == ACROSS] = refs[levels == ACROSS]
     nodes = pa.table([pa.array(refs), found.column("question_id"), pa.array(levels), pa.array(order)], schema=NODE)
     return nodes, found.column("text").to_pylist()
+
+
+def by_place(refs: U64, read: Callable[[int, I64], Read]) -> list[Read]:
+    """What `read` gives of each file that `refs` (sorted) name, in order: it is given a place and rows there."""
+    places, rows = place_of(refs), row_of(refs)
+    cuts = np.flatnonzero(np.diff(places)) + 1
+    groups = [group for group in np.split(np.arange(len(refs)), cuts) if len(group)]
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        return list(pool.map(lambda group: read(int(places[group[0]]), rows[group]), groups))
 
 
 def edge_table(first: U64, second: U64, similarity: Any, exact: Mask) -> pa.Table:

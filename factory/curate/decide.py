@@ -193,18 +193,17 @@ def repeated(
     """DECISION rows of the dropped questions whose refs lie within `bounds`."""
     if not clusters.nodes.num_rows:
         return Repeats(DECISION.empty_table(), 0, 0, 0)
-    order = keep_order(clusters.nodes)
-    nodes = clusters.nodes.take(pa.array(order))
+    nodes = clusters.nodes.take(pa.array(keep_order(clusters.nodes)))
     refs = _numbers(nodes, "ref")
     by = np.argsort(refs)
     taken = by[np.searchsorted(refs, _numbers(clusters.known, "ref"), sorter=by)]
-    verdicts = _judged(refs, clusters.edges, taken)
+    verdicts = judged(refs, clusters.edges, taken)
     published = _published(clusters.known, taken, verdicts.text)
     own = (refs >= np.uint64(bounds[0])) & (refs <= np.uint64(bounds[1]))
     known = own & (published >= 0)
     dropped = np.flatnonzero(own & ~known & (verdicts.kept != np.arange(len(refs))))
     kept = verdicts.kept[dropped]
-    ids, levels = nodes.column("question_id").to_pylist(), nodes.column("level").to_pylist()
+    ids, levels = nodes.column("id").to_pylist(), nodes.column("level").to_pylist()
     sizes = np.bincount(verdicts.cluster, minlength=len(refs))
     similarity = verdicts.similarity[dropped].tolist()
     evidence = [
@@ -277,12 +276,12 @@ def _known_decisions(
 def keep_order(nodes: pa.Table) -> npt.NDArray[np.int64]:
     """Places of NODE rows, the ones to be kept first first: place of the source in the sampling order (so that a grown
     sample keeps what a smaller one kept), lower level, smaller id."""
-    ids = np.array(nodes.column("question_id").to_pylist(), "S")
+    ids = np.array(nodes.column("id").to_pylist(), "S")
     by: npt.NDArray[np.int64] = np.lexsort((ids, nodes.column("level").to_numpy(), _numbers(nodes, "order")))
     return by
 
 
-def _judged(refs: U64, edges: pa.Table, taken: I64) -> Verdicts:
+def judged(refs: U64, edges: pa.Table, taken: I64 | None = None) -> Verdicts:
     """Verdicts of nodes, `refs` in keep order; edges are there both ways round. `taken` nodes repeat published ones."""
     src, dst = _numbers(edges, "src"), _numbers(edges, "dst")
     once = src < dst
@@ -291,7 +290,8 @@ def _judged(refs: U64, edges: pa.Table, taken: I64) -> Verdicts:
     similarity = edges.column("similarity").to_numpy()[once]
     exact = edges.column("exact").to_numpy(zero_copy_only=False)[once]
     away = np.zeros(len(refs), np.bool_)
-    away[taken] = True
+    if taken is not None:
+        away[taken] = True
     return judge(len(refs), first, second, similarity, exact, away)
 
 

@@ -1,4 +1,4 @@
-"""Which questions may be duplicates: pairs that share a band key, found a range of keys at a time.
+"""Which questions (or documents) may be duplicates: pairs that share a band key, found a range of keys at a time.
 
 Design: second of curation's passes. A unit owns a range of keys and reads that range of every file of band entries
 (bands.py), so the entries in memory are those of its range, whatever the run's size. What it gives are pairs of
@@ -61,7 +61,8 @@ class Sketched:
 class MatchStep:
     """Work step with a unit a range of keys; see `match_units` for its parameters."""
 
-    name = "match"
+    name: str = "match"
+
     version = STEP_VERSION
 
     def identity(self) -> dict[str, Any]:

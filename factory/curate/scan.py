@@ -39,7 +39,7 @@ _UESTION = np.frombuffer("uestion".encode("utf-32-le"), np.uint32).copy()
 
 
 @compiled
-def _mix(value: np.uint64) -> np.uint64:
+def mix(value: np.uint64) -> np.uint64:
     value = (value ^ (value >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
     value = (value ^ (value >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
     return value ^ (value >> np.uint64(33))
@@ -210,7 +210,7 @@ def _token_hash(codes: U32, place: int, end: int) -> np.uint64:
     for index in range(place, end):
         if codes[index] != _COMMA:
             value = (value ^ np.uint64(codes[index])) * _PRIME
-    return _mix(value)
+    return mix(value)
 
 
 @compiled
@@ -267,7 +267,7 @@ def scan(
                 if code != np.uint64(_COMMA):
                     one = (one ^ code) * _PRIME
                     other = (other ^ code) * _SECOND
-            one, other = _mix(one), _mix(other)
+            one, other = mix(one), mix(other)
             first = (first ^ one) * _BASE
             second = (second ^ other) * _SECOND
             if kind == WORD and _is_number_word(number_words, one):
@@ -278,7 +278,7 @@ def scan(
             count += 1
             place = end
         offsets[text + 1] = count
-        text_hashes[text, 0], text_hashes[text, 1] = _mix(first), _mix(second)
+        text_hashes[text, 0], text_hashes[text, 1] = mix(first), mix(second)
     return count
 
 
@@ -288,7 +288,7 @@ def ngram_hash(tokens: U64, start: int, size: int) -> np.uint64:
     value = np.uint64(0)
     for step in range(size):
         value = value * _BASE + tokens[start + step]
-    return _mix(value)
+    return mix(value)
 
 
 @compiled
@@ -308,5 +308,5 @@ def significant(tokens: U64, offsets: I64, keys: U64) -> None:
         value = _START
         for place in range(offsets[text], offsets[text + 1]):
             if tokens[place] & _KIND_MASK != np.uint64(WORD):
-                value = _mix((value ^ tokens[place]) * _BASE)
+                value = mix((value ^ tokens[place]) * _BASE)
         keys[text] = value

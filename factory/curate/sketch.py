@@ -81,6 +81,7 @@ class SketchStep:
             table = table.take(rows)
         sketches, bands = sketch_tables(table, rows, self.parameters, self.index.load(store))
         ids = table.column("question_id").to_pylist()
+        digest = ids_digest(ids)
         contaminated = sketches.num_rows - sketches.column("contaminated_by").null_count
         return UnitResult(
             inputs=len(ids),
@@ -88,9 +89,9 @@ class SketchStep:
             tables=(sketches, bands),
             layouts=(DEFAULT_LAYOUT, band_layout(bands)),
             id_column="question_id",
-            input_ids_digest=ids_digest(ids),
+            input_ids_digest=digest,
             accepted=len(ids),
-            accepted_ids_digest=ids_digest(ids),
+            accepted_ids_digest=digest,
             ledger={"contaminated": contaminated},
         )
 

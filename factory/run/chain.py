@@ -1,6 +1,6 @@
 """The chain of a run: which step reads what, in the order data walks through them.
 
-    select [-> document_sketch -> document_match] -> merge
+    select [-> document_sketch -> document_match -> document_compare -> document_decide] -> merge
     merge -> extract -> question_2 ---------> sketch -> match -> compare -> decide -> curate -> answer -> samples
                                                                          [-> recheck] -> gate -> shards [-> segment]
          |          \\-> (across.py) -> question_3 /
@@ -23,7 +23,7 @@ from typing import Any
 from factory.config import FactoryConfig
 from factory.curate.compare import compare_units
 from factory.curate.decide import decide_units
-from factory.curate.index.pin import newer_key, pin_key
+from factory.curate.index.pin import View, newer_key, pin_key
 from factory.curate.index.segment_step import sample_units
 from factory.curate.match import match_units, sketched_files
 from factory.identity import fingerprint
@@ -46,7 +46,7 @@ from factory.run.registration import newer, pinned
 from factory.run.settings import Settings, load_settings
 from factory.run.stage import Dones, Planned, Planner, Stage
 from factory.run.step import LlmStep, WorkStep
-from factory.run.steps import Steps, build_steps
+from factory.run.steps import DuplicateSteps, Steps, build_steps
 from factory.run.units import FileRef, Unit
 from factory.select.selector import other_domain
 from factory.select.step import plan_select, source_bytes
@@ -167,17 +167,47 @@ def build_stages(
 
         return plan
 
+    def deciding(steps: DuplicateSteps, view: Callable[[Store], View] = lambda _store: View()) -> Iterator[Stage]:
+        """From sketches to what repeats what: units over all rows, named by their places in the order of sketches, and
+        by what is published, where rows are compared with that as well."""
+        sketch, match, compare = (key(step.name) for step in (steps.sketch, steps.match, steps.compare))
+
+        def planner(step: WorkStep, reads: WorkStep, units: Callable[[Store, str, str | None], list[Unit]]) -> Stage:
+            def plan(store: Store, dones: Dones) -> Planned:
+                order = fingerprint([output.file.name for output in read_outputs(store, sketch)])
+                known = view(store)
+                upstream = [dones[reads.name]["folder"], order, *([known.digest] if known.parts else [])]
+                folder = global_folder(step, planned_units(store, run, reads.name), upstream)
+                named = units(store, folder, pin_key(run) if known.parts else None)
+                return Planned(step, folder, plan_units(named, committed_units(store, folder)))
+
+            return Stage(step.name, plan, (reads.name,), step=step)
+
+        def match_plan(store: Store, folder: str, index: str | None) -> list[Unit]:
+            return match_units(folder, sketch, read_outputs(store, sketch), index)
+
+        def compare_plan(store: Store, folder: str, index: str | None) -> list[Unit]:
+            files = len(sketched_files(read_outputs(store, sketch)))
+            return compare_units(folder, sketch, match, files, read_outputs(store, match), index)
+
+        def decide_plan(store: Store, folder: str, _index: str | None) -> list[Unit]:
+            return decide_units(folder, sketch, compare, read_outputs(store, sketch), read_outputs(store, compare))
+
+        yield planner(steps.match, steps.sketch, match_plan)
+        yield planner(steps.compare, steps.match, compare_plan)
+        yield planner(steps.decide, steps.compare, decide_plan)
+
     def resembling() -> Iterator[Stage]:
         """The stages that look for near-duplicate documents."""
-        if steps.document_sketch is not None and steps.document_match is not None:
-            planner = row_wise(steps.document_sketch, None, outputs_of("select"))
-            yield Stage("document_sketch", planner, ("select",), step=steps.document_sketch)
-            planner = over_all(steps.document_match, "document_sketch", lambda _: {"sketches": key("document_sketch")})
-            yield Stage("document_match", planner, ("document_sketch",), step=steps.document_match)
+        if steps.documents is not None:
+            sketch = steps.documents.sketch
+            planner = row_wise(sketch, None, outputs_of("select"))
+            yield Stage("document_sketch", planner, ("select",), step=sketch)
+            yield from deciding(steps.documents)
 
     def plan_merge(store: Store, dones: Dones) -> Planned:
-        repeats = dones.get("document_match")
-        given = {"outputs": key("select")} | ({"repeats": key("document_match")} if repeats else {})
+        repeats = dones.get("document_decide")
+        given = {"outputs": key("select")} | ({"repeats": key("document_decide")} if repeats else {})
         upstream = [dones["select"]["folder"], repeats["folder"] if repeats else None]
         folder = global_folder(steps.merge, planned_units(store, run, "select"), upstream)
         return Planned(steps.merge, folder, plan_global(folder, given, committed_units(store, folder)))
@@ -187,31 +217,6 @@ def build_stages(
         done = committed_units(store, folder)
         parts = outputs_of(*questions)(store)
         return Planned(steps.curate, folder, plan_rows(store, folder, parts, done, {"decisions": key("decide")}))
-
-    def over_sketches(step: WorkStep, reads: str, units: Callable[[Store, str, str | None], list[Unit]]) -> Planner:
-        """Units over all questions of the run, named by their places in the order of the sketches, and by the
-        published questions they are compared with."""
-
-        def plan(store: Store, dones: Dones) -> Planned:
-            order = fingerprint([output.file.name for output in read_outputs(store, key("sketch"))])
-            view = pinned(store, config, run)
-            extra = [dones[reads]["folder"], order] + ([view.digest] if view.parts else [])
-            folder = global_folder(step, planned_units(store, run, reads), extra)
-            named = units(store, folder, pin_key(run) if view.parts else None)
-            return Planned(step, folder, plan_units(named, committed_units(store, folder)))
-
-        return plan
-
-    def match_plan(store: Store, folder: str, index: str | None) -> list[Unit]:
-        return match_units(folder, key("sketch"), read_outputs(store, key("sketch")), index)
-
-    def compare_plan(store: Store, folder: str, index: str | None) -> list[Unit]:
-        files = len(sketched_files(read_outputs(store, key("sketch"))))
-        return compare_units(folder, key("sketch"), key("match"), files, read_outputs(store, key("match")), index)
-
-    def decide_plan(store: Store, folder: str, _index: str | None) -> list[Unit]:
-        sketched, compared = read_outputs(store, key("sketch")), read_outputs(store, key("compare"))
-        return decide_units(folder, key("sketch"), key("compare"), sketched, compared)
 
     def plan_samples(store: Store, dones: Dones) -> Planned:
         origins = read_outputs(store, key("merge"))[1].file
@@ -282,9 +287,7 @@ def build_stages(
             step=steps.sketch,
             prepare=steps.sketch.prepare,
         ),
-        Stage("match", over_sketches(steps.match, "sketch", match_plan), ("sketch",), step=steps.match),
-        Stage("compare", over_sketches(steps.compare, "match", compare_plan), ("match",), step=steps.compare),
-        Stage("decide", over_sketches(steps.decide, "compare", decide_plan), ("compare",), step=steps.decide),
+        *deciding(steps.questions_alike, lambda store: pinned(store, config, run)),
         Stage("curate", plan_curate, questions, step=steps.curate),
         asking["answer"],
         Stage("samples", plan_samples, ("answer",)),

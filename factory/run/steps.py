@@ -16,7 +16,7 @@ import orjson
 from factory.answers.step import AnswerStep
 from factory.concepts.extract import ExtractStep
 from factory.config import FactoryConfig, load_config
-from factory.curate.compare import CompareStep
+from factory.curate.compare import CompareStep, read_questions
 from factory.curate.decide import DecideStep
 from factory.curate.index.recheck import RecheckStep
 from factory.curate.index.segment_step import SegmentStep
@@ -36,7 +36,7 @@ from factory.run.across import AcrossSteps, across_steps
 from factory.run.record import read_record
 from factory.run.step import LlmStep
 from factory.select.config import DocumentDuplicatesConfig
-from factory.select.document_match import DocumentMatchStep
+from factory.select.document_repeats import DocumentDecideStep, read_documents
 from factory.select.document_sketch import DocumentSketchStep
 from factory.select.merge import MergeStep
 from factory.select.step import SelectStep, select_step
@@ -45,21 +45,28 @@ from factory.store.objects import read_mapping
 
 
 @dataclass(frozen=True)
+class DuplicateSteps:
+    """The passes that say which rows repeat others (curate/)."""
+
+    sketch: SketchStep | DocumentSketchStep
+    match: MatchStep
+    compare: CompareStep
+    decide: DecideStep | DocumentDecideStep
+
+
+@dataclass(frozen=True)
 class Steps:
-    """`llm` has the LLM steps this run takes, by name, in order. The two document steps look for near-duplicate
-    documents, `across` leads from concepts to level 3, `recheck` and `segment` belong to the index of published
-    questions; None where that is off."""
+    """`llm` has the LLM steps this run takes, by name, in order. `documents` looks for near-duplicate documents,
+    `questions_alike` for duplicate questions, `across` leads from concepts to level 3, `recheck` and `segment` belong
+    to the index of published questions; None where that is off."""
 
     select: SelectStep
-    document_sketch: DocumentSketchStep | None
-    document_match: DocumentMatchStep | None
+    documents: DuplicateSteps | None
     merge: MergeStep
     llm: Mapping[str, LlmStep]
     across: AcrossSteps | None
     sketch: SketchStep
-    match: MatchStep
-    compare: CompareStep
-    decide: DecideStep
+    questions_alike: DuplicateSteps
     curate: CurateStep
     recheck: RecheckStep | None
     gate: GateStep
@@ -77,20 +84,31 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any) -> Steps:
     resemblance = document_parameters(config.select.duplicates)
     return Steps(
         select=select_step(config, tokenizer),
-        document_sketch=DocumentSketchStep(resemblance) if resemblance else None,
-        document_match=DocumentMatchStep(resemblance) if resemblance else None,
+        documents=document_steps(resemblance) if resemblance else None,
         merge=MergeStep(config.limit),
         llm=llm_steps(config, pack),
         across=across_steps(config) if 3 in config.question.levels else None,
         sketch=sketch,
-        match=MatchStep(),
-        compare=CompareStep(sketch.parameters),
-        decide=DecideStep(sketch.parameters),
+        questions_alike=DuplicateSteps(
+            sketch,
+            MatchStep(),
+            CompareStep(sketch.parameters, read_questions),
+            DecideStep(sketch.parameters),
+        ),
         curate=CurateStep(),
         recheck=RecheckStep(sketch.parameters) if config.curate.index.use is not None else None,
         gate=GateStep(config.gate),
         shards=ShardStep(),
         segment=SegmentStep(sketch.parameters) if config.curate.index.register else None,
+    )
+
+
+def document_steps(parameters: LshParameters) -> DuplicateSteps:
+    return DuplicateSteps(
+        DocumentSketchStep(parameters),
+        MatchStep("document_match"),
+        CompareStep(parameters, read_documents, "document_compare"),
+        DocumentDecideStep(parameters),
     )
 
 

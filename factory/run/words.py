@@ -21,7 +21,9 @@ class Words:
 WORDS = {
     "select": Words("documents", "passages", "reads the corpus, normalises and chunks it"),
     "document_sketch": Words("passages", "document sketches", "MinHash bands of whole documents"),
-    "document_match": Words("document sketches", "documents to keep", "finds near-duplicate documents"),
+    "document_match": Words("document sketches", "document sketches", "finds documents that share a MinHash band"),
+    "document_compare": Words("document sketches", "document sketches", "measures how alike these are, exactly"),
+    "document_decide": Words("document sketches", "documents to keep", "decides which of the alike is kept"),
     "merge": Words("passages", "passages", "joins documents met more than once, leaves out near-duplicates, samples"),
     "extract": Words("passages", "passages with concepts", "level, subject, topics and key concepts of a passage"),
     "graph_pairs": Words("passages with concepts", "passages in the graph", "normalises names, counts pairs of nodes"),

@@ -6,7 +6,7 @@ datasketch) over word shingles of the whole document; unlike questions, document
 alone are one (a page printed on another day). A document whose chunks run over two files is sketched by its
 first file's chunks.
 
-Cost, one core: 21 microseconds a document of 1,700 characters; 60 + 8 x bands bytes a row.
+Cost, one core: 21 microseconds a document of 1,700 characters; 60 + 10 x bands bytes a row.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ import numpy as np
 import pyarrow as pa
 
 from factory.corpus.sample import sample_key
+from factory.curate.bands import band_layout, band_table
 from factory.curate.minhash import LshParameters, band_keys, shingle_hashes, signatures
 from factory.curate.words import I64, NORMALISER_VERSION, U64, TokenArray, tokenise
 from factory.identity import ids_digest
 from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
-from factory.store.parquet import read_parquet
+from factory.store.parquet import DEFAULT_LAYOUT, read_parquet
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 DOCUMENT_SKETCH = pa.schema(
     [
@@ -35,7 +36,6 @@ DOCUMENT_SKETCH = pa.schema(
         ("rows", pa.int32()),  # its chunks there
         ("sample_key", pa.uint64()),  # which of two near-duplicates is kept
         ("exact_hash", pa.binary(16)),  # of the normal form
-        ("band_keys", pa.list_(pa.uint64())),
     ]
 )
 
@@ -61,12 +61,17 @@ class DocumentSketchStep:
         table = read_parquet(store, unit.file.key, ["chunk_id", "doc_id", "chunk", "text"])
         starts = document_starts(table)
         chunk_ids = table.column("chunk_id").to_pylist()
+        sketches, bands = sketch_tables(table, starts, unit.file.name, self.parameters)
+        doc_ids = sketches.column("doc_id").to_pylist()
         return UnitResult(
             inputs=len(chunk_ids),
             used=len(chunk_ids),
-            tables=(sketch_table(table, starts, unit.file.name, self.parameters),),
+            tables=(sketches, bands),
+            layouts=(DEFAULT_LAYOUT, band_layout(bands)),
             id_column="doc_id",
             input_ids_digest=ids_digest(chunk_ids),
+            accepted=len(doc_ids),
+            accepted_ids_digest=ids_digest(doc_ids),
         )
 
 
@@ -80,21 +85,20 @@ def document_starts(table: pa.Table) -> I64:
     return new
 
 
-def sketch_table(table: pa.Table, starts: I64, file: str, parameters: LshParameters) -> pa.Table:
-    """DOCUMENT_SKETCH rows of the documents that begin at rows `starts` of the select file named `file`."""
+def sketch_tables(table: pa.Table, starts: I64, file: str, parameters: LshParameters) -> tuple[pa.Table, pa.Table]:
+    """DOCUMENT_SKETCH and BAND rows of the documents that begin at rows `starts` of the select file named `file`."""
     counts = np.diff(np.append(starts, table.num_rows))
     array = tokenise(document_texts(table.column("text").to_pylist(), starts))
     keys = sketch_keys(array, parameters)
-    offsets = np.arange(0, keys.size + 1, parameters.bands, dtype=np.int32)
+    order = np.array([sample_key(file, row) for row in starts.tolist()], np.uint64)
     columns = [
         table.column("doc_id").take(pa.array(starts)).combine_chunks(),
         pa.array(starts, pa.int64()),
         pa.array(counts, pa.int32()),
-        pa.array([sample_key(file, row) for row in starts.tolist()], pa.uint64()),
+        pa.array(order),
         array.text_hash_column(),
-        pa.ListArray.from_arrays(pa.array(offsets), pa.array(keys.reshape(-1))),
     ]
-    return pa.table(columns, schema=DOCUMENT_SKETCH)
+    return pa.table(columns, schema=DOCUMENT_SKETCH), band_table(keys, starts, array.text_hashes[:, 0], order)
 
 
 def document_texts(chunks: Sequence[str], starts: I64) -> list[str]:

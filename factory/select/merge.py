@@ -3,7 +3,7 @@
 Design: a global step over what `select` committed. It reads ids and origins, never text. The first
 occurrence of a document (in the plan's order of files, then by row) is kept; chunks of later ones become
 rejects that name it, and every origin (url, licence, shard, row) of a document met more than once goes to
-the origins table, so that no licence is lost. Near-duplicates (select/document_match.py) are left out before
+the origins table, so that no licence is lost. Near-duplicates (select/document_repeats.py) are left out before
 anything is sampled. With `limit`, documents are taken in the order of sample.py,
 so that the sample of a larger limit contains this one.
 
@@ -27,7 +27,7 @@ from factory.identity import add_digests, ids_digest
 from factory.run.outputs import Output, read_outputs
 from factory.run.reject import Reject
 from factory.run.units import Unit, UnitResult
-from factory.select.document_match import read_repeats
+from factory.select.document_repeats import read_repeats
 from factory.store.base import Store
 from factory.store.parquet import read_parquet
 

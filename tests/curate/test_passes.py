@@ -14,20 +14,19 @@ import pytest
 
 from factory.config import BenchmarkConfig, CurateConfig
 from factory.curate import bands, compare, decide
-from factory.curate.compare import CompareStep, compare_units
-from factory.curate.decide import DecideStep, decide_units, part_of
-from factory.curate.match import MatchStep, match_units
+from factory.curate.compare import CompareStep, read_questions
+from factory.curate.decide import DecideStep, part_of
+from factory.curate.match import MatchStep
 from factory.curate.sketch import SketchStep, sketch_step
 from factory.curate.step import CurateStep
 from factory.errors import ConfigError, ConservationError
 from factory.identity import make_id
-from factory.run.attempt import StepRun, begin, finish, rejects_table
-from factory.run.outputs import Output, read_outputs, write_outputs
-from factory.run.step import WorkStep
+from factory.run.attempt import rejects_table
 from factory.run.units import FileRef, Unit, UnitResult, unit_over
 from factory.store.commits import Commit
 from factory.store.local import LocalStore
 from factory.tables import QUESTION
+from tests.curate.passes import Passes, commit, decided_by
 
 LEAKED = "A robe takes 2 bolts of blue fiber and half that much white fiber. How many bolts in total does it take?"
 DUCKS = (
@@ -63,6 +62,10 @@ SECOND = [
 ]
 
 
+def passes_of(step: SketchStep) -> Passes:
+    return Passes(step, MatchStep(), CompareStep(step.parameters, read_questions), DecideStep(step.parameters))
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
     return LocalStore(str(tmp_path / "root"))
@@ -75,24 +78,10 @@ def config(tmp_path: Path) -> CurateConfig:
     return CurateConfig(benchmarks=(BenchmarkConfig(name="school", path=str(path), fields=("question",)),))
 
 
-def commit(store: LocalStore, folder: str, unit: Unit, result: UnitResult) -> Commit:
-    run = StepRun(folder, "run")
-    committed = finish(store, run, begin(store, run, unit, {}), result).commit
-    assert committed is not None
-    return committed
-
-
 def put_questions(store: LocalStore, folder: str, rows: Sequence[Mapping[str, Any]]) -> FileRef:
     table = pa.Table.from_pylist(list(rows), schema=QUESTION)
     ids = UnitResult(len(rows), len(rows), (table,), "question_id")
     return commit(store, folder, Unit(make_id("unit", folder)), ids).files[0]
-
-
-def worked(store: LocalStore, step: WorkStep, units: Sequence[Unit]) -> tuple[str, list[Commit]]:
-    """Works and commits units; returns the key of the step's outputs index."""
-    commits = [commit(store, f"{step.name}-0", unit, step.work(store, unit)) for unit in units]
-    outputs = [Output(item.unit, item.parent, file) for item in commits for file in item.files]
-    return write_outputs(store, "run", step.name, outputs), commits
 
 
 def curated(
@@ -105,19 +94,9 @@ def curated(
     """All passes; one result a question file, and the commits of the pass that decides."""
     step.prepare(store)
     units = [unit_over(file, (picks or {}).get(number)) for number, file in enumerate(files)]
-    sketches, _ = worked(store, step, units)
-    sketched = read_outputs(store, sketches)
-    candidates, _ = worked(store, MatchStep(), match_units(f"match-{folder}", sketches, sketched))
-    found = read_outputs(store, candidates)
-    edges, _ = worked(
-        store, CompareStep(step.parameters), compare_units(f"compare-{folder}", sketches, candidates, len(files), found)
-    )
-    compared = read_outputs(store, edges)
-    decisions, decided = worked(
-        store, DecideStep(step.parameters), decide_units(f"decide-{folder}", sketches, edges, sketched, compared)
-    )
-    results = [CurateStep().work(store, replace(unit, parameters={"decisions": decisions})) for unit in units]
-    return results, decided
+    decided = decided_by(store, passes_of(step), units, folder)
+    results = [CurateStep().work(store, replace(unit, parameters={"decisions": decided.key})) for unit in units]
+    return results, decided.commits
 
 
 def texts_of(results: Sequence[UnitResult]) -> list[str]:

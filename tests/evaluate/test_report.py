@@ -174,7 +174,8 @@ def test_an_equation_that_does_not_hold_is_marked_and_announced(field: str, chan
 
 def test_reasons_that_do_not_sum_to_the_rejects_are_announced() -> None:
     changed = list(steps())
-    changed[7] = replace(changed[7], reasons={"input": {"near_duplicate": 100}})
+    place = next(place for place, step in enumerate(changed) if step.name == "curate")
+    changed[place] = replace(changed[place], reasons={"input": {"near_duplicate": 100}})
     text = said(report_input(steps=tuple(changed)))
     assert "Rows do not add up in: curate." in text
     assert "113 rejected (input side), but 100 near_duplicate on record" in text

@@ -35,7 +35,7 @@ ROOMS = (
 STEPS = {
     "select": "factory.select.step",
     "document_sketch": "factory.select.document_sketch",
-    "document_match": "factory.select.document_match",
+    "document_decide": "factory.select.document_repeats",
     "merge": "factory.select.merge",
     "extract": "factory.concepts.extract",
     "walk_subjects": "factory.concepts.walks.subjects_step",

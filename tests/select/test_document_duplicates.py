@@ -12,13 +12,15 @@ from factory.corpus.documents import document_id
 from factory.curate.minhash import LshParameters
 from factory.identity import ids_digest
 from factory.run.outputs import Output, write_outputs
-from factory.run.units import FileRef, Unit
-from factory.select.document_match import DocumentMatchStep, read_repeats
-from factory.select.document_sketch import DocumentSketchStep, document_starts, document_texts
+from factory.run.steps import document_steps
+from factory.run.units import FileRef, Unit, unit_over
+from factory.select.document_repeats import read_repeats
+from factory.select.document_sketch import document_starts, document_texts
 from factory.select.merge import MergeStep
 from factory.store.base import Store
 from factory.tables import DOCUMENT
 from tests.corpora import row_of, write_corpus
+from tests.curate.passes import Passes, decided_by
 from tests.runs import done_of, run_factory
 
 PARAMETERS = LshParameters(5, 128, 0.8)
@@ -95,28 +97,11 @@ def committed(
 
 
 def repeats_in(store: Store, files: list[list[list[str]]]) -> dict[str, tuple[str, float]]:
-    from factory.store.parquet import to_parquet
-
-    selected = commit_select(store, files)
-    step = DocumentSketchStep(PARAMETERS)
-    sketches = []
-    for output in selected:
-        result = step.work(store, Unit(f"s{output.unit}", file=output.file))
-        (table,) = result.tables
-        ids = table.column("doc_id").to_pylist()
-        sketches.append(
-            committed(
-                store, "document_sketch-x", f"s{output.unit}", output.file.name, table, ids, to_parquet(table, {})
-            )
-        )
-    write_outputs(store, "run", "document_sketch", sketches)
-    unit = Unit("m", parameters={"sketches": "runs/run/document_sketch.outputs.json"})
-    result = DocumentMatchStep(PARAMETERS).work(store, unit)
-    assert result.inputs == sum(output.file.rows for output in sketches)
-    (table,) = result.tables
-    match = committed(store, "document_match-x", "m", "", table, [], to_parquet(table, {}))
-    write_outputs(store, "run", "document_match", [match])
-    return read_repeats(store, "runs/run/document_match.outputs.json")
+    units = [unit_over(output.file) for output in commit_select(store, files)]
+    steps = document_steps(PARAMETERS)
+    decided = decided_by(store, Passes(steps.sketch, steps.match, steps.compare, steps.decide), units)
+    assert sum(commit.counts.inputs for commit in decided.commits) == sum(len(documents) for documents in files)
+    return read_repeats(store, decided.key)
 
 
 def test_a_changed_copy_is_found_whichever_file_it_is_in_and_similarity_is_exact(local_store: Store) -> None:
@@ -165,7 +150,7 @@ def test_nothing_selected_is_no_error(local_store: Store) -> None:
 def test_merge_leaves_near_duplicates_out_and_names_the_kept_one(local_store: Store) -> None:
     base = text_of(1)
     repeats_in(local_store, [[[base], [text_of(3)]], [[with_changes(base, 4, 2)]]])
-    keys = {"outputs": "runs/run/select.outputs.json", "repeats": "runs/run/document_match.outputs.json"}
+    keys = {"outputs": "runs/run/select.outputs.json", "repeats": "runs/run/document_decide.outputs.json"}
     for limit in (None, 2):
         result = MergeStep(limit).work(local_store, Unit("m", parameters=keys))
         (reject,) = result.rejects
@@ -192,7 +177,7 @@ def test_a_run_with_near_duplicates_off_and_on(tmp_path: Path) -> None:
     root = tmp_path / "root"
     result = run_factory(corpus, str(root), ["select.duplicates.threshold=0.7"]).result
     merged = done_of(root, result["run"], "merge")
-    matched = done_of(root, result["run"], "document_match")
+    matched = done_of(root, result["run"], "document_decide")
     assert matched["facts"]["near_duplicates"] >= 4
     assert merged["reasons"]["input"]["near_duplicate_document"] >= 4
     off = run_factory(corpus, str(root)).result

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from factory.config import CurateConfig
-from factory.curate.compare import CompareStep, compare_units
+from factory.curate.compare import CompareStep, compare_units, read_questions
 from factory.curate.decide import DecideStep, decide_units
 from factory.curate.index.build import build_segment
 from factory.curate.index.listing import Listed, change_list, read_list, with_segment
@@ -69,7 +69,7 @@ def curated(
     candidates, _ = worked(store, MatchStep(), match_units(f"match-{folder}", sketches, sketched, pin))
     found = read_outputs(store, candidates)
     compared = compare_units(f"compare-{folder}", sketches, candidates, len(files), found, pin)
-    edges, _ = worked(store, CompareStep(step.parameters), compared)
+    edges, _ = worked(store, CompareStep(step.parameters, read_questions), compared)
     decided = decide_units(f"decide-{folder}", sketches, edges, sketched, read_outputs(store, edges))
     decisions, commits = worked(store, DecideStep(step.parameters), decided)
     return [CurateStep().work(store, replace(unit, parameters={"decisions": decisions})) for unit in units], commits
