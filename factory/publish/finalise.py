@@ -264,10 +264,10 @@ def _same(found: Manifest, publication: Publication, placements: Sequence[Placem
 
 def _conserved(publication: Publication, shards: Sequence[Shard]) -> None:
     published = sum(shard.rows for shard in shards)
-    accepted = accepted_samples(publication.steps)
-    if accepted not in (None, published):
+    step, accepted = accepted_samples(publication.steps) or ("samples", published)
+    if published != accepted:
         raise ConservationError(
-            f"the shards hold {published} rows, the steps before them accepted {accepted}",
+            f"the shards hold {published} rows, the {step} step accepted {accepted}",
             cause="committed sample files changed between the two steps",
             remedy="delete the commits of the shards step and run again; nothing was published",
         )

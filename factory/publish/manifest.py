@@ -123,10 +123,10 @@ def step_record(done: Mapping[str, Any], identity: Mapping[str, Any], reads: Seq
     }
 
 
-def accepted_samples(steps: Sequence[Mapping[str, Any]]) -> int | None:
-    """Rows that the steps before the shards let through; None where the manifest has no such step."""
+def accepted_samples(steps: Sequence[Mapping[str, Any]]) -> tuple[str, int] | None:
+    """The step that says last which samples are published, and how many; None where the manifest has none."""
     accepted = {step["name"]: int(step["counts"]["accepted"]) for step in steps}
-    return accepted.get("recheck", accepted.get("samples"))
+    return next(((name, accepted[name]) for name in ("recheck", "samples") if name in accepted), None)
 
 
 def shard_lineage(table: pa.Table) -> dict[str, Any]:

@@ -8,22 +8,21 @@ from dataclasses import replace
 import pyarrow as pa
 
 from factory.config import CurateConfig
-from factory.curate.compare import CompareStep, compare_units, read_questions
-from factory.curate.decide import DecideStep, decide_units
+from factory.curate.compare import CompareStep, read_questions
+from factory.curate.decide import DecideStep
 from factory.curate.index.build import build_segment
 from factory.curate.index.listing import Listed, change_list, read_list, with_segment
 from factory.curate.index.pin import View, pin_key, view_bytes, view_of
 from factory.curate.index.segment import Segment
-from factory.curate.match import MatchStep, match_units
+from factory.curate.match import MatchStep
 from factory.curate.minhash import LshParameters
 from factory.curate.sketch import sketch_step
 from factory.curate.step import CurateStep
 from factory.identity import make_id
-from factory.run.outputs import read_outputs
 from factory.run.units import FileRef, UnitResult, unit_over
 from factory.store.commits import Commit
 from factory.store.local import LocalStore
-from tests.curate.test_passes import worked
+from tests.curate.passes import Passes, decided_by
 
 PARAMETERS = LshParameters(3, 128, 0.7)
 
@@ -64,14 +63,8 @@ def curated(
     pin = pin_key(f"run-{folder}")
     store.put(pin, view_bytes(view))
     units = [unit_over(file) for file in files]
-    sketches, _ = worked(store, step, units)
-    sketched = read_outputs(store, sketches)
-    candidates, _ = worked(store, MatchStep(), match_units(f"match-{folder}", sketches, sketched, pin))
-    found = read_outputs(store, candidates)
-    compared = compare_units(f"compare-{folder}", sketches, candidates, len(files), found, pin)
-    edges, _ = worked(store, CompareStep(step.parameters, read_questions), compared)
-    decided = decide_units(f"decide-{folder}", sketches, edges, sketched, read_outputs(store, edges))
-    decisions, commits = worked(store, DecideStep(step.parameters), decided)
+    passes = Passes(step, MatchStep(), CompareStep(step.parameters, read_questions), DecideStep(step.parameters))
+    decisions, commits = decided_by(store, passes, units, folder, pin)
     return [CurateStep().work(store, replace(unit, parameters={"decisions": decisions})) for unit in units], commits
 
 
