@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from factory.curate.bands import place_of, row_of
 from factory.curate.candidates import distinct_pairs
-from factory.curate.index.known import best_known
+from factory.curate.index.known import Texts, best_known
 from factory.curate.index.pin import read_view
 from factory.curate.match import CANDIDATE, PARALLEL_READS, Sketched, sketched_files
 from factory.curate.minhash import LshParameters, shingle_hashes
@@ -93,7 +93,8 @@ class CompareStep:
         published = first[~ours], second[~ours], exact[~ours]
         refs = np.unique(np.concatenate((first, second[ours])))
         nodes, texts = self.reader(store, sketched, refs)
-        hashes, offsets = shingle_hashes(tokenise(texts), self.parameters.shingle_words)
+        array = tokenise(texts)
+        hashes, offsets = shingle_hashes(array, self.parameters.shingle_words)
         first, second, exact = first[ours], second[ours], exact[ours]
         one, other = np.searchsorted(refs, first), np.searchsorted(refs, second)
         similarity = np.ones(len(first))
@@ -105,8 +106,8 @@ class CompareStep:
         ledger = {"compared_pairs": int(near.sum()), "alike_pairs": int(alike.sum())}
         if "index" in given:
             parts = read_view(store, given["index"]).parts
-            shingles = refs, hashes, offsets
-            tables.append(best_known(store, parts, len(sketched), published, shingles, self.parameters.threshold))
+            new = Texts(refs, hashes, offsets, array.text_hashes)
+            tables.append(best_known(store, parts, len(sketched), published, new, self.parameters.threshold))
             ledger["compared_known_pairs"] = int((~published[2]).sum())
         own = [each.sketches for each in sketched[start:stop]]
         rows = sum(file.rows for file in own)

@@ -151,24 +151,14 @@ def read_values(store: Store, key: str, column: str, bounds: tuple[int, int], va
     return _read_groups(store, key, column, None, wanted)
 
 
-def read_matching(
-    store: Store,
-    key: str,
-    column: str,
-    bounds: tuple[int, int],
-    wanted: str,
-    match: Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]],
-) -> Iterator[npt.NDArray[Any]]:
-    """Values of the column `wanted` in the rows that `match` chooses by their `column`, a row group at a time.
+def read_groups(store: Store, key: str, column: str, bounds: tuple[int, int]) -> Iterator[npt.NDArray[Any]]:
+    """A column's values, a row group at a time, of the row groups that have some within `bounds`.
 
-    Row groups without a `column` within `bounds` are not read, and of the others `wanted` only where a row is chosen.
     Raises as `read_range` does.
     """
     file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri)
     for group in _groups_with(file, column, lambda least, most: least <= bounds[1] and most >= bounds[0]):
-        chosen = match(_read(file, [group], [column], key, store.uri).column(column).to_numpy())
-        if chosen.any():
-            yield _read(file, [group], [wanted], key, store.uri).column(wanted).to_numpy()[chosen]
+        yield _read(file, [group], [column], key, store.uri).column(column).to_numpy()
 
 
 def _read_groups(

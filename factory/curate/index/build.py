@@ -25,6 +25,7 @@ from factory.curate.index.listing import Entry
 from factory.curate.index.segment import (
     ROW,
     ROW_LAYOUT,
+    ROW_MASK,
     Member,
     Part,
     Segment,
@@ -180,7 +181,7 @@ def _merged(store: Store, folder: Path, number: int, group: Sequence[Part]) -> P
     """One part of several: rows in view one after another, entries pointing where they went."""
     if len(group) == 1 and _counted(group[0]) == group[0].rows.rows:
         return _fetched(store, folder, number, group[0])
-    keys, lines, tables, spans = [], [], [], []
+    kept, tables, spans = [], [], []
     start = 0
     for part in group:
         entries, rows = read_parquet(store, part.entries.key), read_parquet(store, part.rows.key)
@@ -191,10 +192,11 @@ def _merged(store: Store, folder: Path, number: int, group: Sequence[Part]) -> P
             tables.append(rows.slice(span.start, count).replace_schema_metadata(None))
             spans.append(Span(span.dataset, span.version, start, start + count))
             start += count
-        line = moved[entries.column("row").to_numpy()]
-        keys.append(entries.column("key").to_numpy()[line >= 0])
-        lines.append(line[line >= 0].astype(np.uint32))
-    entries = entries_in_order(np.concatenate(keys), np.concatenate(lines))
+        found = entries.column("entry").to_numpy()
+        line = moved[(found & ROW_MASK).astype(np.int64)]
+        inside = line >= 0
+        kept.append((found[inside] & ~ROW_MASK) | line[inside].astype(np.uint64))
+    entries = entries_in_order(np.concatenate(kept))
     rows = pa.concat_tables(tables).cast(ROW)
     return _spooled(folder, number, (entries, rows), tuple(spans))
 

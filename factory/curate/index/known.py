@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from factory.curate.bands import place_of, row_of
-from factory.curate.index.lookup import PARALLEL_READS
+from factory.curate.index.lookup import PARALLEL_READS, known_hashes
 from factory.curate.index.segment import Part
 from factory.curate.minhash import LshParameters
 from factory.curate.similarity import jaccard
@@ -38,32 +38,54 @@ KNOWN = pa.schema(
 )
 
 
+class Texts(NamedTuple):
+    """N new questions: `refs` (sorted), shingle hashes end to end with `offsets` int64[N + 1] (minhash.shingle_hashes),
+    and `exact` uint64[N, 2], the hashes of their normal forms."""
+
+    refs: U64
+    hashes: U64
+    offsets: I64
+    exact: U64
+
+
 def best_known(
     store: Store,
     parts: Sequence[Part],
     first_place: int,
     pairs: tuple[U64, U64, Mask],
-    texts: tuple[U64, U64, I64],
+    texts: Texts,
     threshold: float,
 ) -> pa.Table:
     """KNOWN rows, sorted by ref, of the new questions that repeat a published one.
 
-    `pairs` are (new ref, published ref, equal texts); `texts` are the new ones': refs (sorted), shingle hashes and
-    offsets int64[N + 1] (minhash.shingle_hashes). The place of parts[0] is `first_place`.
+    `pairs` are (new ref, published ref, likely equal texts). The place of parts[0] is `first_place`.
     """
-    first, second, exact = pairs
+    first, second, likely = pairs
     similarity = np.ones(len(first))
+    exact = _equal(store, parts, first_place, first, second, likely, texts)
     near = np.flatnonzero(~exact)
     if len(near):
         refs, other = np.unique(second[near], return_inverse=True)
         hashes, offsets = known_shingles(store, parts, first_place, refs)
-        own_refs, own_hashes, own_offsets = texts
-        both = np.concatenate((own_hashes, hashes))
-        starts = np.concatenate((own_offsets, own_offsets[-1] + offsets[1:]))
-        one = np.searchsorted(own_refs, first[near])
-        similarity[near] = jaccard(both, starts, one, len(own_refs) + other, threshold)
+        both = np.concatenate((texts.hashes, hashes))
+        starts = np.concatenate((texts.offsets, texts.offsets[-1] + offsets[1:]))
+        one = np.searchsorted(texts.refs, first[near])
+        similarity[near] = jaccard(both, starts, one, len(texts.refs) + other, threshold)
     alike = similarity >= threshold
     return _best(store, parts, first_place, first[alike], second[alike], similarity[alike], exact[alike])
+
+
+def _equal(
+    store: Store, parts: Sequence[Part], first_place: int, first: U64, second: U64, likely: Mask, texts: Texts
+) -> Mask:
+    """Whether the texts of pairs are equal: of those that are likely so, by all 128 bits of their hashes."""
+    exact = likely.copy()
+    asked = np.flatnonzero(likely)
+    if len(asked):
+        refs, back = np.unique(second[asked], return_inverse=True)
+        theirs = known_hashes(store, parts, first_place, refs)[back]
+        exact[asked] = (theirs == texts.exact[np.searchsorted(texts.refs, first[asked])]).all(axis=1)
+    return exact
 
 
 def _best(

@@ -1,11 +1,10 @@
 """Which new questions share a band key with published ones: two sorted lists of keys, walked through together.
 
 Design: entries of a part are sorted, so nothing of the index is sorted again: the keys of the new questions are, and
-one compiled pass goes through both. Of a part every key is read (8 of its 700 bytes a question and band), the rows
-belonging to them only for row groups with a hit. In a bucket each new text is paired with the published ones, equal
-new texts as one; a hit on the key made of a text's hash says that two texts are equal. In a crowded bucket only some
-published texts are paired, those with the least hashes, so that the choice depends on the texts and not on how
-segments were cut or merged. Rows outside the spans in view are left out before anything is chosen.
+one compiled pass goes through both. In a bucket each new text is paired with the published ones, equal new texts as
+one; a hit on the key made of a text's hash says that two texts are likely equal (known.py makes sure). In a crowded
+bucket only some published texts are paired, those with the least hashes, so that the choice depends on the texts and
+not on how segments were cut or merged. Rows outside the spans in view are left out before anything is chosen.
 
 Cost, one core: 0.1 microseconds a published question, 2 a new one.
 """
@@ -17,26 +16,28 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from factory.curate.bands import Entries, exact_keys, place_of, ref_of, row_of
+from factory.curate.bands import Entries, exact_keys, place_bits, place_of, ref_of, row_of, sorted_places
 from factory.curate.candidates import FEWEST_HUBS, HUBS, PAIRS_A_BUCKET, Candidates, distinct_pairs
-from factory.curate.index.segment import Part, places_in_order
+from factory.curate.index.segment import ROW_BITS, ROW_MASK, Part
 from factory.curate.words import I64, U64, Mask
 from factory.native import compiled
 from factory.store.base import Store
-from factory.store.parquet import read_matching, read_rows
+from factory.store.parquet import read_groups, read_rows
 
 PARALLEL_READS = 8
 
 
 def known_candidates(store: Store, parts: Sequence[Part], first_place: int, entries: Entries) -> Candidates:
     """Pairs of a text of `entries` (first) and a published one (second, its place `first_place` and up, by part)."""
-    order = places_in_order(entries.keys)
-    keys = entries.keys[order]
+    order = sorted_places(entries.keys)
+    # Both sides by the same bits: those that entries have, and that the places here left of the keys.
+    bits = max(ROW_BITS, place_bits(len(order)))
+    keys = entries.keys[order] >> np.uint64(bits)
     new = np.ones(len(keys), np.bool_)
     new[1:] = keys[1:] != keys[:-1]
     wanted = keys[new]
     bounds = np.append(np.flatnonzero(new), len(keys))
-    found, known = _known(store, parts, first_place, wanted)
+    found, known = _known(store, parts, first_place, wanted, bits)
     if not len(found):
         return Candidates(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.bool_), 0)
     by = np.lexsort((known, found))
@@ -59,14 +60,15 @@ def known_candidates(store: Store, parts: Sequence[Part], first_place: int, entr
     return Candidates(*pairs, int(crowded.sum()))
 
 
-def _known(store: Store, parts: Sequence[Part], first_place: int, wanted: U64) -> tuple[I64, U64]:
-    """Hits: the place in `wanted` (keys, sorted, distinct), and the ref of the published text that has the key."""
+def _known(store: Store, parts: Sequence[Part], first_place: int, wanted: U64, bits: int) -> tuple[I64, U64]:
+    """Hits: the place in `wanted` (keys without their lowest `bits`, sorted, distinct), and the ref of the published
+    text that has the key."""
     if not len(wanted) or not parts:
         return np.zeros(0, np.int64), np.zeros(0, np.uint64)
 
     def look(numbered: tuple[int, Part]) -> tuple[I64, U64]:
         number, part = numbered
-        found, rows = hits(store, part, wanted)
+        found, rows = hits(store, part, wanted, bits)
         return found, ref_of(first_place + number, rows)
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
@@ -74,21 +76,16 @@ def _known(store: Store, parts: Sequence[Part], first_place: int, wanted: U64) -
     return np.concatenate([found for found, _ in each]), np.concatenate([refs for _, refs in each])
 
 
-def hits(store: Store, part: Part, wanted: U64) -> tuple[I64, I64]:
-    """Places in `wanted` (keys, sorted, distinct) and rows of a part that have that key, in view."""
+def hits(store: Store, part: Part, wanted: U64, bits: int) -> tuple[I64, I64]:
+    """Places in `wanted` (see `_known`) and rows of a part that have that key, in view."""
     found, rows = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-
-    def meet(keys: U64) -> Mask:
-        start, stop = np.searchsorted(wanted, (keys[0], keys[-1]), "left")
-        theirs, ours = _meet(keys, wanted[start : stop + 1])
-        chosen = np.zeros(len(keys), np.bool_)
-        chosen[theirs] = True
+    shift = np.uint64(bits)
+    span = int(wanted[0]) << bits, ((int(wanted[-1]) + 1) << bits) - 1
+    for entries in read_groups(store, part.entries.key, "entry", span):
+        start, stop = np.searchsorted(wanted, (entries[0] >> shift, entries[-1] >> shift))
+        ours, theirs = _meet(entries, wanted[start : stop + 1], bits)
         found.append(ours + start)
-        return chosen
-
-    span = (int(wanted[0]), int(wanted[-1]))
-    for row in read_matching(store, part.entries.key, "key", span, "row", meet):
-        rows.append(row.astype(np.int64))
+        rows.append((entries[theirs] & ROW_MASK).astype(np.int64))
     places, lines = np.concatenate(found), np.concatenate(rows)
     inside = in_view(part, lines)
     return places[inside], lines[inside]
@@ -129,7 +126,7 @@ def _least(
     keep = ~crowded[owners]
     asked = np.flatnonzero(~keep)
     refs, back = np.unique(known[asked], return_inverse=True)
-    hashes = known_hashes(store, parts, first_place, refs)[back]
+    hashes = known_hashes(store, parts, first_place, refs)[back, 0]
     by = asked[np.lexsort((known[asked], hashes, owners[asked]))]
     _, starts, counts = np.unique(owners[by], return_index=True, return_counts=True)
     rank = np.arange(len(by)) - np.repeat(starts, counts)
@@ -138,36 +135,35 @@ def _least(
 
 
 def known_hashes(store: Store, parts: Sequence[Part], first_place: int, refs: U64) -> U64:
-    """uint64[N]: first half of the text hashes of published texts; `refs` are sorted."""
-    result = np.zeros(len(refs), np.uint64)
+    """uint64[N, 2]: text hashes of published texts; `refs` are sorted."""
+    result = np.zeros((len(refs), 2), np.uint64)
     places, rows = place_of(refs) - first_place, row_of(refs)
     for place in np.unique(places).tolist():
         own = np.flatnonzero(places == place)
-        column = read_rows(store, parts[place].rows.key, rows[own].tolist(), ["exact"]).column("exact").combine_chunks()
-        data = np.frombuffer(b"".join(column.to_pylist()), "<u8")
-        result[own] = data[::2]
+        column = read_rows(store, parts[place].rows.key, rows[own].tolist(), ["exact"]).column("exact")
+        result[own] = np.frombuffer(b"".join(column.to_pylist()), "<u8").reshape(-1, 2)
     return result
 
 
-def _meet(known: U64, wanted: U64) -> tuple[I64, I64]:
-    """Places of equal keys in both: `known` sorted, `wanted` sorted and distinct."""
-    theirs, ours = np.empty(len(known), np.int64), np.empty(len(known), np.int64)
-    count = _walk(known, wanted, theirs, ours)
-    return theirs[:count].copy(), ours[:count].copy()
+def _meet(entries: U64, wanted: U64, bits: int) -> tuple[I64, I64]:
+    """Places in `wanted` (sorted, distinct) and in `entries` (sorted) of equal keys."""
+    ours, theirs = np.empty(len(entries), np.int64), np.empty(len(entries), np.int64)
+    count = _walk(entries, wanted, np.uint64(bits), ours, theirs)
+    return ours[:count].copy(), theirs[:count].copy()
 
 
 @compiled
-def _walk(known: U64, wanted: U64, theirs: I64, ours: I64) -> int:
+def _walk(entries: U64, wanted: U64, bits: np.uint64, ours: I64, theirs: I64) -> int:
     found = 0
     other = 0
-    for place in range(len(known)):
-        key = known[place]
+    for place in range(len(entries)):
+        key = entries[place] >> bits
         while other < len(wanted) and wanted[other] < key:
             other += 1
         if other == len(wanted):
             break
         if wanted[other] == key:
-            theirs[found] = place
             ours[found] = other
+            theirs[found] = place
             found += 1
     return found

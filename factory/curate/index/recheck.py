@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from factory.curate.bands import Entries, exact_keys, row_of
-from factory.curate.index.known import best_known, evidence_of, reason_of
+from factory.curate.index.known import Texts, best_known, evidence_of, reason_of
 from factory.curate.index.lookup import known_candidates
 from factory.curate.index.pin import View, read_view
 from factory.curate.index.segment import lsh_identity
@@ -97,7 +97,8 @@ class RecheckStep:
         within = np.arange(starts[-1]) - np.repeat(starts[:-1], lengths)
         shingles = hashes[np.repeat(offsets[chosen], lengths) + within]
         pairs = found.first, found.second, found.exact
-        known = best_known(store, view.parts, 1, pairs, (concerned, shingles, starts), self.parameters.threshold)
+        new = Texts(concerned, shingles, starts, array.text_hashes[chosen])
+        known = best_known(store, view.parts, 1, pairs, new, self.parameters.threshold)
         rejects = []
         for place, row in zip(row_of(known.column("ref").to_numpy()).tolist(), known.to_pylist(), strict=True):
             rejects.append(Reject(ids[place], reason_of(row), "input", evidence_of(row, self.parameters), texts[place]))

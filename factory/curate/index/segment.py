@@ -1,17 +1,19 @@
 """A segment: the questions of a published dataset, as a later run looks them up and compares with them.
 
 Design: a segment is an immutable folder, `curate/index/segments/<id>/`, of parts and one `segment.json`; it exists when
-that does, and its id is a hash of what it holds. A part has two files of at most about PART_ROWS questions: entries
-(band key and row, sorted by key, cut into row groups at equal key ranges) and rows (id, level, hash of the normal
-form, the distinct shingle hashes in order), so nobody needs the text again. Nothing in it is compressed: keys and
-hashes are random bits, and looking a run up reads every key of a part but little else. Which rows of a part are whose
-is in `segment.json` (spans), because a merged segment holds the questions of several datasets.
+that does, and its id is a hash of what it holds. A part has two files of at most about PART_ROWS questions: entries,
+sorted and cut into row groups at equal key ranges, and rows (id, level, hash of the normal form, the distinct shingle
+hashes in order), so nobody needs the text again. Nothing in it is compressed: keys and hashes are random bits, and
+looking a run up reads every entry of a part but little else. Which rows of a part are whose is in `segment.json`
+(spans), because a merged segment holds the questions of several datasets.
 
-An entry has neither the hash nor the order of bands.BAND: a hit on the key made of a text's hash says that the texts
-are equal, and what is published already always stays. That saves 16 bytes of 28, 26 times a question.
+An entry is one integer: the upper 44 bits of a band key (or of the key made of the text's hash), the row in the lower
+20. bands.BAND has 28 bytes for it, of which a lookup would read 12; but what is published always stays, so it has no
+order, and its hash is in the rows. Keys that agree in 44 bits by chance (some hundred pairs between a million
+questions and ten million) are candidates like others: every pair is verified (known.py).
 
-Cost: 8 to 9 microseconds a question of 50 words, its text read and tokenised (one core); 700 bytes a question at 25
-bands and 45 shingles, 310 of them entries.
+Cost: 8 to 9 microseconds a question of 50 words, its text read and tokenised (one core); 650 bytes a question at 25
+bands and 45 shingles, 210 of them entries.
 """
 
 from __future__ import annotations
@@ -24,10 +26,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from factory.curate.bands import exact_keys, place_bits, sorted_places
+from factory.curate.bands import exact_keys
 from factory.curate.minhash import LshParameters, band_keys, shingle_hashes, signatures
 from factory.curate.similarity import distinct_sets
-from factory.curate.words import I64, NORMALISER_VERSION, U64, significant_keys, tokenise
+from factory.curate.words import NORMALISER_VERSION, U64, significant_keys, tokenise
 from factory.errors import StoreError
 from factory.identity import canonical_json, fingerprint
 from factory.run.units import FileRef
@@ -35,7 +37,10 @@ from factory.store.base import Store
 from factory.store.objects import read_mapping
 from factory.store.parquet import Layout
 
-ENTRY = pa.schema([pa.field("key", pa.uint64(), nullable=False), pa.field("row", pa.uint32(), nullable=False)])
+ENTRY = pa.schema([pa.field("entry", pa.uint64(), nullable=False)])
+
+ROW_BITS = 20
+"""Lowest bits of an entry: the row in the part."""
 
 ROW = pa.schema(
     [
@@ -133,32 +138,24 @@ def part_tables(ids: pa.Array, levels: pa.Array, texts: list[str], parameters: L
 
 
 def entry_table(keys: U64, exact: U64) -> pa.Table:
-    """ENTRY rows of N texts: `keys` uint64[N, bands], `exact` uint64[N]. Sorted by key."""
+    """ENTRY rows of N texts: `keys` uint64[N, bands], `exact` uint64[N]. Raises ValueError for more than ROW_BITS
+    can name."""
     count, bands = keys.shape
-    every = np.concatenate((keys.reshape(-1), exact_keys(exact)))
-    owner = np.concatenate((np.repeat(np.arange(count, dtype=np.uint32), bands), np.arange(count, dtype=np.uint32)))
-    return entries_in_order(every, owner)
+    if count > 1 << ROW_BITS:
+        raise ValueError(f"{count} rows in a part, of which an entry can name {1 << ROW_BITS}")
+    rows = np.arange(count, dtype=np.uint64)
+    entries = np.concatenate((keys.reshape(-1), exact_keys(exact)))
+    entries &= ~ROW_MASK
+    entries |= np.concatenate((np.repeat(rows, bands), rows))
+    return entries_in_order(entries)
 
 
-def entries_in_order(keys: U64, rows: Any) -> pa.Table:
-    """ENTRY rows from keys and rows in any order."""
-    by = places_in_order(keys)
-    return pa.table([pa.array(keys[by]), pa.array(rows[by])], schema=ENTRY)
+def entries_in_order(entries: U64) -> pa.Table:
+    """ENTRY rows from entries in any order."""
+    return pa.table([pa.array(np.sort(entries))], schema=ENTRY)
 
 
-def places_in_order(keys: U64) -> I64:
-    """int64[N]: places of `keys` in their order; equal ones in the order given."""
-    by = sorted_places(keys)
-    ordered = keys[by]
-    # `sorted_places` looks at the highest bits alone. Of 3 million keys two or so differ only below them.
-    for place in np.flatnonzero(ordered[1:] < ordered[:-1]).tolist():
-        bits = np.uint64(place_bits(len(keys)))
-        run = np.searchsorted(ordered >> bits, ordered[place] >> bits, "left"), place + 2
-        stop = int(np.searchsorted(ordered >> bits, ordered[place] >> bits, "right"))
-        chosen = slice(int(run[0]), stop)
-        by[chosen] = by[chosen][np.argsort(keys[by[chosen]], kind="stable")]
-        ordered[chosen] = keys[by[chosen]]
-    return by
+ROW_MASK = np.uint64((1 << ROW_BITS) - 1)
 
 
 def entry_layout(table: pa.Table) -> Layout:
@@ -166,11 +163,11 @@ def entry_layout(table: pa.Table) -> Layout:
     ranges = 1
     while ranges < MAX_GROUPS and table.num_rows >= 2 * ranges * ENTRIES_A_GROUP:
         ranges *= 2
-    keys = table.column("key").to_numpy()
+    keys = table.column("entry").to_numpy()
     edges = [(number * 2**64) // ranges for number in range(1, ranges)]
     cuts = [0, *np.searchsorted(keys, np.array(edges, np.uint64)).tolist(), len(keys)]
     counts = [stop - start for start, stop in itertools.pairwise(cuts) if stop > start]
-    return Layout(tuple(counts) or 1, {"key": "PLAIN", "row": "PLAIN"}, "none")
+    return Layout(tuple(counts) or 1, {"entry": "PLAIN"}, "none")
 
 
 ROW_LAYOUT = Layout(ROWS_A_GROUP, {"sample_id": "PLAIN", "exact": "PLAIN", "shingles": "PLAIN"}, "none")
