@@ -30,7 +30,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def first(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A root with one registered dataset, and that run's closing object."""
     root = tmp_path_factory.mktemp("root")
-    return root, run_factory(corpus, str(root), (*ON, "publish.name=first", "limit=16")).result
+    result = run_factory(corpus, str(root), (*ON, "publish.name=first", "limit=16")).result
+    shutil.copytree(root, early(root))
+    return root, result
+
+
+def early(root: Path) -> Path:
+    """A copy of the root as it was before the second run."""
+    return root.with_name("early")
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +136,7 @@ def test_what_others_registered_meanwhile_is_left_out_however_late_it_is_noticed
     corpus: Path, first: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
     root = tmp_path / "root"
-    shutil.copytree(first[0], root)
+    shutil.copytree(early(first[0]), root)
     store = LocalStore(str(root))
     late = (*ON, "publish.name=late")
     # Pinned before anything was registered.
@@ -166,7 +173,7 @@ def test_what_is_removed_from_the_index_may_be_published_again(
     corpus: Path, first: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
     root = tmp_path / "root"
-    shutil.copytree(first[0], root)
+    shutil.copytree(early(first[0]), root)
     assert factory_cli("index", "remove", "first", "--root", str(root)).code == 0
     result = run_factory(corpus, str(root), (*ON, "publish.name=freed", "limit=16")).result
     published = Path(root, *Path(first[1]["dataset"]).parts[-3:])
