@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from factory.concepts.graph.config import GraphConfig
 from factory.concepts.walks.config import PairConfig, WalkConfig
+from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig
 from factory.evaluate.diversity.config import DiversityConfig
 from factory.section import Section, Share, checked
 from factory.select.config import SelectConfig
@@ -152,15 +153,6 @@ class QuestionConfig(Section):
         return self
 
 
-class BenchmarkConfig(Section):
-    """One benchmark to stay clear of: a file (or glob) and the fields that hold its questions."""
-
-    name: str
-    path: str
-    format: Literal["auto", "jsonl", "csv", "parquet"] = "auto"
-    fields: tuple[str, ...] = Field(min_length=1, description="columns whose text must not leak")
-
-
 with warnings.catch_warnings():
     # pydantic warns of the name `register`, which every class has from its metaclass; instances do not.
     warnings.filterwarnings("ignore", message='Field name "register"')
@@ -180,8 +172,8 @@ class CurateConfig(Section):
     shingle_words: int = Field(default=3, ge=1, le=10, description="word n-gram size; short questions need small ones")
     permutations: int = Field(default=128, ge=16, le=1024, description="MinHash functions")
     threshold: float = Field(default=0.7, gt=0, le=1, description="exact Jaccard at which two questions are one")
-    ngram_sizes: tuple[int, ...] = Field(default=(8, 13), min_length=1, description="words of an overlap that counts")
     benchmarks: tuple[BenchmarkConfig, ...] = ()
+    decontamination: DecontaminationConfig = DecontaminationConfig()
     index: IndexConfig = IndexConfig()
     unit_rows: int = Field(default=256, ge=1, le=10_000, description="questions a unit of the answer step")
 

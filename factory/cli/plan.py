@@ -162,13 +162,13 @@ def _table(chain: Chain, store: Store, rows: list[StagePlan]) -> str:
     lines = [
         f"run {chain.run} under {store.uri}",
         f"corpus: {len(chain.source_units)} source ranges, {chain.source_bytes / 2**20:,.1f} MiB",
-        f"  {'step':<12}{'units done/all':>16}{'requests':>12}{'prompt tokens':>16}{'generated at most':>20}  folder",
+        f"  {'step':<17}{'units done/all':>16}{'requests':>12}{'prompt tokens':>16}{'generated at most':>20}  folder",
     ]
     for row in rows:
         units = f"{row.units_done}/{row.units}" if row.units is not None else "later"
         asked = [_about(number) for number in (row.requests, row.prompt_tokens, row.generated_tokens_at_most)]
         folder = row.folder or "(named when its inputs are there)"
-        lines.append(f"  {row.step:<12}{units:>16}{asked[0]:>12}{asked[1]:>16}{asked[2]:>20}  {folder}")
+        lines.append(f"  {row.step:<17}{units:>16}{asked[0]:>12}{asked[1]:>16}{asked[2]:>20}  {folder}")
     total = sum(row.requests for row in rows)
     lines.append(f"estimate: about {total:,} requests, {sum(row.prompt_tokens for row in rows):,} prompt tokens")
     lines.append("units of later steps are known once the steps before them have committed")

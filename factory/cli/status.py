@@ -125,12 +125,12 @@ def _table(status: dict[str, Any]) -> str:
         head += f"  ended {status['finished']}"
     lines = [
         head,
-        f"  {'step':<12}{'state':<9}{'units':>11}{'rows in':>12}{'accepted':>12}{'tokens out':>13}{'seconds':>10}",
+        f"  {'step':<17}{'state':<9}{'units':>11}{'rows in':>12}{'accepted':>12}{'tokens out':>13}{'seconds':>10}",
     ]
     for step in status["steps"]:
         units = f"{step['units_done']}/{step['units']}"
         lines.append(
-            f"  {step['step']:<12}{step['state']:<9}{units:>11}{_number(step.get('rows_in')):>12}"
+            f"  {step['step']:<17}{step['state']:<9}{units:>11}{_number(step.get('rows_in')):>12}"
             f"{_number(step.get('accepted')):>12}{_number(step.get('generated_tokens')):>13}"
             f"{step.get('seconds', ''):>10}"
         )

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         for check, published in verify(dataset, args.bytes, args.root, args.endpoint_url):
             rows = published
             checks.append(check)
-            print(f"{'ok    ' if check.ok else 'FAILED'}  {check.name:<13} {check.detail}", file=sys.stderr)
+            print(f"{'ok    ' if check.ok else 'FAILED'}  {check.name:<15} {check.detail}", file=sys.stderr)
     except (FactoryError, KeyError, TypeError, ValueError) as error:
         # A forged manifest with a right digest may hold anything; it is no reason to end without a verdict.
         checks.append(Check("readable", False, str(error)))

@@ -1,4 +1,4 @@
-"""Small tables that people bring (benchmarks, ratings): JSONL, CSV and Parquet, the first two also as .gz or .zst.
+"""Small tables that people bring (benchmarks, ratings): JSONL, JSON, CSV and Parquet, the texts also as .gz or .zst.
 
 Design: whole files, as rows of plain Python values, on the driver; a corpus is read by readers.py. Every way in
 which a file can be unreadable is one ValueError that says why.
@@ -17,12 +17,12 @@ from typing import Any, Literal
 
 import orjson
 
-TableFormat = Literal["jsonl", "csv", "parquet"]
+TableFormat = Literal["jsonl", "json", "csv", "parquet"]
 
 _FORMATS: dict[str, TableFormat] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
-    ".json": "jsonl",
+    ".json": "json",
     ".csv": "csv",
     ".parquet": "parquet",
 }
@@ -72,6 +72,27 @@ def _read_jsonl(data: bytes) -> Iterator[Any]:
                 raise ValueError(f"line {number + 1}: {error}") from None
 
 
+def _read_json(data: bytes) -> Iterator[Any]:
+    """A list of rows; an object of columns (lists of one length), of which one alone may be a list of rows; or, as
+    many files of that name are, one object a line."""
+    if data.lstrip()[:1] != b"{":
+        yield from _read_jsonl(data)
+        return
+    try:
+        value = _json(data)
+    except orjson.JSONDecodeError:
+        yield from _read_jsonl(data)
+        return
+    lists = {name: entries for name, entries in value.items() if isinstance(entries, list)}
+    rows = [entries for entries in lists.values() if entries and all(isinstance(entry, dict) for entry in entries)]
+    if len(rows) == 1:
+        yield from rows[0]
+    elif lists and len(lists) == len(value) and len({len(entries) for entries in lists.values()}) == 1:
+        yield from (dict(zip(lists, entries, strict=True)) for entries in zip(*lists.values(), strict=True))
+    else:
+        yield value
+
+
 def _json(data: bytes) -> Any:
     """orjson refuses the NaN and Infinity that Python's own writer emits; whoever reads the column says what it
     thinks of them. Raises orjson.JSONDecodeError for everything else."""
@@ -100,6 +121,7 @@ def _read_parquet(data: bytes) -> Iterator[Any]:
 
 _READERS: dict[TableFormat, Callable[[bytes], Iterator[Any]]] = {
     "jsonl": _read_jsonl,
+    "json": _read_json,
     "csv": _read_csv,
     "parquet": _read_parquet,
 }

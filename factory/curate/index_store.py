@@ -1,9 +1,11 @@
 """The benchmark index on its way to workers: built once on the driver, kept in the store, loaded once a process.
 
-Design: a step or filter carries only the index's identity (hashes of the benchmark files, n-gram sizes, normal
-form) and where the files lie on the machine that starts the run; the index itself lies in the store under the
-hash of that identity, so every step that wants the same index shares it, across runs. Cost: 19,000 items of
-seven benchmarks build in 0.8 s to 15 MB.
+Design: a step or filter carries only the index's identity (hashes of the benchmark files, normal form, rules) and where
+the files lie on the machine that starts the run; the index itself lies in the store under the hash of that identity
+without the rules, so every step that wants the same index shares it, across runs and whatever the rules. It holds the
+question side: answers do not exist yet when questions are curated, and a page with an answer has the question, too.
+
+Cost: 19,000 items of seven benchmarks: docs/benchmarks.md, `decon`.
 """
 
 from __future__ import annotations
@@ -12,34 +14,53 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from factory.config import BenchmarkConfig
-from factory.curate.benchmarks import read_benchmarks
-from factory.curate.overlap import (
-    OverlapIndex,
+from factory.curate.benchmarks import Benchmarks, Item, Side, read_benchmarks
+from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig
+from factory.curate.decon.hits import Screen
+from factory.curate.decon.index import (
+    INDEX_VERSION,
+    SHORT_ITEM,
+    ItemIndex,
     build_index,
-    index_digest,
     index_from_bytes,
-    index_identity,
     index_to_bytes,
 )
+from factory.curate.decon.rules import RULES_VERSION
+from factory.curate.decon.view import identity as view_identity
+from factory.curate.decon.view import view
+from factory.curate.words import tokenise
 from factory.errors import ConfigError
+from factory.identity import fingerprint
 from factory.store.base import Store
 
 HELD_INDEXES = 2
-"""Indexes a worker process keeps: that of questions and that of documents have other n-gram sizes."""
+"""Indexes a worker process keeps: two runs in one process may have other benchmarks."""
 
 
 @dataclass(frozen=True)
 class BenchmarkIndex:
-    """`identity` names the index; `sources` is where its files lie (not part of the identity)."""
+    """`files` is what was read (benchmarks.py); `rules` None where only the index is wanted; `sources` is where the
+    files lie (not part of the identity)."""
 
-    identity: dict[str, Any]
+    files: tuple[dict[str, Any], ...]
+    rules: DecontaminationConfig | None = None
     sources: tuple[BenchmarkConfig, ...] = field(default=(), compare=False)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that a hit depends on, besides the row."""
+        if self.rules is None:
+            return self._index_identity
+        return {**self._index_identity, "rules": {"version": RULES_VERSION, **self.rules.model_dump(mode="json")}}
+
+    @property
+    def _index_identity(self) -> dict[str, Any]:
+        return {"files": list(self.files), "index": INDEX_VERSION, **view_identity()}
 
     @property
     def key(self) -> str | None:
         """Where the index lies in the store; None without benchmarks."""
-        return f"curate/benchmarks-{index_digest(self.identity)}.arrow" if self.identity["files"] else None
+        return f"curate/benchmarks-{fingerprint(self._index_identity)}.npz" if self.files else None
 
     def prepare(self, store: Store) -> None:
         """Puts the index into the store; to be called on the driver before units are worked.
@@ -49,17 +70,16 @@ class BenchmarkIndex:
         if self.key is None or store.head(self.key) is not None:
             return
         benchmarks = read_benchmarks(self.sources)
-        sizes = self.identity["ngram_sizes"]
-        if index_identity(benchmarks, sizes) != self.identity:
+        if tuple(benchmarks.identity()) != self.files:
             raise ConfigError(
                 "the benchmark files changed while the run was being planned",
                 remedy="start the run again; it will be planned with the files as they are now",
             )
-        index = build_index(benchmarks, sizes)
+        index = build_index(items_of(benchmarks, "question"))
         store.put(self.key, index_to_bytes(index))
         _remember(self.key, index)
 
-    def load(self, store: Store) -> OverlapIndex | None:
+    def load(self, store: Store) -> ItemIndex | None:
         """None without benchmarks. Raises ConfigError when the index is gone from the store."""
         if self.key is None:
             return None
@@ -75,18 +95,32 @@ class BenchmarkIndex:
             _remember(self.key, index_from_bytes(data))
         return _INDEXES[self.key]
 
+    def screen(self, store: Store) -> Screen | None:
+        """The index with its rules, as `load`."""
+        index = self.load(store)
+        return Screen(index, self.rules or DecontaminationConfig()) if index is not None else None
 
-def benchmark_index(configs: Sequence[BenchmarkConfig], ngram_sizes: Sequence[int]) -> BenchmarkIndex:
+
+def benchmark_index(configs: Sequence[BenchmarkConfig], rules: DecontaminationConfig | None = None) -> BenchmarkIndex:
     """Reads the benchmark files for their hashes. Raises ConfigError where they are missing, unreadable or lack
     a field."""
-    return BenchmarkIndex(index_identity(read_benchmarks(configs), ngram_sizes), tuple(configs))
+    return BenchmarkIndex(tuple(read_benchmarks(configs).identity()), rules, tuple(configs))
 
 
-_INDEXES: dict[str, OverlapIndex] = {}
+def items_of(benchmarks: Benchmarks, side: Side) -> list[Item]:
+    """Items of one side. Answers below SHORT_ITEM words ("The answer is 18.") are not compared: they say nothing."""
+    items = [item for item in benchmarks.items if item.side == side]
+    if side == "question":
+        return items
+    lengths = view(tokenise([item.text for item in items])).counts
+    return [item for item, length in zip(items, lengths.tolist(), strict=True) if length >= SHORT_ITEM]
+
+
+_INDEXES: dict[str, ItemIndex] = {}
 """Indexes by key, of this process; the key names the contents, so an entry never goes stale."""
 
 
-def _remember(key: str, index: OverlapIndex) -> None:
+def _remember(key: str, index: ItemIndex) -> None:
     while len(_INDEXES) >= HELD_INDEXES:
         del _INDEXES[next(iter(_INDEXES))]
     _INDEXES[key] = index

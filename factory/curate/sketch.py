@@ -20,16 +20,16 @@ import pyarrow as pa
 from factory.config import CurateConfig
 from factory.corpus.sample import sample_key
 from factory.curate.bands import BY_PLACE, band_layout, band_table
+from factory.curate.decon.hits import Hit, Screen
 from factory.curate.index_store import BenchmarkIndex, benchmark_index
 from factory.curate.minhash import LshParameters, sketch_keys
-from factory.curate.overlap import Overlap, OverlapIndex
 from factory.curate.words import I64, NORMALISER_VERSION, tokenise
 from factory.identity import canonical_json, ids_digest
 from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import DEFAULT_LAYOUT, read_parquet
 
-STEP_VERSION = 3
+STEP_VERSION = 4
 
 SKETCH = pa.schema(
     [
@@ -39,7 +39,8 @@ SKETCH = pa.schema(
         ("exact_hash", pa.binary(16)),  # of the normal form
         ("contaminated_by", pa.string()),  # benchmark; null where clean
         ("benchmark_item", pa.string()),
-        ("overlap", pa.string()),  # canonical JSON: rule, n-gram, matched words, span
+        ("overlap", pa.string()),  # canonical JSON: rule, score, matched words, span
+        ("similar_to", pa.string()),  # the same of a kept row that is an item with other numbers
     ]
 )
 
@@ -79,7 +80,7 @@ class SketchStep:
         rows = np.arange(table.num_rows) if unit.picks is None else np.array(unit.picks, np.int64)
         if unit.picks is not None:
             table = table.take(rows)
-        sketches, bands = sketch_tables(table, rows, self.parameters, self.index.load(store))
+        sketches, bands = sketch_tables(table, rows, self.parameters, self.index.screen(store))
         ids = table.column("question_id").to_pylist()
         digest = ids_digest(ids)
         contaminated = sketches.num_rows - sketches.column("contaminated_by").null_count
@@ -92,7 +93,10 @@ class SketchStep:
             input_ids_digest=digest,
             accepted=len(ids),
             accepted_ids_digest=digest,
-            ledger={"contaminated": contaminated},
+            ledger={
+                "contaminated": contaminated,
+                "similar": sketches.num_rows - sketches.column("similar_to").null_count,
+            },
         )
 
 
@@ -100,17 +104,20 @@ def sketch_step(config: CurateConfig) -> SketchStep:
     """The step that `config` describes. Reads the benchmark files; raises ConfigError where they are missing,
     unreadable or lack a field."""
     parameters = LshParameters(config.shingle_words, config.permutations, config.threshold)
-    return SketchStep(parameters, benchmark_index(config.benchmarks, config.ngram_sizes))
+    return SketchStep(parameters, benchmark_index(config.benchmarks, config.decontamination))
 
 
 def sketch_tables(
-    table: pa.Table, rows: I64, parameters: LshParameters, index: OverlapIndex | None
+    table: pa.Table, rows: I64, parameters: LshParameters, screen: Screen | None
 ) -> tuple[pa.Table, pa.Table]:
     """SKETCH and BAND rows of a question table's rows; `rows` int64[N] are their places in the question file."""
     texts: list[str] = table.column("text").to_pylist()
     array = tokenise(texts)
-    overlaps: dict[int, Overlap] = index.overlaps(texts, array) if index is not None else {}
-    found = [overlaps.get(position) for position in range(len(texts))] if overlaps else [None] * len(texts)
+    hits = screen.best(texts, array) if screen is not None else {}
+    found: list[Hit | None] = [None] * len(texts)
+    similar: list[Hit | None] = [None] * len(texts)
+    for position, hit in hits.items():
+        (found if screen is not None and screen.rejects(hit) else similar)[position] = hit
     columns = [
         table.column("question_id").combine_chunks(),
         pa.array(rows, pa.int64()),
@@ -118,7 +125,10 @@ def sketch_tables(
         array.text_hash_column(),
         pa.array([overlap and overlap.benchmark for overlap in found], pa.string()),
         pa.array([overlap and overlap.item for overlap in found], pa.string()),
-        pa.array([overlap and canonical_json(overlap.evidence()).decode() for overlap in found], pa.string()),
+        *(
+            pa.array([hit and canonical_json(hit.evidence()).decode() for hit in part], pa.string())
+            for part in (found, similar)
+        ),
     ]
     sketches = pa.table(columns, schema=SKETCH)
     clean = np.array([overlap is None for overlap in found], np.bool_)

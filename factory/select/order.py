@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from factory.config import FactoryConfig
 from factory.curate.index_store import benchmark_index
-from factory.select.benchmark_pages import NGRAM_WORDS, BenchmarkPages
+from factory.select.benchmark_pages import BenchmarkPages
 from factory.select.filters import Filter, Length
 from factory.select.language import language_filter
 from factory.select.licence import Licence
@@ -35,6 +35,6 @@ def _filters(config: FactoryConfig) -> Iterator[Filter]:
     if select.pii.action != "keep":
         yield Pii(select.pii)
     if select.benchmark_pages and config.curate.benchmarks:
-        yield BenchmarkPages(benchmark_index(config.curate.benchmarks, (NGRAM_WORDS,)))
+        yield BenchmarkPages(benchmark_index(config.curate.benchmarks))
     if (selector := selector_filter(config)) is not None:
         yield selector

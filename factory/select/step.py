@@ -41,7 +41,7 @@ from factory.select.pii import Pii, pii_among
 from factory.select.reading import batches, normalised
 from factory.store.base import Store
 
-STEP_VERSION = 5
+STEP_VERSION = 6
 
 EXCERPT_CHARACTERS = 2000
 """Of a rejected text, kept beside the reason: enough to judge the filter by. The whole is in the source."""

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [dedup|engine|graph|pipeline|resume|select]`: prints a table and, last, one JSON object.
+"""`python -m tests.bench [decon|dedup|engine|graph|pipeline|resume|select]`: a table and, last, one JSON object.
 
 Without a name all of them run, and their tables in docs/benchmarks.md are rewritten (`--keep-docs` leaves
 them). `--tiny` uses sizes that prove the benchmark works and measure nothing.
@@ -11,13 +11,14 @@ import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 
-from tests.bench import dedup, engine, graph, pipeline, resume, select
+from tests.bench import decon, dedup, engine, graph, pipeline, resume, select
 from tests.bench.figures import DOCUMENT, Figures, closing_line, machine_now, rewrite, text_table
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "pipeline": pipeline.measure,
     "resume": resume.measure,
     "select": select.measure,
+    "decon": decon.measure,
     "graph": graph.measure,
     "dedup": dedup.measure,
     "engine": engine.measure,
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="one of them; none: all")
     parser.add_argument("--tiny", action="store_true", help="smallest sizes")
     parser.add_argument("--keep-docs", action="store_true", help="leave docs/benchmarks.md as it is")
-    for module in (pipeline, resume, select, graph, dedup, engine):
+    for module in (pipeline, resume, select, decon, graph, dedup, engine):
         module.add_arguments(parser)
     options = parser.parse_args(arguments)
     results = []

@@ -15,6 +15,7 @@ KEYS = {
     "engine": {"ratio_median", "ratio_min", "ratio_with_step_start_median", "idle_engine_core_share_max"},
     "pipeline": {"requests_per_second_per_core", "ratio_to_plain_loop", "framework_ms_per_unit", "driver_peak_mib"},
     "select": {"documents_per_second", "scoring_ratio", "language_ratio", "chain_ratio_to_lid"},
+    "decon": {"recall", "clean_share_marked", "microseconds_a_row", "rows_per_second"},
     "graph": {"walks", "scales", "growth_seconds_per_passage", "grown_share"},
     "resume": {"again_seconds", "again_requests", "units_redone", "in_flight_at_kill", "overhead_ratio"},
 }
@@ -35,7 +36,7 @@ def run_bench(name: str) -> dict[str, object]:
     return result
 
 
-@pytest.mark.parametrize("name", ["engine", "graph", "pipeline", "select"])
+@pytest.mark.parametrize("name", ["decon", "engine", "graph", "pipeline", "select"])
 def test_a_benchmark_ends_with_its_figures_as_one_json_object(name: str) -> None:
     result = run_bench(name)
     assert result.keys() >= KEYS[name] | {"sizes", "machine"}

@@ -16,6 +16,7 @@ from factory.config import BenchmarkConfig, CurateConfig
 from factory.curate import bands, compare, decide
 from factory.curate.compare import CompareStep, read_questions
 from factory.curate.decide import DecideStep, part_of
+from factory.curate.decon.config import DecontaminationConfig
 from factory.curate.match import MatchStep
 from factory.curate.sketch import SketchStep, sketch_step
 from factory.curate.step import CurateStep
@@ -129,8 +130,8 @@ def test_every_reject_names_the_row_or_the_item_it_went_for(store: LocalStore, c
     assert 0.7 <= near.evidence["similarity"] < 1
     assert near.text == SECOND[1]["text"]
     leak = rejects[FIRST[1]["question_id"]]
-    assert (leak.evidence["benchmark"], leak.evidence["item"], leak.evidence["rule"]) == ("school", "robe", "13-gram")
-    assert "bolts of blue fiber" in leak.evidence["ngram"]
+    assert (leak.evidence["benchmark"], leak.evidence["item"], leak.evidence["rule"]) == ("school", "robe", "exact")
+    assert "bolts of blue fiber" in leak.evidence["span"]
     assert all(isinstance(line, str) for line in rejects_table(list(rejects.values())).column("evidence").to_pylist())
 
 
@@ -240,7 +241,8 @@ def test_identity_follows_benchmarks_and_settings_but_not_paths(tmp_path: Path, 
     assert sketch_step(config.model_copy(update={"benchmarks": (benchmark,)})).identity() == step.identity()
     moved.write_text(json.dumps({"id": "robe", "question": LEAKED + " Why?"}))
     assert sketch_step(config.model_copy(update={"benchmarks": (benchmark,)})).identity() != step.identity()
-    for change in ({"shingle_words": 5}, {"permutations": 64}, {"ngram_sizes": (13,)}, {"benchmarks": ()}):
+    rules = DecontaminationConfig(aligned_share=None)
+    for change in ({"shingle_words": 5}, {"permutations": 64}, {"decontamination": rules}, {"benchmarks": ()}):
         assert sketch_step(config.model_copy(update=change)).identity() != step.identity()
 
 

@@ -10,7 +10,7 @@ import pytest
 from factory.config import BenchmarkConfig
 from factory.curate.index_store import benchmark_index
 from factory.errors import ConfigError
-from factory.select.benchmark_pages import NGRAM_WORDS, BenchmarkPages
+from factory.select.benchmark_pages import BenchmarkPages
 from factory.select.filters import Candidate, Verdict
 from factory.store.base import Store
 
@@ -32,7 +32,7 @@ def pages(tmp_path: Path) -> BenchmarkPages:
     path = tmp_path / "school.jsonl"
     path.write_text("".join(json.dumps({"question": text}) + "\n" for text in (LONG, MIDDLE, FIVE, *SHORT)))
     config = BenchmarkConfig(name="school", path=str(path), fields=("question",))
-    return BenchmarkPages(benchmark_index([config], (NGRAM_WORDS,)))
+    return BenchmarkPages(benchmark_index([config]))
 
 
 def judge(pages: BenchmarkPages, store: Store, *texts: str) -> list[Verdict | None]:
@@ -72,7 +72,7 @@ def test_items_of_one_document_are_not_found_in_its_neighbour(pages: BenchmarkPa
 
 
 def test_no_benchmarks_is_no_work(local_store: Store) -> None:
-    pages = BenchmarkPages(benchmark_index([], (NGRAM_WORDS,)))
+    pages = BenchmarkPages(benchmark_index([]))
     assert judge(pages, local_store, LONG) == [None]
 
 

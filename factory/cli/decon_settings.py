@@ -1,0 +1,113 @@
+"""What `factory decon` is told on its command line: benchmarks, rules, and settings read from files or a run's keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from factory.config import CurateConfig
+from factory.corpus.small_tables import rows_of, table_format
+from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig
+from factory.errors import ConfigError
+from factory.section import checked
+
+QUESTIONS = ("question", "problem", "prompt", "Question", "query", "input", "text")
+ANSWERS = ("answer", "solution", "canonical_solution", "code", "output")
+"""Columns of the benchmarks in use, looked for where none is named; of the first list one is taken."""
+
+
+def configured(given: Sequence[str]) -> tuple[list[BenchmarkConfig], DecontaminationConfig]:
+    """Benchmarks and rules of `--config`: YAML files with a section `curate` (or its keys alone), or a run's
+    overrides. Raises ConfigError."""
+    benchmarks: list[BenchmarkConfig] = []
+    rules = DecontaminationConfig()
+    overrides = [text for text in given if not _is_file(text)]
+    sections = [_section(text) for text in given if _is_file(text)]
+    if overrides:
+        from factory.run.compose import compose
+
+        named = {text.partition("=")[0] for text in overrides}
+        unused = [f"{key}={value}" for key, value in _UNUSED.items() if key not in named]
+        sections.append(compose([*unused, *overrides]).curate)
+    for section in sections:
+        benchmarks += section.benchmarks
+        rules = section.decontamination
+    return benchmarks, rules
+
+
+_UNUSED = {"engine": "scripted", "store.root": "unused"}
+"""Keys a run must have and this command has no use for."""
+
+
+def _is_file(text: str) -> bool:
+    return text.lower().endswith((".yaml", ".yml"))
+
+
+def _section(path: str) -> CurateConfig:
+    import yaml
+
+    try:
+        values = yaml.safe_load(Path(path).expanduser().read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            f"--config {path} cannot be read: {str(error).splitlines()[0]}", remedy="name a YAML file that is there"
+        ) from None
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"--config {path} holds no keys", remedy="write a section `curate` with `benchmarks` into it")
+    return checked(CurateConfig, values.get("curate", values))
+
+
+def benchmark_of(text: str) -> BenchmarkConfig:
+    """NAME=PATH[:FIELDS[:ANSWERS[:OPTIONS]]]. Raises ConfigError."""
+    name, equals, rest = text.partition("=")
+    path, *columns = rest.split(":")
+    if not equals or not name or not path or len(columns) > 3:
+        raise ConfigError(
+            f"--benchmark {text} is not understood",
+            cause="it is NAME=PATH, and behind colons columns of questions, answers, choices",
+            remedy="for example --benchmark gsm8k=/data/test.jsonl:question:answer",
+        )
+    fields, answers, options = ([*map(_split, columns), (), (), ()])[:3]
+    if not columns:
+        fields, answers = _guessed(name, path)
+    return BenchmarkConfig(name=name, path=path, fields=fields, answer_fields=answers, option_fields=options)
+
+
+def _split(columns: str) -> tuple[str, ...]:
+    return tuple(column for column in columns.split(",") if column)
+
+
+def _guessed(name: str, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The question's and the answers' columns by the first row of the first file. An answer as short as a letter is no
+    text to compare, which the index sees to."""
+    first = next(iter(sorted(Path(path).rglob("*"))), None) if Path(path).is_dir() else Path(path)
+    kind = table_format(first.name) if first is not None else None
+    row: Any = None
+    if first is not None and kind is not None and first.is_file():
+        try:
+            row = next(iter(rows_of(first.name, first.read_bytes(), kind)), None)
+        except ValueError:
+            row = None  # reading it all says what is wrong with it
+    if not isinstance(row, Mapping):
+        return QUESTIONS[:1], ()
+    found = [column for column in QUESTIONS if isinstance(row.get(column), str)]
+    if not found:
+        raise ConfigError(
+            f"benchmark {name}: none of the columns of {path} is called like a question; it has: {', '.join(row)}",
+            remedy=f"name it: --benchmark {name}={path}:COLUMN",
+        )
+    return (found[0],), tuple(column for column in ANSWERS if isinstance(row.get(column), str) and column != found[0])
+
+
+def with_rules(rules: DecontaminationConfig, given: Sequence[str]) -> DecontaminationConfig:
+    """`rules` with those of `--rule NAME=VALUE`. Raises ConfigError."""
+    import yaml
+
+    values: dict[str, Any] = rules.model_dump()
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--rule {text} is not NAME=VALUE", remedy="for example --rule aligned_share=0.8")
+        values[name] = yaml.safe_load(value)
+    return checked(DecontaminationConfig, values)

@@ -1,0 +1,1 @@
+"""Decontamination: which rows hold items of evaluation benchmarks, by which rule, on what evidence."""

@@ -1,0 +1,143 @@
+"""Hits: which row holds which benchmark item, with the evidence.
+
+Design: `Screen` is an index with rules; it judges rows in batches and says for each hit where in the row the matched
+stretch lies, in words. Words as strings are made only for hits. The best hit of a row (or of a row and benchmark) is
+the one that is a leak rather than a look-alike, exact rather than not, with most of the item in it.
+
+Cost: see docs/benchmarks.md, `decon`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from factory.curate.decon.config import DecontaminationConfig
+from factory.curate.decon.index import ItemIndex
+from factory.curate.decon.kernels import ITEM, LONGEST, LONGEST_PLACE, ROW, SOLID, START, STOP
+from factory.curate.decon.rules import EXACT, RULES, judge
+from factory.curate.decon.view import view, viewed_words
+from factory.curate.words import TokenArray
+
+LONGEST_SPAN = 60
+"""Words of a matched span kept as evidence; longer ones are cut, their length is kept."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Row `row` (its place in the batch) holds a benchmark item. `score` is the rule's, 0 to 1; `start` and `stop` are
+    the matched stretch of the row in words (view.py), `span` these words; `item_words` the item's length; `copies`
+    other items with the same text; `similar`: the item with other numbers in it."""
+
+    row: int
+    benchmark: str
+    item: str
+    field: str
+    rule: str
+    score: float
+    similar: bool
+    start: int
+    stop: int
+    span: str
+    item_words: int
+    copies: int
+
+    @property
+    def verdict(self) -> str:
+        return "similar" if self.similar else "contaminated"
+
+    def evidence(self) -> dict[str, Any]:
+        """What a reject keeps."""
+        return {
+            "benchmark": self.benchmark,
+            "item": self.item,
+            "field": self.field,
+            "rule": self.rule,
+            "score": round(self.score, 4),
+            "similar": self.similar,
+            "span": self.span,
+            "start": self.start,
+            "matched_words": self.stop - self.start,
+            "item_words": self.item_words,
+            "copies": self.copies,
+        }
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A hit before its words are looked up; `item` is the index's."""
+
+    row: int
+    item: int
+    rule: str
+    score: float
+    similar: bool
+    start: int
+    stop: int
+    matched: int
+
+    @property
+    def order(self) -> tuple[bool, bool, int, float, int]:
+        return (self.similar, self.rule != EXACT, -self.matched, -self.score, self.item)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """An index with the rules that rows are held against."""
+
+    index: ItemIndex
+    rules: DecontaminationConfig
+
+    def best(self, texts: Sequence[str], array: TokenArray) -> dict[int, Hit]:
+        """The strongest hit of each row that has one; `array` is `tokenise(texts)`."""
+        return {hit.row: hit for hit in self._hits(texts, array, by_benchmark=False)}
+
+    def hits(self, texts: Sequence[str], array: TokenArray) -> list[Hit]:
+        """The strongest hit of each row and benchmark, in order of rows and benchmarks."""
+        return self._hits(texts, array, by_benchmark=True)
+
+    def rejects(self, hit: Hit) -> bool:
+        return not hit.similar or self.rules.similar == "reject"
+
+    def _hits(self, texts: Sequence[str], array: TokenArray, by_benchmark: bool) -> list[Hit]:
+        best: dict[tuple[int, str], _Found] = {}
+        for found in self._found(array):
+            key = found.row, self.index.names[found.item][0] if by_benchmark else ""
+            if key not in best or found.order < best[key].order:
+                best[key] = found
+        return [self._hit(texts[best[key].row], best[key]) for key in sorted(best)]
+
+    def _found(self, array: TokenArray) -> list[_Found]:
+        words = view(array)
+        alignments = self.index.alignments(words, self.rules.ngram_words)
+        judged = judge(self.index, alignments, self.rules)
+        keep = judged.rule >= 0
+        if self.rules.similar == "ignore":
+            keep &= ~judged.similar
+        result = []
+        for place in np.flatnonzero(keep).tolist():
+            counts = alignments.counts[place].tolist()
+            rule = RULES[judged.rule[place]]
+            start, stop = counts[START], counts[STOP]
+            if rule == "short_containment":
+                start, stop = counts[LONGEST_PLACE], counts[LONGEST_PLACE] + counts[LONGEST]
+            score, similar = float(judged.score[place]), bool(judged.similar[place])
+            result.append(_Found(counts[ROW], counts[ITEM], rule, score, similar, start, stop, counts[SOLID]))
+        if self.rules.exact:
+            equal = self.index.equal(array.text_hashes)
+            lengths = words.counts
+            for row in np.flatnonzero(equal >= 0).tolist():
+                length = int(lengths[row])
+                result.append(_Found(row, int(equal[row]), EXACT, 1.0, False, 0, length, length))
+        return result
+
+    def _hit(self, text: str, found: _Found) -> Hit:
+        benchmark, item, field = self.index.names[found.item]
+        words = viewed_words(text)[found.start : min(found.stop, found.start + LONGEST_SPAN)]
+        return Hit(
+            found.row, benchmark, item, field, found.rule, found.score, found.similar, found.start, found.stop,
+            " ".join(words), int(self.index.words.counts[found.item]), int(self.index.copies[found.item]),
+        )  # fmt: skip
