@@ -17,13 +17,13 @@ import numpy as np
 import pyarrow as pa
 
 from factory.curate.bands import place_of, row_of
-from factory.curate.index.lookup import PARALLEL_READS, known_hashes
-from factory.curate.index.segment import Part
+from factory.curate.index.lookup import PARALLEL_READS
+from factory.curate.index.segment import ROW, Part
 from factory.curate.minhash import LshParameters
 from factory.curate.similarity import jaccard
 from factory.curate.words import I64, U64, Mask
 from factory.store.base import Store
-from factory.store.parquet import read_rows
+from factory.store.parquet import read_scattered
 
 KNOWN = pa.schema(
     [
@@ -61,47 +61,35 @@ def best_known(
     `pairs` are (new ref, published ref, likely equal texts). The place of parts[0] is `first_place`.
     """
     first, second, likely = pairs
+    if not len(first):
+        return KNOWN.empty_table()
+    refs, other = np.unique(second, return_inverse=True)
+    found = known_rows(store, parts, first_place, refs, ROW.names)
+    one = np.searchsorted(texts.refs, first)
+    # A key has 44 of 64 bits: whether texts are equal is for all 128 bits of their hashes to say.
+    theirs = np.frombuffer(b"".join(found.column("exact").to_pylist()), "<u8").reshape(-1, 2)
+    exact: Mask = likely & (theirs[other] == texts.exact[one]).all(axis=1)
     similarity = np.ones(len(first))
-    exact = _equal(store, parts, first_place, first, second, likely, texts)
     near = np.flatnonzero(~exact)
-    if len(near):
-        refs, other = np.unique(second[near], return_inverse=True)
-        hashes, offsets = known_shingles(store, parts, first_place, refs)
-        both = np.concatenate((texts.hashes, hashes))
-        starts = np.concatenate((texts.offsets, texts.offsets[-1] + offsets[1:]))
-        one = np.searchsorted(texts.refs, first[near])
-        similarity[near] = jaccard(both, starts, one, len(texts.refs) + other, threshold)
-    alike = similarity >= threshold
-    return _best(store, parts, first_place, first[alike], second[alike], similarity[alike], exact[alike])
-
-
-def _equal(
-    store: Store, parts: Sequence[Part], first_place: int, first: U64, second: U64, likely: Mask, texts: Texts
-) -> Mask:
-    """Whether the texts of pairs are equal: of those that are likely so, by all 128 bits of their hashes."""
-    exact = likely.copy()
-    asked = np.flatnonzero(likely)
-    if len(asked):
-        refs, back = np.unique(second[asked], return_inverse=True)
-        theirs = known_hashes(store, parts, first_place, refs)[back]
-        exact[asked] = (theirs == texts.exact[np.searchsorted(texts.refs, first[asked])]).all(axis=1)
-    return exact
+    hashes, offsets = shingles_of(found)
+    both = np.concatenate((texts.hashes, hashes))
+    starts = np.concatenate((texts.offsets, texts.offsets[-1] + offsets[1:]))
+    similarity[near] = jaccard(both, starts, one[near], len(texts.refs) + other[near], threshold)
+    alike = np.flatnonzero(similarity >= threshold)
+    members = known_members(parts, first_place, refs)
+    return _best(found, members, first[alike], other[alike], similarity[alike], exact[alike])
 
 
 def _best(
-    store: Store, parts: Sequence[Part], first_place: int, first: U64, second: U64, similarity: Any, exact: Mask
+    found: pa.Table, members: Sequence[tuple[str, str]], first: U64, other: I64, similarity: Any, exact: Mask
 ) -> pa.Table:
-    if not len(first):
-        return KNOWN.empty_table()
-    refs, back = np.unique(second, return_inverse=True)
-    found = known_rows(store, parts, first_place, refs, ["sample_id", "level"])
-    members = known_members(parts, first_place, refs)
+    """KNOWN rows of pairs that are alike; `other` are places in `found` and `members`."""
     # A name and a version have no zero byte, so this is their order.
     names = np.array([f"{dataset}\0{version}" for dataset, version in members], np.str_)
     ids = np.array(found.column("sample_id").to_pylist(), "S")
-    by = np.lexsort((ids[back], names[back], ~exact, -similarity, first))
+    by = np.lexsort((ids[other], names[other], ~exact, -similarity, first))
     chosen = by[np.unique(first[by], return_index=True)[1]]
-    kept = back[chosen]
+    kept = other[chosen]
     return pa.table(
         {
             "ref": first[chosen],
@@ -116,11 +104,10 @@ def _best(
     )
 
 
-def known_shingles(store: Store, parts: Sequence[Part], first_place: int, refs: U64) -> tuple[U64, I64]:
-    """Distinct shingle hashes of published texts, end to end, and offsets int64[N + 1]; `refs` are sorted."""
-    column = known_rows(store, parts, first_place, refs, ["shingles"]).column("shingles")
+def shingles_of(rows: pa.Table) -> tuple[U64, I64]:
+    """Distinct shingle hashes of segment.ROW rows, end to end, and offsets int64[N + 1]."""
     data, lengths = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
-    for chunk in column.chunks:
+    for chunk in rows.column("shingles").chunks:
         offsets = np.frombuffer(chunk.buffers()[1], np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
         if len(chunk):
             values = np.frombuffer(chunk.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
@@ -135,7 +122,7 @@ def known_rows(store: Store, parts: Sequence[Part], first_place: int, refs: U64,
     groups = [np.flatnonzero(places == place) for place in np.unique(places).tolist()]
 
     def read(group: I64) -> pa.Table:
-        return read_rows(store, parts[int(places[group[0]])].rows.key, rows[group].tolist(), columns)
+        return read_scattered(store, parts[int(places[group[0]])].rows.key, rows[group].tolist(), columns)
 
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         return pa.concat_tables(pool.map(read, groups))

@@ -22,7 +22,7 @@ from factory.curate.index.segment import ROW_BITS, ROW_MASK, Part
 from factory.curate.words import I64, U64, Mask
 from factory.native import compiled
 from factory.store.base import Store
-from factory.store.parquet import read_groups, read_rows
+from factory.store.parquet import read_groups, read_scattered
 
 PARALLEL_READS = 8
 
@@ -140,7 +140,7 @@ def known_hashes(store: Store, parts: Sequence[Part], first_place: int, refs: U6
     places, rows = place_of(refs) - first_place, row_of(refs)
     for place in np.unique(places).tolist():
         own = np.flatnonzero(places == place)
-        column = read_rows(store, parts[place].rows.key, rows[own].tolist(), ["exact"]).column("exact")
+        column = read_scattered(store, parts[place].rows.key, rows[own].tolist(), ["exact"]).column("exact")
         result[own] = np.frombuffer(b"".join(column.to_pylist()), "<u8").reshape(-1, 2)
     return result
 
