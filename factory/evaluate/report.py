@@ -70,6 +70,7 @@ def build_report(summary: ReportInput) -> str:
         starts=_engine_starts(summary),
         distributions=_distributions(summary),
         selection=_selection(summary),
+        decontamination=_decontamination(summary),
         voting=_voting(summary),
         diversity=sections.view(summary.diversity),
         script=Markup(picture.script()) if drawn else None,
@@ -325,6 +326,26 @@ def _selection(data: ReportInput) -> list[Ranking]:
             whole = step.count("used") if step and noun == "documents" else sum(counts.values())
             found = Categories(tuple(shown), sum(rows for _, rows in rest), len(counts), whole)
             rankings.append(_ranking(f"{title} ({noun})", found, wide=False, by_name=kind == "score"))
+    return rankings
+
+
+DECONTAMINATION = {
+    "leak": "Dropped as benchmark items, by rule (questions)",
+    "alike": "Kept: an item's template with other numbers, by rule (questions)",
+}
+"""What the rules of decontamination found among questions (factory/curate/decon/hits.py, `count_evidence`)."""
+
+
+def _decontamination(data: ReportInput) -> list[Ranking]:
+    step = data.step("sketch")
+    rankings = []
+    for kind, title in DECONTAMINATION.items():
+        counts = findings_of(step.facts, kind) if step else {}
+        if counts:
+            most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            rest = sum(rows for _, rows in most[SELECTION_SHOWN:])
+            found = Categories(tuple(most[:SELECTION_SHOWN]), rest, len(counts), sum(counts.values()))
+            rankings.append(_ranking(title, found, wide=False, by_name=False))
     return rankings
 
 

@@ -3,10 +3,10 @@
     extract -> graph_pairs -> graph_edges -> graph_merges -> graph_joined -> walk -> pair -> question_3
                           \\---------------------------> graph_index ---------------/
 
-Design: only what an extract file adds to the graph is row-wise; edges, index and walks depend on the whole corpus, so
-their folders are named by the set of units they read. How many walks are drawn is no part of a folder's name:
-`WalkRounds` grows while a run wants more samples, and earlier rounds' walks, pairs and questions stay what they were.
-Rounds are cut at their ends, so that a later one never changes the files of an earlier one.
+Design: only what a group of extract files adds to the graph stands for itself; edges, index and walks depend on the
+whole corpus, so their folders are named by the set of units they read. How many walks are drawn is no part of a
+folder's name: `WalkRounds` grows while a run wants more samples, and earlier rounds' walks, pairs and questions stay
+what they were. Rounds are cut at their ends, so that a later one never changes the files of an earlier one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from functools import partial
 
 from factory.concepts.graph.aliases import alias_file
 from factory.concepts.graph.edges import GraphEdgesStep, edges_units
+from factory.concepts.graph.groups import pairs_units
 from factory.concepts.graph.joined import GraphJoinedStep, joined_units
 from factory.concepts.graph.merges import GraphMergesStep, merges_step
 from factory.concepts.graph.pairs import GraphPairsStep, pairs_step
@@ -30,12 +31,12 @@ from factory.licences.together import conflict
 from factory.publish.samples import split_of
 from factory.run.outputs import outputs_key, read_outputs
 from factory.run.plan import Part, global_folder, plan_global, plan_rows, plan_units, row_wise_folder
-from factory.run.record import Record, planned_units
+from factory.run.record import Record, plan_key, planned_units
 from factory.run.stage import Dones, Planned, Stage
 from factory.run.step import WorkStep
 from factory.run.units import FileRef
 from factory.store.base import Store
-from factory.store.commits import committed_units
+from factory.store.commits import committed_units, read_commits
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,11 @@ def across_stages(config: FactoryConfig, run: str, steps: AcrossSteps, rounds: W
 
     def plan_pairs(store: Store, _dones: Dones) -> Planned:
         folder = row_wise_folder(steps.pairs, None)
-        parts = [Part(output.file) for output in read_outputs(store, key("extract"))]
-        return Planned(steps.pairs, folder, plan_rows(store, folder, parts, committed_units(store, folder)))
+        done = committed_units(store, folder)
+        files = [output.file for output in read_outputs(store, key("extract"))]
+        own = planned_units(store, run, "graph_pairs") if store.head(plan_key(run, "graph_pairs")) else ()
+        units = pairs_units(files, read_commits(store, folder, sorted(done)), own)
+        return Planned(steps.pairs, folder, plan_units(units, done))
 
     def plan_edges(store: Store, dones: Dones) -> Planned:
         folder = over_corpus(steps.edges, store, dones["graph_pairs"])

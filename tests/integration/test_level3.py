@@ -88,9 +88,15 @@ def test_a_grown_corpus_counts_only_what_is_new(finished: tuple[Path, str, str],
     root = tmp_path / "root"
     before = run_factory(corpus, str(root), LEVELS).result
     shared = done_of(root, before["run"], "graph_pairs")["units"]
-    write_shard(corpus / "shard-900", [row_of(number) for number in range(500, 508)], 1)
+    # One in front of all that was there, one behind it.
+    write_shard(corpus / "shard-000-0", [row_of(number) for number in range(500, 508)], 1)
+    write_shard(corpus / "shard-900", [row_of(number) for number in range(508, 516)], 1)
     after = run_factory(corpus, str(root), LEVELS).result
-    assert done_of(root, after["run"], "graph_pairs")["units_reused"] == shared
+    assert done_of(root, after["run"], "graph_pairs")["units_reused"] == shared > 0
+    # The edges are summed from the earlier graph and what is new.
+    edges = done_of(root, after["run"], "graph_edges")
+    new = done_of(root, after["run"], "graph_pairs")["units"] - shared
+    assert edges["ledger"]["files_read"] == new * edges["units"]
     assert factory_cli("verify", before["dataset"]).code == factory_cli("verify", after["dataset"]).code == 0
 
 

@@ -185,6 +185,17 @@ def test_a_range_fetches_its_row_groups_and_not_the_file(large: pa.Table, tmp_pa
     assert sum(counting.read) < parquet.TAIL_BYTES + 1.5 * len(data) * ROW_GROUP_ROWS / large.num_rows
 
 
+def test_a_range_keeps_no_more_than_itself_in_memory(local_store: LocalStore) -> None:
+    table = pa.table({"id": range(40_000), "value": range(40_000)})
+    local_store.put("wide.parquet", to_parquet(table, {}, Layout(20_000)))
+    few = read_range(local_store, "wide.parquet", "id", 18_000, 21_999)
+    assert few.equals(table.slice(18_000, 4_000))
+    assert few.get_total_buffer_size() < 1.1 * few.nbytes == 1.1 * 4_000 * 16
+    # What shows most of what it holds is not copied: that would double the memory while it lasts.
+    most = read_range(local_store, "wide.parquet", "id", 1_000, 19_999)
+    assert most.get_total_buffer_size() >= 20_000 * 16
+
+
 def test_a_unit_file_is_read_with_one_request(tmp_path: object) -> None:
     counting = Counting(str(tmp_path))
     counting.put("a.parquet", to_parquet(documents(256), {}))

@@ -1,4 +1,4 @@
-"""graph_edges: the graph itself, summed from what every extract file added to it.
+"""graph_edges: the graph itself, summed from what every group of passages added to it.
 
 Design: a hash-partitioned aggregation without a shuffle. A unit owns a range of ids (a partition) and reads that range
 of every graph_pairs file: M files, each read in ranges, no M x R files, no actor, nothing in memory but one partition.
@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -73,9 +72,9 @@ class GraphEdgesStep:
         earlier = given.get("earlier")
         covered = frozenset(read_mapping(store, earlier["covers"])["units"]) if earlier else frozenset()
         left = [files for name, files in units.items() if name not in covered]
-        names, pairs = _read(store, [(files[NAMES].key, files[PAIRS].key) for files in left], bounds)
+        names, pairs = _read(store, [[file.key for file in files[NAMES:]] for files in left], bounds)
         if earlier:
-            held, counted = _read(store, [tuple(keys) for keys in earlier["files"]], bounds)
+            held, counted = _read(store, earlier["files"], bounds)
             names += [names_of(table) for table in held]
             pairs += counted
         edges = summed(pairs)
@@ -124,7 +123,7 @@ def partitions_for(outputs: Sequence[Output], asked: int | None) -> int:
     """How many partitions: as asked, else the power of two that keeps each within PAIRS_A_PARTITION."""
     if asked is not None:
         return asked
-    rows = sum(files[PAIRS].rows for files in by_unit(outputs).values())
+    rows = sum(_pair_rows(files) for files in by_unit(outputs).values())
     count = 1
     while rows > count * PAIRS_A_PARTITION:
         count *= 2
@@ -166,7 +165,7 @@ def find_earlier(store: Store, folder: str, units: Mapping[str, Sequence[FileRef
         body = read_mapping(store, key)
         same = body["identity"] == step_identity(GraphEdgesStep(), None)
         if key != covers_key(folder) and same and units.keys() >= set(body["units"]):
-            found.append((sum(units[name][PAIRS].rows for name in body["units"]), key))
+            found.append((sum(_pair_rows(units[name]) for name in body["units"]), key))
     for _, key in sorted(found, reverse=True):
         files = _partitions_of(store, key.split("/")[1])
         if files is not None:
@@ -184,15 +183,17 @@ def _partitions_of(store: Store, folder: str) -> list[list[str]] | None:
     return [by_count[whole[0]][partition] for partition in range(whole[0])] if whole else None
 
 
+def _pair_rows(files: Sequence[FileRef]) -> int:
+    return sum(file.rows for file in files[PAIRS:])
+
+
 def _read(
-    store: Store, files: Sequence[tuple[str, ...]], bounds: tuple[int, int]
+    store: Store, files: Sequence[Sequence[str]], bounds: tuple[int, int]
 ) -> tuple[list[pa.Table], list[pa.Table]]:
-    """The rows of (names or nodes, pairs or edges) files whose ids lie within `bounds`."""
-    read = partial(_both, store, bounds)
+    """The rows of (names or nodes, pairs or edges, more pairs …) files whose ids lie within `bounds`."""
+    keys = [(names, "node_id") for names, *_ in files] + [(key, "src") for _, *pairs in files for key in pairs]
+    first, last = bounds
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        tables = list(pool.map(read, files))
-    return [table for table, _ in tables if table.num_rows], [table for _, table in tables if table.num_rows]
-
-
-def _both(store: Store, bounds: tuple[int, int], keys: tuple[str, ...]) -> tuple[pa.Table, pa.Table]:
-    return read_range(store, keys[0], "node_id", *bounds), read_range(store, keys[1], "src", *bounds)
+        tables = list(pool.map(lambda each: read_range(store, each[0], each[1], first, last), keys))
+    names, pairs = tables[: len(files)], tables[len(files) :]
+    return [table for table in names if table.num_rows], [table for table in pairs if table.num_rows]

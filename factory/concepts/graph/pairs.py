@@ -1,23 +1,26 @@
-"""graph_pairs: what one extract file adds to the graph.
+"""graph_pairs: what a group of extract files adds to the graph.
 
-Design: row-wise over extract files and named by their content, so a grown corpus counts only what is new, and what the
-graph is summed from stays valid for ever. A unit's pairs are added up before they are written. All three files can be
-read by ranges of ids: PAIR and NAME are sorted by id and cut into row groups at equal id ranges, whose statistics say
-what they hold, so a reducer fetches a footer and its row groups and never a whole file (store/parquet.py, read_range).
-The number of ranges grows with the file, so that a row group keeps some ten thousand rows.
+Design: a unit is a group of about 2,048 passages, named by their content (groups.py), so a grown corpus counts only
+what is new, and what the graph is summed from stays valid for ever. Pairs are added up within a unit, or a block of it
+where passages hold many nodes, before they are written. All files can be read by ranges of ids: PAIR and NAME are
+sorted by id and cut into row groups at equal id ranges, whose statistics say what they hold, so a reducer fetches a
+footer and its row groups and never a whole file (store/parquet.py, read_range). The number of ranges grows with the
+file, so that a row group of pairs keeps some ten thousand rows.
 
 Signatures are curation's MinHash over word shingles (curate/minhash.py): they let matching refuse two passages that
 are nearly the same text.
 
-Bytes of one pair (256 passages, 45 nodes each, 444,173 pairs; zstd-3): dictionary-encoded as Parquet does by itself
-2.05 in one row group, 2.5 in 4, 4.0 in 16; destinations as differences 8.0, byte-stream-split 6.4 to 6.7, plain 4.0 to
-4.4. Within a row group the same few thousand destinations come again and again, so few, large row groups it is.
+Bytes of one pair of a unit (3.5 million distinct pairs of 65,000 nodes, zstd-3): dictionary-encoded as Parquet does by
+itself 2.4 in one row group, 3.3 in 8, 4.3 in 16, 5.6 in 32, 7.0 in 64; any encoding without dictionaries takes 4 to 8.
+Within a row group the same destinations come again and again, so few, large row groups it is: 32, as many as the
+paper's subset has partitions.
 
 Cost: 1.1 ms a passage of 45 nodes on a busy core, writing included; signatures 0.25 ms more a text of 1,500 characters.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +28,8 @@ import numpy as np
 import pyarrow as pa
 
 from factory.concepts.graph.config import GraphConfig
-from factory.concepts.graph.counting import pairs_within
+from factory.concepts.graph.counting import Pairs, pair_blocks
+from factory.concepts.graph.groups import files_of, holding
 from factory.concepts.graph.names import NORMALISER_VERSION
 from factory.concepts.graph.passages import NodeSets, node_sets
 from factory.concepts.graph.tables import ID_BITS, PAIR, PASSAGE, U64
@@ -38,17 +42,21 @@ from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import Layout, read_parquet
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 COLUMNS = ["chunk_id", "doc_id", "subject", "topics", "sources"]
 
 PASSAGES, NAMES, PAIRS = 0, 1, 2
-"""Parts of a unit's output."""
+"""Parts of a unit's output; pairs may go on in those that follow."""
 
 PASSAGES_A_GROUP = 4096
 MAX_RANGES = 256
-ROWS_A_RANGE = 1 << 15
-"""Rows a row group has at least, where a file is cut at all: each repeats the dictionary of its destinations."""
+PAIRS_A_RANGE = 1 << 16
+"""Rows a row group has at least, where a file is cut at all: each repeats the dictionary of its destinations, which is
+half of its bytes already."""
+NAMES_A_RANGE = 1 << 11
+"""Names hardly repeat within a file, so nothing is gained by reading more of them than are asked for."""
+PARALLEL_READS = 8
 
 
 @dataclass(frozen=True)
@@ -77,33 +85,30 @@ class GraphPairsStep:
         }
 
     def work(self, store: Store, unit: Unit) -> UnitResult:
-        if unit.file is None:
-            raise ValueError("a graph_pairs unit covers an extract file")
-        table = read_parquet(store, unit.file.key, COLUMNS)
-        rows = np.arange(table.num_rows) if unit.picks is None else np.array(unit.picks, np.int64)
-        if unit.picks is not None:
-            table = table.take(rows)
+        files = files_of(unit)
+        with ThreadPoolExecutor(PARALLEL_READS) as pool:
+            tables = list(pool.map(lambda file: read_parquet(store, file.key, COLUMNS), files))
+        table = pa.concat_tables(_placed(each, file.name) for each, file in zip(tables, files, strict=True))
         sets = node_sets(table, self.max_passage_nodes)
-        kept = np.flatnonzero(sets.sizes)
-        pairs = pairs_within(sets.ids, sets.starts, sets.members)
-        passages = passage_table(table.take(kept), rows[kept], sets, self._signatures(store, table.take(kept)))
+        kept = table.take(np.flatnonzero(sets.sizes))
+        passages = passage_table(kept, sets, self._signatures(store, kept))
+        pairs = tuple(pair_blocks(sets.ids, sets.starts, sets.members))
         accepted = passages.column("chunk_id").to_pylist()
-        names = sets.names
         return UnitResult(
             inputs=table.num_rows,
             used=len(accepted),
-            tables=(passages, names, pa.table([pa.array(column) for column in pairs], schema=PAIR)),
+            tables=(passages, sets.names, *map(pair_table, pairs)),
             layouts=(
                 Layout(PASSAGES_A_GROUP),
-                Layout(range_groups(names.column("node_id").to_numpy())),
-                Layout(range_groups(pairs.src)),
+                Layout(range_groups(sets.names.column("node_id").to_numpy(), NAMES_A_RANGE)),
+                *(Layout(range_groups(block.src, PAIRS_A_RANGE)) for block in pairs),
             ),
             id_column="chunk_id",
             rejects=sets.rejects,
             input_ids_digest=ids_digest(table.column("chunk_id").to_pylist()),
             accepted=len(accepted),
             accepted_ids_digest=ids_digest(accepted),
-            facts={"pairs": len(pairs.src)},
+            facts={"pairs": sum(len(block.src) for block in pairs), "files": [holding(file) for file in files]},
         )
 
     def _signatures(self, store: Store, table: pa.Table) -> pa.Array:
@@ -124,27 +129,35 @@ def pairs_step(config: GraphConfig) -> GraphPairsStep:
     return GraphPairsStep(config.max_passage_nodes, config.signature_permutations, config.signature_shingle_words)
 
 
-def passage_table(table: pa.Table, rows: Any, sets: NodeSets, signature: pa.Array) -> pa.Table:
-    """PASSAGE rows of the CONCEPTS rows that are kept; `rows` are their places in the extract file."""
+def _placed(table: pa.Table, name: str) -> pa.Table:
+    """An extract file's rows, each with the file's name and its place in it."""
+    names = pa.repeat(pa.scalar(name), table.num_rows)
+    return table.append_column("extract_file", names).append_column("row", pa.array(np.arange(table.num_rows)))
+
+
+def passage_table(table: pa.Table, sets: NodeSets, signature: pa.Array) -> pa.Table:
+    """PASSAGE rows of the CONCEPTS rows that are kept, which say where they lie."""
     sizes = sets.sizes[sets.sizes > 0]
     offsets = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
     licences = [row[0]["license"] if row else None for row in table.column("sources").to_pylist()]
-    columns = [
-        table.column("chunk_id").combine_chunks(),
-        table.column("doc_id").combine_chunks(),
-        pa.array(licences, pa.string()),
-        table.column("subject").combine_chunks(),
-        pa.array(rows, pa.int64()),
-        pa.ListArray.from_arrays(pa.array(offsets), pa.array(sets.ids[sets.members], pa.uint64())),
-        signature,
-    ]
-    return pa.table(columns, schema=PASSAGE)
+    columns = {
+        **{name: table.column(name) for name in ("chunk_id", "doc_id", "subject", "extract_file", "row")},
+        "license": pa.array(licences, pa.string()),
+        "nodes": pa.ListArray.from_arrays(pa.array(offsets), pa.array(sets.ids[sets.members], pa.uint64())),
+        "signature": signature,
+    }
+    return pa.table([columns[name] for name in PASSAGE.names], schema=PASSAGE)
 
 
-def range_groups(ids: U64) -> tuple[int, ...]:
-    """Rows of each row group of a table sorted by `ids`: the ids of one of up to MAX_RANGES equal ranges each."""
+def pair_table(pairs: Pairs) -> pa.Table:
+    return pa.table([pa.array(column) for column in pairs], schema=PAIR)
+
+
+def range_groups(ids: U64, least: int) -> tuple[int, ...]:
+    """Rows of each row group of a table sorted by `ids`: the ids of one of up to MAX_RANGES equal ranges each, with
+    about `least` rows or more."""
     ranges = 1
-    while ranges < MAX_RANGES and len(ids) >= 2 * ranges * ROWS_A_RANGE:
+    while ranges < MAX_RANGES and len(ids) >= 2 * ranges * least:
         ranges *= 2
     if ranges == 1:
         return (len(ids),)

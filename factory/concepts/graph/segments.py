@@ -53,7 +53,7 @@ class GraphIndexStep:
         with ThreadPoolExecutor(PARALLEL_READS) as pool:
             tables = list(pool.map(lambda file: read_parquet(store, file.key), files))
         aliases = read_aliases(store, unit.parameters.get("aliases"))
-        segment, terms = segment_tables(tables, unit.parameters["extract_files"], aliases)
+        segment, terms = segment_tables(pa.concat_tables(tables), aliases)
         ids = segment.column("chunk_id").to_pylist()
         return UnitResult(
             inputs=len(ids),
@@ -73,33 +73,25 @@ class GraphIndexStep:
 
 def index_units(outputs: Sequence[Output], segment_passages: int, aliases: FileRef | None = None) -> list[Unit]:
     """Units over the outputs of graph_pairs: groups of files with at least `segment_passages` passages, in order."""
-    parents = {output.file.name: output.parent for output in outputs}
     groups: list[list[FileRef]] = [[]]
     for files in by_unit(outputs).values():
         if sum(file.rows for file in groups[-1]) >= segment_passages:
             groups.append([])
         if files[PASSAGES].rows:
             groups[-1].append(files[PASSAGES])
-    return [_unit(group, [parents[file.name] for file in group], aliases) for group in groups if group]
+    return [_unit(group, aliases) for group in groups if group]
 
 
-def _unit(files: Sequence[FileRef], extract_files: Sequence[str], aliases: FileRef | None) -> Unit:
-    # The lineage names of the extract files stand in the rows, so they are part of what the unit is.
+def _unit(files: Sequence[FileRef], aliases: FileRef | None) -> Unit:
     contents = [file.content_sha256 for file in files]
-    unit_id = make_id("graph_index", aliases.content_sha256 if aliases else "", *contents, *extract_files)
-    parameters = {
-        "files": [vars(file) for file in files],
-        "extract_files": list(extract_files),
-        "aliases": aliases.key if aliases else None,
-    }
+    unit_id = make_id("graph_index", aliases.content_sha256 if aliases else "", *contents)
+    parameters = {"files": [vars(file) for file in files], "aliases": aliases.key if aliases else None}
     return Unit(unit_id, parameters=parameters)
 
 
-def segment_tables(
-    passages: Sequence[pa.Table], extract_files: Sequence[str], aliases: Aliases
-) -> tuple[pa.Table, pa.Table]:
-    """SEGMENT and TERM of PASSAGE tables, each of which came from the extract file named beside it."""
-    whole = pa.concat_tables(passages).combine_chunks()
+def segment_tables(passages: pa.Table, aliases: Aliases) -> tuple[pa.Table, pa.Table]:
+    """SEGMENT and TERM of PASSAGE rows."""
+    whole = passages.combine_chunks()
     lists = whole.column("nodes").combine_chunks()
     sizes = np.diff(lists.offsets.to_numpy()).astype(np.int64)
     nodes = aliases.applied(lists.flatten().to_numpy())
@@ -109,11 +101,9 @@ def segment_tables(
     keys = np.unique(rank.astype(np.uint64) * width + np.repeat(np.arange(len(sizes), dtype=np.uint64), sizes))
     terms, positions = keys // width, keys % width
     offsets = np.searchsorted(terms, np.arange(len(ids) + 1, dtype=np.uint64)).astype(np.int32)
-    names = np.repeat(np.arange(len(passages)), [table.num_rows for table in passages])
     columns = {
-        **{name: whole.column(name) for name in ("chunk_id", "doc_id", "license", "subject", "row", "signature")},
+        **{name: whole.column(name) for name in SEGMENT.names if name != "size"},
         "size": pa.array(np.bincount(positions.astype(np.int64), minlength=whole.num_rows), pa.uint32()),
-        "extract_file": pa.array(list(extract_files), pa.string()).take(pa.array(names)),
     }
     segment = pa.table([columns[name] for name in SEGMENT.names], schema=SEGMENT)
     postings = pa.ListArray.from_arrays(pa.array(offsets), pa.array(positions, pa.uint32()))

@@ -30,12 +30,13 @@ PASSAGE = pa.schema(
         ("doc_id", pa.string()),
         ("license", pa.string()),
         ("subject", pa.string()),
-        ("row", pa.int64()),  # in the extract file
+        ("extract_file", pa.string()),  # name of the file its CONCEPTS row lies in
+        ("row", pa.int64()),  # of that file
         ("nodes", pa.list_(pa.uint64())),  # sorted, distinct
         ("signature", pa.list_(pa.uint32())),  # MinHash of the text; null where it was not asked for
     ]
 )
-"""Part 0 of graph_pairs: the passages that are in the graph, in the order of the extract file."""
+"""Part 0 of graph_pairs: the passages that are in the graph, in the order of the unit's extract files."""
 
 NAME = pa.schema(
     [
@@ -51,7 +52,8 @@ NAME = pa.schema(
 
 PAIR = pa.schema([("src", pa.uint64()), ("dst", pa.uint64()), ("freq", pa.uint32())])
 """Part 2 of graph_pairs, directed, sorted by (src, kind of dst, dst): topic to topic and concept to concept both ways,
-topic to concept from the topic alone."""
+topic to concept from the topic alone. Where passages hold many nodes, parts 3, 4 and so on go on counting; they add
+up."""
 
 EDGE = PAIR
 """Part 1 of graph_edges: the same, summed over all units, for the sources of one partition."""

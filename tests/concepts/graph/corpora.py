@@ -10,15 +10,17 @@ from itertools import product
 import pyarrow as pa
 from hypothesis import strategies as st
 
+from factory.concepts.graph.groups import GROUP_PASSAGES, pairs_units
 from factory.concepts.graph.names import canonical
 from factory.concepts.graph.tables import CONCEPT, TOPIC, node_id
 from factory.identity import make_id
 from factory.run.attempt import StepRun, begin, finish
 from factory.run.outputs import Output, write_outputs
+from factory.run.plan import plan_units
 from factory.run.step import WorkStep
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
-from factory.store.commits import Commit
+from factory.store.commits import Commit, committed_units, read_commit, read_commits
 from factory.tables import CONCEPTS
 
 Topics = list[tuple[str, list[str]]]
@@ -79,6 +81,22 @@ def put_corpus(store: Store, corpus: Sequence[Topics], rows_a_file: int, first: 
 def work_all(store: Store, step: WorkStep, units: Sequence[Unit], run: str = "run", folder: str = "") -> list[Commit]:
     """Works and commits units, and writes the run's outputs index of the step."""
     commits = [commit(store, folder or f"{step.name}-0", unit, step.work(store, unit)) for unit in units]
+    outputs = [Output(item.unit, item.parent, file) for item in commits for file in item.files]
+    write_outputs(store, run, step.name, outputs)
+    return commits
+
+
+def count_pairs(
+    store: Store, step: WorkStep, files: Sequence[FileRef], run: str = "run", group_passages: int = GROUP_PASSAGES
+) -> list[Commit]:
+    """graph_pairs over extract files, as a run plans and works it: what is committed is not worked again."""
+    folder = f"{step.name}-0"
+    done = committed_units(store, folder)
+    units = pairs_units(files, read_commits(store, folder, sorted(done)), passages=group_passages)
+    fresh = {
+        unit.unit_id: commit(store, folder, unit, step.work(store, unit)) for unit in plan_units(units, done).pending
+    }
+    commits = [fresh.get(unit.unit_id) or read_commit(store, folder, unit.unit_id) for unit in units]
     outputs = [Output(item.unit, item.parent, file) for item in commits for file in item.files]
     write_outputs(store, run, step.name, outputs)
     return commits

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from factory.concepts.graph import pairs as pairs_module
 from factory.concepts.graph.config import GraphConfig
-from factory.concepts.graph.counting import Pairs, pairs_within, summed
-from factory.concepts.graph.edges import EDGES, NODES, GraphEdgesStep, edges_units, find_earlier
+from factory.concepts.graph.counting import Pairs, pair_blocks, pairs_within, summed
+from factory.concepts.graph.edges import EDGES, NODES, GraphEdgesStep, edge_table, edges_units, find_earlier
+from factory.concepts.graph.groups import pairs_units
 from factory.concepts.graph.names import canonical
 from factory.concepts.graph.nodes import names_of, node_table
 from factory.concepts.graph.pairs import PAIRS, pairs_step
@@ -26,19 +27,19 @@ from factory.errors import ConservationError
 from factory.run.attempt import content_sha256
 from factory.run.outputs import outputs_key
 from factory.run.plan import global_folder
-from factory.run.units import FileRef, unit_over
+from factory.run.units import FileRef
 from factory.store.base import Store
 from factory.store.commits import Commit
 from factory.store.local import LocalStore
 from factory.store.parquet import read_parquet
-from tests.concepts.graph.corpora import Reference, Topics, passages, put_corpus, reference, work_all
+from tests.concepts.graph.corpora import Reference, Topics, count_pairs, passages, put_corpus, reference, work_all
 
 PAIRS_STEP = pairs_step(GraphConfig(signature_permutations=0))
 
 
-def build(store: Store, files: Sequence[FileRef], partitions: int, run: str = "run") -> list[Commit]:
-    """Counts `files` and sums them; commits of the edges, a partition each."""
-    counted = work_all(store, PAIRS_STEP, [unit_over(file) for file in files], run)
+def build(store: Store, files: Sequence[FileRef], partitions: int, run: str = "run", group: int = 1) -> list[Commit]:
+    """Counts `files`, in groups of `group` passages at least, and sums them; commits of the edges, a partition each."""
+    counted = count_pairs(store, PAIRS_STEP, files, run, group)
     folder = global_folder(GraphEdgesStep(), [commit.unit for commit in counted])
     units = edges_units(store, folder, outputs_key(run, "graph_pairs"), partitions)
     commits = work_all(store, GraphEdgesStep(), units, run, folder)
@@ -113,8 +114,9 @@ def test_files_are_the_same_bytes_whatever_the_units(corpus: list[Topics], seed:
         with tempfile.TemporaryDirectory() as folder:
             store = LocalStore(folder)
             files = put_corpus(store, corpus, rows)
-            random.Random(seed + rows).shuffle(files)
-            commits = build(store, files, 4)
+            draw = random.Random(seed + rows)
+            draw.shuffle(files)
+            commits = build(store, files, 4, group=draw.choice([1, 4, 100]))
             hashes.add(tuple(file.content_sha256 for commit in commits for file in commit.files))
             # The bytes name run, step and unit as well; without these they are a function of the rows.
             whole = {
@@ -125,18 +127,20 @@ def test_files_are_the_same_bytes_whatever_the_units(corpus: list[Topics], seed:
 
 
 @settings(max_examples=6, deadline=None)
-@given(passages, passages, st.sampled_from([(1, 1), (2, 4), (8, 2)]))
-def test_a_graph_that_grows_is_the_graph_made_anew(
-    first: list[Topics], second: list[Topics], partitions: tuple[int, int]
+@given(passages, passages, st.sampled_from([(1, 1), (2, 4), (8, 2)]), st.sampled_from([1, 4, 100]), st.integers(0, 3))
+def test_a_graph_that_grows_anywhere_is_the_graph_made_anew(
+    first: list[Topics], second: list[Topics], partitions: tuple[int, int], group: int, place: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
         grown, anew = LocalStore(folder), LocalStore(other)
-        build(grown, put_corpus(grown, first, 2), partitions[0], "first")
-        files = put_corpus(grown, first, 2) + put_corpus(grown, second, 3, len(first))
-        commits = build(grown, files, partitions[1], "second")
-        new = len(put_corpus(anew, second, 3, len(first)))
+        files = put_corpus(grown, first, 2)
+        build(grown, files, partitions[0], "first", group)
+        new = put_corpus(grown, second, 3, len(first))
+        commits = build(grown, files[:place] + new + files[place:], partitions[1], "second", group)
         if first and second:
-            assert [commit.ledger["files_read"] for commit in commits] == [new] * partitions[1]
+            assert [commit.ledger["files_read"] for commit in commits] == [
+                len(pairs_units(new, passages=group))
+            ] * partitions[1]
         scratch = build(anew, put_corpus(anew, first, 2) + put_corpus(anew, second, 3, len(first)), partitions[1])
         for one, two in zip(commits, scratch, strict=True):
             assert [file.content_sha256 for file in one.files] == [file.content_sha256 for file in two.files]
@@ -155,7 +159,7 @@ def store(tmp_path: Path) -> LocalStore:
 
 def test_an_unfinished_or_unrelated_graph_is_not_built_on(store: LocalStore) -> None:
     files = put_corpus(store, [ONE, ONE, ONE], 1)
-    counted = work_all(store, PAIRS_STEP, [unit_over(file) for file in files[:2]], "unfinished")
+    counted = count_pairs(store, PAIRS_STEP, files[:2], "unfinished", 1)
     folder = global_folder(GraphEdgesStep(), [commit.unit for commit in counted])
     units = edges_units(store, folder, outputs_key("unfinished", "graph_pairs"), 2)
     work_all(store, GraphEdgesStep(), units[:1], "unfinished", folder)
@@ -203,20 +207,37 @@ def test_two_names_of_one_id_are_an_error_that_names_both() -> None:
         node_table(tables, summed([]))
 
 
-def test_large_tables_are_counted_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_tables_are_counted_in_blocks_of_passages(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = np.random.default_rng(0)
     ids = np.unique(drawn.integers(0, 2**63, 60, dtype=np.uint64))
     sets = [np.unique(drawn.integers(0, len(ids), 9)) for _ in range(50)]
     starts = np.concatenate(([0], np.cumsum([len(each) for each in sets])))
     whole = pairs_within(ids, starts, np.concatenate(sets))
     monkeypatch.setattr("factory.concepts.graph.counting.BLOCK_PAIRS", 100)
-    blocks = pairs_within(ids, starts, np.concatenate(sets))
-    for one, two in zip(whole, blocks, strict=True):
-        assert (one == two).all()
+    blocks = list(pair_blocks(ids, starts, np.concatenate(sets)))
+    assert len(blocks) == -(-sum(len(each) ** 2 for each in sets) // 100)
+    added = summed([edge_table(block) for block in blocks])
+    for found in (pairs_within(ids, starts, np.concatenate(sets)), added):
+        for one, two in zip(whole, found, strict=True):
+            assert (one == two).all()
+
+
+def test_a_unit_with_many_pairs_writes_them_in_several_files(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("factory.concepts.graph.counting.BLOCK_PAIRS", 20)
+    files = put_corpus(store, [ONE] * 7 + [[]], 3)
+    (counted,) = count_pairs(store, PAIRS_STEP, files, "many", 100)
+    assert [file.name.rsplit("/", 1)[1] for file in counted.files] == [str(part) for part in range(2 + 7)]
+    assert counted.facts["pairs"] == sum(file.rows for file in counted.files[PAIRS:])
+    nodes, edges = graph(store, build(store, files, 4, "many", 100))
+    expected = reference([ONE] * 7)
+    assert counted_by_hand(nodes, edges).freq == expected.freq
+    assert counted_by_hand(nodes, edges).doc_freq == expected.doc_freq
 
 
 def test_partitions_read_row_groups_and_not_whole_files(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pairs_module, "ROWS_A_RANGE", 8)
+    monkeypatch.setattr(pairs_module, "PAIRS_A_RANGE", 8)
     corpus: list[Topics] = [[("t", [f"concept {n} {k}" for k in range(12)])] for n in range(4)]
     commits = build(store, put_corpus(store, corpus, 4), 8)
     nodes, edges = graph(store, commits)

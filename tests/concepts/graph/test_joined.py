@@ -18,11 +18,11 @@ from factory.concepts.graph.names import canonical
 from factory.concepts.graph.tables import ALIAS, CONCEPT, TOPIC, node_id
 from factory.run.outputs import outputs_key, read_outputs
 from factory.run.plan import global_folder
-from factory.run.units import FileRef, Unit, UnitResult, unit_over
+from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
 from factory.store.local import LocalStore
 from factory.store.parquet import read_parquet
-from tests.concepts.graph.corpora import WORDS, Topics, commit, passages, put_corpus, reference, work_all
+from tests.concepts.graph.corpora import WORDS, Topics, commit, count_pairs, passages, put_corpus, reference, work_all
 from tests.concepts.graph.test_edges import PAIRS_STEP, check_shape, counted_by_hand
 
 
@@ -36,7 +36,7 @@ def joined(
     store: Store, files: Sequence[FileRef], aliases: dict[int, int], before: int, after: int
 ) -> tuple[pa.Table, pa.Table]:
     """NODE and EDGE of the graph of `files` through `aliases`, counted in `before` partitions, joined in `after`."""
-    counted = work_all(store, PAIRS_STEP, [unit_over(file) for file in files])
+    counted = count_pairs(store, PAIRS_STEP, files, group_passages=4)
     pairs, edges = (outputs_key("run", name) for name in ("graph_pairs", "graph_edges"))
     folder = global_folder(GraphEdgesStep(), [each.unit for each in counted])
     work_all(store, GraphEdgesStep(), edges_units(store, folder, pairs, before), folder=folder)

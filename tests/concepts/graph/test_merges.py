@@ -27,12 +27,12 @@ from factory.concepts.graph.tables import CONCEPT, node_id
 from factory.errors import ConfigError
 from factory.run.outputs import outputs_key
 from factory.run.plan import global_folder
-from factory.run.units import Unit, unit_over
+from factory.run.units import Unit
 from factory.section import checked
 from factory.store.base import Store
 from factory.store.local import LocalStore
 from factory.store.parquet import read_parquet
-from tests.concepts.graph.corpora import Topics, put_corpus, work_all
+from tests.concepts.graph.corpora import Topics, count_pairs, put_corpus, work_all
 from tests.concepts.graph.test_edges import PAIRS_STEP, build, graph
 
 
@@ -175,7 +175,7 @@ def test_topics_are_not_merged_with_concepts_and_merges_end_where_they_end(store
 
 def test_the_step_reads_the_nodes_of_a_graph(store: LocalStore) -> None:
     files = put_corpus(store, [[("t", [FFT, "FFT"])]], 1)
-    counted = work_all(store, PAIRS_STEP, [unit_over(file) for file in files])
+    counted = count_pairs(store, PAIRS_STEP, files)
     folder = global_folder(GraphEdgesStep(), [commit.unit for commit in counted])
     units = edges_units(store, folder, outputs_key("run", "graph_pairs"), 2)
     edges = work_all(store, GraphEdgesStep(), units, folder=folder)

@@ -1,4 +1,4 @@
-"""What one extract file adds to the graph: conservation, named rejects, signatures, bad input."""
+"""What a group of extract files adds to the graph: conservation, named rejects, signatures, bad input."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from factory.concepts.graph.config import GraphConfig
 from factory.concepts.graph.counting import Pairs, pairs_within, summed
 from factory.concepts.graph.edges import edge_table
+from factory.concepts.graph.groups import group_unit
 from factory.concepts.graph.names import canonical
 from factory.concepts.graph.pairs import NAMES, PAIRS, PASSAGES, GraphPairsStep, pairs_step, range_groups
 from factory.concepts.graph.passages import node_sets
@@ -20,7 +21,8 @@ from factory.concepts.graph.tables import CONCEPT, TOPIC, node_id, partition_ran
 from factory.curate.minhash import shingle_hash32, shingle_hashes
 from factory.curate.words import tokenise
 from factory.run.attempt import account
-from factory.run.units import Unit, UnitResult, unit_over
+from factory.run.outputs import fetch_passages
+from factory.run.units import Unit, UnitResult
 from factory.store.local import LocalStore
 from factory.tables import CONCEPTS, DOCUMENT, source_of
 from tests.concepts.graph.corpora import Topics, commit, concepts_row, passages, put_concepts, put_corpus, reference
@@ -38,8 +40,7 @@ def concepts(corpus: list[Topics]) -> pa.Table:
 
 
 def worked(store: LocalStore, corpus: list[Topics], step: GraphPairsStep = STEP) -> UnitResult:
-    (file,) = put_corpus(store, corpus, len(corpus))
-    return step.work(store, unit_over(file))
+    return step.work(store, group_unit(put_corpus(store, corpus, 3)))
 
 
 @settings(max_examples=150, deadline=None)
@@ -80,23 +81,30 @@ def test_what_cannot_be_used_is_a_named_reject_and_counted(store: LocalStore) ->
     assert reasons["output"] == {"name_empty": 1, "name_of_punctuation": 3, "name_too_long": 1}
     assert max(len(reject.text or "") for reject in result.rejects) <= 200
     held = result.tables[PASSAGES].to_pylist()
-    assert [row["row"] for row in held] == [0, 3]
+    assert [row["row"] for row in held] == [0, 0]
+    assert len({row["extract_file"] for row in held}) == 2
     assert held[0]["nodes"] == sorted([node_id(TOPIC, "algebra"), node_id(CONCEPT, "group")])
 
 
-def test_rows_picked_of_a_file_keep_their_places(store: LocalStore) -> None:
-    corpus: list[Topics] = [[("t", [f"c{number}"])] for number in range(4)]
-    (file,) = put_corpus(store, corpus, 4)
-    result = STEP.work(store, unit_over(file, (1, 3)))
-    assert result.tables[PASSAGES].column("row").to_pylist() == [1, 3]
-    assert result.inputs == 2
+def test_passages_of_a_group_say_where_they_lie(store: LocalStore) -> None:
+    corpus: list[Topics] = [[("t", [f"c{number}"])] for number in range(5)]
+    files = put_corpus(store, corpus, 2)
+    result = STEP.work(store, group_unit(files[::-1]))
+    held = result.tables[PASSAGES].to_pylist()
+    assert [row["row"] for row in held] == [0, 0, 1, 0, 1]
+    for row in held:
+        assert fetch_passages(store, [{"file": row["extract_file"], "row": row["row"]}], ["chunk_id"]).to_pylist() == [
+            {"chunk_id": row["chunk_id"]}
+        ]
+    assert result.facts["files"] == [(file.name, file.content_sha256) for file in files[::-1]]
+    assert result.inputs == 5
 
 
 def test_nulls_in_a_foreign_table_are_no_names(store: LocalStore) -> None:
     row = concepts_row([("t", ["a"])], 0)
     row["topics"] = [{"topic": None, "key_concepts": ["a", None]}, {"topic": "t", "key_concepts": None}, None]
     file = put_concepts(store, [row, concepts_row([], 1) | {"topics": None}])
-    result = STEP.work(store, unit_over(file))
+    result = STEP.work(store, group_unit([file]))
     assert result.tables[PASSAGES].column("nodes").to_pylist() == [sorted([node_id(TOPIC, "t"), node_id(CONCEPT, "a")])]
 
 
@@ -133,7 +141,7 @@ def test_signatures_are_those_of_the_passages_text(store: LocalStore) -> None:
     for number, document in enumerate(table.to_pylist()):
         row = concepts_row([("t", ["a", "b"])], number)
         rows.append(row | {"chunk_id": f"c{number}", "sources": [source_of(document, file.name, number)]})
-    result = pairs_step(GraphConfig()).work(store, unit_over(put_concepts(store, rows)))
+    result = pairs_step(GraphConfig()).work(store, group_unit([put_concepts(store, rows)]))
     held = result.tables[PASSAGES].to_pylist()
     assert [row["license"] for row in held] == ["MIT"] * 3
     assert held[0]["signature"] == held[2]["signature"] != held[1]["signature"]
@@ -145,15 +153,15 @@ def test_signatures_are_those_of_the_passages_text(store: LocalStore) -> None:
 
 def test_row_groups_are_equal_ranges_of_ids() -> None:
     ids = np.sort(np.random.default_rng(1).integers(0, 2**64, 400_000, dtype=np.uint64))
-    groups = range_groups(ids)
+    groups = range_groups(ids, 1 << 15)
     assert len(groups) == 8
     ends = np.cumsum(groups)
     for partition, (start, end) in enumerate(zip(np.r_[0, ends[:-1]].tolist(), ends.tolist(), strict=True)):
         first, last = partition_range(partition, 8)
         assert first <= int(ids[start])
         assert int(ids[end - 1]) <= last
-    assert range_groups(ids[:10]) == (10,)
-    assert range_groups(ids[:0]) == (0,)
+    assert range_groups(ids[:10], 8) == (10,)
+    assert range_groups(ids[:0], 8) == (0,)
 
 
 def test_an_id_says_its_kind_and_hashes_the_name() -> None:

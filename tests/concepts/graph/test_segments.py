@@ -17,11 +17,10 @@ from factory.concepts.graph.pairs import PASSAGES, pairs_step
 from factory.concepts.graph.segments import SEGMENTS, TERMS, GraphIndexStep, index_units, segment_tables
 from factory.concepts.graph.tables import ALIAS, CONCEPT, TOPIC, node_id
 from factory.errors import StoreError
-from factory.run.outputs import outputs_key, read_outputs
-from factory.run.units import unit_over
+from factory.run.outputs import fetch_passages, outputs_key, read_outputs
 from factory.store.local import LocalStore
 from factory.store.parquet import read_parquet
-from tests.concepts.graph.corpora import Topics, concepts_row, passages, put_corpus, reference, work_all
+from tests.concepts.graph.corpora import Topics, concepts_row, count_pairs, passages, put_corpus, reference, work_all
 
 PAIRS_STEP = pairs_step(GraphConfig(signature_permutations=0))
 
@@ -31,7 +30,8 @@ PAIRS_STEP = pairs_step(GraphConfig(signature_permutations=0))
 def test_every_passage_is_found_by_each_of_its_nodes(corpus: list[Topics], rows: int, segment_passages: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = LocalStore(folder)
-        counted = work_all(store, PAIRS_STEP, [unit_over(file) for file in put_corpus(store, corpus, rows)])
+        files = put_corpus(store, corpus, rows)
+        count_pairs(store, PAIRS_STEP, files, group_passages=5)
         units = index_units(read_outputs(store, outputs_key("run", "graph_pairs")), segment_passages)
         commits = work_all(store, GraphIndexStep(), units)
         found: dict[str, set[int]] = {}
@@ -47,8 +47,10 @@ def test_every_passage_is_found_by_each_of_its_nodes(corpus: list[Topics], rows:
             for row in segment:
                 assert row["size"] == len(found[row["chunk_id"]])
                 rows_of[row["chunk_id"]] = (row["extract_file"], row["row"])
-        parents = {file.name: file for commit in counted for file in [commit.files[PASSAGES]]}
-        assert len(parents) == len(counted)
+        for chunk_id, (name, row) in rows_of.items():
+            assert fetch_passages(store, [{"file": name, "row": row}], ["chunk_id"]).to_pylist() == [
+                {"chunk_id": chunk_id}
+            ]
     expected = {}
     for number, topics in enumerate(corpus):
         nodes = set(reference([topics]).doc_freq)
@@ -66,8 +68,8 @@ def store(tmp_path: Path) -> LocalStore:
 
 def test_a_corpus_that_grows_keeps_its_full_segments(store: LocalStore) -> None:
     corpus: list[Topics] = [[("t", [f"c{number}"])] for number in range(9)]
-    work_all(store, PAIRS_STEP, [unit_over(file) for file in put_corpus(store, corpus[:5], 1)], "small")
-    work_all(store, PAIRS_STEP, [unit_over(file) for file in put_corpus(store, corpus, 1)], "large")
+    count_pairs(store, PAIRS_STEP, put_corpus(store, corpus[:5], 1), "small", 1)
+    count_pairs(store, PAIRS_STEP, put_corpus(store, corpus, 1), "large", 1)
     small, large = (
         [unit.unit_id for unit in index_units(read_outputs(store, outputs_key(run, "graph_pairs")), 2)]
         for run in ("small", "large")
@@ -79,11 +81,11 @@ def test_a_corpus_that_grows_keeps_its_full_segments(store: LocalStore) -> None:
 
 def test_merged_nodes_are_one_term(store: LocalStore) -> None:
     corpus: list[Topics] = [[("t", ["ring", "rings of sets", "field"])], [("t", ["field"])]]
-    commits = work_all(store, PAIRS_STEP, [unit_over(file) for file in put_corpus(store, corpus, 2)])
+    commits = count_pairs(store, PAIRS_STEP, put_corpus(store, corpus, 2))
     table = read_parquet(store, commits[0].files[PASSAGES].key)
     ring, sets = (node_id(CONCEPT, canonical(name).normal) for name in ("ring", "rings of sets"))
     aliases = Aliases(np.array([sets], np.uint64), np.array([ring], np.uint64))
-    segment, terms = segment_tables([table], ["extract-0/u/0"], aliases)
+    segment, terms = segment_tables(table, aliases)
     postings = dict(zip(terms.column("node_id").to_pylist(), terms.column("postings").to_pylist(), strict=True))
     assert postings[ring] == [0]
     assert sets not in postings

@@ -11,6 +11,7 @@ import pytest
 
 from factory.concepts.graph.config import GraphConfig
 from factory.concepts.graph.edges import GraphEdgesStep, edges_units
+from factory.concepts.graph.groups import pairs_units
 from factory.concepts.graph.pairs import pairs_step
 from factory.concepts.graph.segments import GraphIndexStep, index_units
 from factory.concepts.walks.config import PairConfig, WalkConfig
@@ -35,7 +36,7 @@ def test_walks_and_pairs_over_a_counted_graph(tmp_path: Path, partitions: int) -
         table = pa.Table.from_pylist(rows[start : start + 25], schema=CONCEPTS)
         result = UnitResult(table.num_rows, table.num_rows, (table,), "chunk_id")
         files.append(commit(store, "extract-0", Unit(make_id("extract", start)), result).files[0])
-    pairs, _ = worked(store, pairs_step(GraphConfig(signature_permutations=0)), [unit_over(file) for file in files])
+    pairs, _ = worked(store, pairs_step(GraphConfig(signature_permutations=0)), pairs_units(files, passages=50))
     graph, _ = worked(store, GraphEdgesStep(), edges_units(store, "graph_edges-run", pairs, partitions))
     index, _ = worked(store, GraphIndexStep(), index_units(read_outputs(store, pairs), 40))
     walks, _ = worked(store, walk_step(WalkConfig(), 5), plan_walks(graph, len(rows), 0, 100, 1000))
