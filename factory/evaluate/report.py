@@ -132,6 +132,7 @@ def _notices(data: ReportInput, broken: list[Equation]) -> list[Notice]:
     if failed:
         found.append(Notice("bad", f"Failed gates: {', '.join(failed)}.", "A run whose gates fail publishes nothing."))
     found.extend(_model_notices(data))
+    found.extend(_index_notices(data.index))
     found.extend(Notice("note", "Left out of this report.", problem) for problem in data.problems)
     return found
 
@@ -158,6 +159,21 @@ def _model_notices(data: ReportInput) -> list[Notice]:
                 )
             )
     return found
+
+
+def _index_notices(index: Mapping[str, Any]) -> list[Notice]:
+    """What of other datasets the questions were held against, and whether later runs hold theirs against these."""
+    if not index:
+        return []
+    lines = []
+    for key, when in (("compared_with", "before answers"), ("newer", "registered meanwhile, before publishing")):
+        for item in index.get(key) or ():
+            lines.append(f"{item['dataset']}@{item['version']} ({item['questions']:,} questions, {when})")
+    if index.get("segment"):
+        lines.append(f"its own questions are registered as segment {index['segment']}")
+    compared = any(index.get(key) for key in ("compared_with", "newer"))
+    headline = "Compared with published datasets." if compared else "Not compared with published datasets."
+    return [Notice("note", headline, "; ".join(lines) if lines else "The index had none.")]
 
 
 @dataclass(frozen=True)
