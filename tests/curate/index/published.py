@@ -20,8 +20,8 @@ from factory.curate.sketch import sketch_step
 from factory.curate.step import CurateStep
 from factory.identity import make_id
 from factory.run.units import FileRef, UnitResult, unit_over
+from factory.store.base import Store
 from factory.store.commits import Commit
-from factory.store.local import LocalStore
 from tests.curate.passes import Passes, decided_by
 
 PARAMETERS = LshParameters(3, 128, 0.7)
@@ -41,7 +41,7 @@ def sample_id(text: str, name: str = "sample") -> str:
     return make_id(name, text)
 
 
-def publish(store: LocalStore, dataset: str, texts: Sequence[str], version: str = "v1") -> Segment:
+def publish(store: Store, dataset: str, texts: Sequence[str], version: str = "v1") -> Segment:
     """Registers the questions of a dataset."""
     made = build_segment(store, [samples(texts, dataset)], (dataset, version), PARAMETERS)
     assert made is not None
@@ -49,14 +49,14 @@ def publish(store: LocalStore, dataset: str, texts: Sequence[str], version: str 
     return made
 
 
-def view_now(store: LocalStore, *datasets: str) -> View:
+def view_now(store: Store, *datasets: str) -> View:
     """Everything on the list, or these datasets of it."""
     listed: Listed = read_list(store)
     return view_of(store, listed, frozenset(m for m in listed.members if not datasets or m[0] in datasets))
 
 
 def curated(
-    store: LocalStore, files: Sequence[FileRef], view: View, folder: str = "0"
+    store: Store, files: Sequence[FileRef], view: View, folder: str = "0"
 ) -> tuple[list[UnitResult], list[Commit]]:
     """All passes of curation against a view; one result a question file, and the commits of the pass that decides."""
     step = sketch_step(CurateConfig())
