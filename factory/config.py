@@ -8,6 +8,7 @@ of fingerprints and of the run id: `cluster`, `store` and `engine` (with `prices
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -152,12 +153,28 @@ class QuestionConfig(Section):
         return self
 
 
+with warnings.catch_warnings():
+    # pydantic warns of the name `register`, which every class has from its metaclass; instances do not.
+    warnings.filterwarnings("ignore", message='Field name "register"')
+
+    class IndexConfig(Section):
+        """The index of published questions below the root (docs/index.md). Off by default: experiments in one root
+        would eat each other."""
+
+        use: Literal["all"] | tuple[str, ...] | None = Field(
+            default=None,
+            description="published datasets whose questions are left out: `all`, or a list of names; null: none",
+        )
+        register: bool = Field(default=False, description="what this run publishes goes into the index, for later runs")
+
+
 class CurateConfig(Section):
     shingle_words: int = Field(default=3, ge=1, le=10, description="word n-gram size; short questions need small ones")
     permutations: int = Field(default=128, ge=16, le=1024, description="MinHash functions")
     threshold: float = Field(default=0.7, gt=0, le=1, description="exact Jaccard at which two questions are one")
     benchmarks: tuple[BenchmarkConfig, ...] = ()
     decontamination: DecontaminationConfig = DecontaminationConfig()
+    index: IndexConfig = IndexConfig()
     unit_rows: int = Field(default=256, ge=1, le=10_000, description="questions a unit of the answer step")
 
 
@@ -261,7 +278,10 @@ class FactoryConfig(Section):
 
     def recipe(self) -> dict[str, Any]:
         """The keys that can change a row: what the run id is the hash of."""
-        return self.model_dump(mode="json", exclude={"cluster", "store", "engine", "prices", "diversity"})
+        values = self.model_dump(mode="json", exclude={"cluster", "store", "engine", "prices", "diversity"})
+        if self.curate.index == IndexConfig():
+            del values["curate"]["index"]  # runs from before there was an index keep their ids
+        return values
 
 
 PROMPT_TOKENS_RESERVED = 700

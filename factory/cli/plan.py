@@ -18,6 +18,7 @@ from factory.run.record import Record, read_done, read_record
 from factory.store.base import Store
 
 if TYPE_CHECKING:
+    from factory.curate.index.pin import View
     from factory.run.chain import Chain
     from factory.run.stage import Stage
 
@@ -45,16 +46,21 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from factory.run.chain import build_chain
     from factory.run.compose import compose
+    from factory.run.registration import check_index, compared_with, pinned
     from factory.store.open import open_store
 
     config = compose(args.overrides)
     store = open_store(config.store)
     chain = build_chain(config)
+    check_index(store, config, chain.run)
     rows = plan_run(config, chain, store)
+    view = pinned(store, config, chain.run)
     if args.json:
-        print(json.dumps({"run": chain.run, "root": store.uri, "steps": [asdict(row) for row in rows]}))
+        steps = [asdict(row) for row in rows]
+        print(json.dumps({"run": chain.run, "root": store.uri, "index": compared_with(view), "steps": steps}))
     else:
         print(_table(chain, store, rows))
+        print(_index(config, view))
         if chain.warning is not None:
             print(f"note: {chain.warning}")
     return 0
@@ -167,6 +173,20 @@ def _table(chain: Chain, store: Store, rows: list[StagePlan]) -> str:
     lines.append(f"estimate: about {total:,} requests, {sum(row.prompt_tokens for row in rows):,} prompt tokens")
     lines.append("units of later steps are known once the steps before them have committed")
     return "\n".join(lines)
+
+
+def _index(config: FactoryConfig, view: View) -> str:
+    """What the run is compared with, and whether later ones are compared with it."""
+    from factory.run.registration import names_of
+
+    index = config.curate.index
+    if index.use is None:
+        said = "not compared with published datasets (curate.index.use)"
+    elif view.parts:
+        said = f"compared with {view.rows:,} published questions: {names_of(view)}"
+    else:
+        said = "compared with published datasets, of which the index has none yet"
+    return f"{said}; {'will be' if index.register else 'not'} registered for later runs (curate.index.register)"
 
 
 def _about(number: int) -> str:

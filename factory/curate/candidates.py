@@ -52,12 +52,20 @@ def candidates(entries: Entries) -> Candidates:
 
 
 def distinct_pairs(first: U64, second: U64, exact: Mask) -> tuple[U64, U64, Mask]:
-    """The pairs sorted, each once."""
-    by = np.lexsort((second, first))
+    """The pairs sorted, each once; exact where any of its occurrences is."""
+    by = np.lexsort((~exact, second, first))
     first, second, exact = first[by], second[by], exact[by]
     new = np.ones(len(by), np.bool_)
     new[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
     return first[new], second[new], exact[new]
+
+
+def both(one: Candidates, other: Candidates) -> Candidates:
+    """The pairs of two."""
+    first = np.concatenate((one.first, other.first))
+    second = np.concatenate((one.second, other.second))
+    pairs = distinct_pairs(first, second, np.concatenate((one.exact, other.exact)))
+    return Candidates(*pairs, one.crowded + other.crowded)
 
 
 @compiled

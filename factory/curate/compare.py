@@ -3,7 +3,8 @@
 Design: third of curation's passes. A unit owns a range of places, that is, of question files, and compares the
 pairs that begin there; each pair is met in several ranges of keys and compared once. The texts of the rows concerned,
 and of no others, are read again. What is at or above the threshold becomes an edge, written both ways round, so that
-whoever judges a question finds all it resembles in one range.
+whoever judges a question finds all it resembles in one range. Pairs with published questions (places behind those of
+the run's files) are no edges: those always stay, so one row a question says which of them it repeats (index/known.py).
 
 Cost, one core: 10 microseconds a question that is in a pair, half of it reading its text.
 """
@@ -21,6 +22,8 @@ import pyarrow as pa
 
 from factory.curate.bands import place_of, row_of
 from factory.curate.candidates import distinct_pairs
+from factory.curate.index.known import Texts, best_known
+from factory.curate.index.pin import read_view
 from factory.curate.match import CANDIDATE, PARALLEL_READS, Sketched, sketched_files
 from factory.curate.minhash import LshParameters, shingle_hashes
 from factory.curate.similarity import jaccard
@@ -54,8 +57,9 @@ EDGE = pa.schema(
     ]
 )
 
-NODES, EDGES = 0, 1
-"""Parts of a unit's output, sorted by ref and by (src, dst)."""
+NODES, EDGES, REPEATS = 0, 1, 2
+"""Parts of a unit's output, sorted by ref and by (src, dst); the third, index/known.KNOWN rows sorted by ref, is there
+where the run is compared with published questions."""
 
 PAIRS_A_UNIT = 500_000
 """Candidate pairs of a unit, about: with the texts of as many questions some 600 MB."""
@@ -85,41 +89,53 @@ class CompareStep:
         start, stop = given["places"]
         sketched = sketched_files(read_outputs(store, given["sketches"]))
         first, second, exact = read_candidates(store, read_outputs(store, given["candidates"]), (start, stop))
-        refs = np.unique(np.concatenate((first, second)))
+        ours = place_of(second) < len(sketched)
+        published = first[~ours], second[~ours], exact[~ours]
+        refs = np.unique(np.concatenate((first, second[ours])))
         nodes, texts = self.reader(store, sketched, refs)
-        hashes, offsets = shingle_hashes(tokenise(texts), self.parameters.shingle_words)
+        array = tokenise(texts)
+        hashes, offsets = shingle_hashes(array, self.parameters.shingle_words)
+        first, second, exact = first[ours], second[ours], exact[ours]
         one, other = np.searchsorted(refs, first), np.searchsorted(refs, second)
         similarity = np.ones(len(first))
         near = ~exact
         similarity[near] = jaccard(hashes, offsets, one[near], other[near], self.parameters.threshold)
         alike = similarity >= self.parameters.threshold
         edges = edge_table(first[alike], second[alike], similarity[alike], exact[alike])
+        tables = [nodes, edges]
+        ledger = {"compared_pairs": int(near.sum()), "alike_pairs": int(alike.sum())}
+        if "index" in given:
+            parts = read_view(store, given["index"]).parts
+            new = Texts(refs, hashes, offsets, array.text_hashes)
+            tables.append(best_known(store, parts, len(sketched), published, new, self.parameters.threshold))
+            ledger["compared_known_pairs"] = int((~published[2]).sum())
         own = [each.sketches for each in sketched[start:stop]]
         rows = sum(file.rows for file in own)
         digest = add_digests(file.ids_digest for file in own)
         return UnitResult(
             inputs=rows,
             used=rows,
-            tables=(nodes, edges),
-            layouts=(Layout(ROWS_A_GROUP), Layout(ROWS_A_GROUP)),
+            tables=tuple(tables),
+            layouts=(Layout(ROWS_A_GROUP),) * len(tables),
             id_column="",
             input_ids_digest=digest,
             accepted=rows,
             accepted_ids_digest=digest,
-            ledger={"compared_pairs": int(near.sum()), "alike_pairs": int(alike.sum())},
+            ledger=ledger,
         )
 
 
-def compare_units(folder: str, sketches: str, candidates: str, files: int, outputs: Sequence[Output]) -> list[Unit]:
-    """One unit a range of the `files` places; `outputs` are those of the match step, whose index is `candidates`."""
+def compare_units(
+    folder: str, sketches: str, candidates: str, files: int, outputs: Sequence[Output], index: str | None = None
+) -> list[Unit]:
+    """One unit a range of the `files` places; `outputs` are those of the match step, whose index is `candidates`.
+    `index` is what `match_units` was given."""
     pairs = sum(output.file.rows for output in outputs)
     count = max(1, min(files, -(-pairs // PAIRS_A_UNIT)))
     bounds = [files * number // count for number in range(count + 1)]
+    shared = {"sketches": sketches, "candidates": candidates} | ({"index": index} if index else {})
     return [
-        Unit(
-            make_id("compare", folder, start, stop),
-            parameters={"sketches": sketches, "candidates": candidates, "places": [start, stop]},
-        )
+        Unit(make_id("compare", folder, start, stop), parameters={**shared, "places": [start, stop]})
         for start, stop in itertools.pairwise(bounds)
     ]
 

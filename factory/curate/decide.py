@@ -7,6 +7,9 @@ judged in each, with the same outcome, since that depends on the cluster alone. 
 clusters. The output is one row a dropped question, split by hash of the question file's name into parts of about
 `PART_ROWS`, so that the last pass (step.py) reads the part that concerns its file and no more.
 
+A question that repeats a published one (index/known.py) falls, and with it whatever has the same text; neither takes
+another question with it.
+
 Cost, one core: 1 microsecond a question, 5 a question that is in an edge.
 """
 
@@ -27,10 +30,11 @@ import xxhash
 
 from factory.curate.bands import place_of, row_of
 from factory.curate.clusters import Verdicts, judge
-from factory.curate.compare import EDGE, EDGES, NODE, NODES, place_range
+from factory.curate.compare import EDGE, EDGES, NODE, NODES, REPEATS, place_range
+from factory.curate.index.known import KNOWN, evidence_of, reason_of
 from factory.curate.match import PARALLEL_READS, Sketched, sketched_files
 from factory.curate.minhash import LshParameters
-from factory.curate.words import U64
+from factory.curate.words import I64, U64
 from factory.identity import add_digests, canonical_json, ids_digest, make_id
 from factory.run.outputs import Output, read_outputs
 from factory.run.units import FileRef, Unit, UnitResult
@@ -45,7 +49,7 @@ DECISION = pa.schema(
         ("row", pa.int64()),
         ("question_id", pa.string()),
         ("reason", pa.string()),  # exact_duplicate | near_duplicate | contaminated
-        ("kept_id", pa.string()),  # the question it repeats; null for contaminated rows
+        ("kept_id", pa.string()),  # the question it repeats, or the published sample; null for contaminated rows
         ("similarity", pa.float64()),
         ("evidence", pa.string()),  # canonical JSON
     ]
@@ -76,8 +80,8 @@ class DecideStep:
         start, stop = given["places"]
         sketched = sketched_files(read_outputs(store, given["sketches"]))
         compared = read_outputs(store, given["edges"])
-        nodes, edges = whole_clusters(store, compared, (start, stop))
-        repeats = repeated(nodes, edges, place_range(start, stop), sketched, self.parameters)
+        clusters = whole_clusters(store, compared, (start, stop))
+        repeats = repeated(clusters, place_range(start, stop), sketched, self.parameters)
         own = sketched[start:stop]
         leaked, ids = leaks(store, own)
         decisions = pa.concat_tables([leaked, repeats.decisions]).sort_by([("file", "ascending"), ("row", "ascending")])
@@ -92,7 +96,8 @@ class DecideStep:
             accepted=len(kept),
             accepted_ids_digest=ids_digest(kept.to_pylist()),
             ledger={"clusters": repeats.clusters},
-            facts={**dict(sorted(reasons.items())), "largest_cluster": repeats.largest},
+            facts={**dict(sorted(reasons.items())), "largest_cluster": repeats.largest}
+            | ({"repeat_published": repeats.known} if part(compared, REPEATS) else {}),
         )
 
 
@@ -103,7 +108,7 @@ def decide_units(
     indexes lie at `sketches` and `edges`."""
     sketched = sketched_files(outputs)
     questions = sum(each.sketches.rows for each in sketched)
-    pairs = sum(file.rows for file in part(compared, EDGES))
+    pairs = sum(file.rows for file in part(compared, EDGES)) + 2 * sum(file.rows for file in part(compared, REPEATS))
     count = max(1, min(len(sketched), max(-(-questions // QUESTIONS_A_UNIT), -(-pairs // EDGES_A_UNIT))))
     bounds = [len(sketched) * number // count for number in range(count + 1)]
     parts = max(1, -(-pairs // (2 * count * PART_ROWS)))
@@ -121,9 +126,19 @@ def part(outputs: Sequence[Output], number: int) -> list[FileRef]:
     return [output.file for output in outputs if output.file.name.endswith(f"/{number}")]
 
 
-def whole_clusters(store: Store, compared: Sequence[Output], places: tuple[int, int]) -> tuple[pa.Table, pa.Table]:
-    """NODE and EDGE rows of every cluster that has a question within the range of places."""
+class Clusters(NamedTuple):
+    """NODE, EDGE and KNOWN rows of questions: all of every cluster that is there at all."""
+
+    nodes: pa.Table
+    edges: pa.Table
+    known: pa.Table
+
+
+def whole_clusters(store: Store, compared: Sequence[Output], places: tuple[int, int]) -> Clusters:
+    """Every cluster that has a question within the range of places."""
     files, bounds = part(compared, EDGES), place_range(*places)
+    repeats = part(compared, REPEATS)
+    own = _gathered(store, repeats, KNOWN, lambda key: read_range(store, key, "ref", *bounds))
     found = [_gathered(store, files, EDGE, lambda key: read_range(store, key, "src", *bounds))]
     known = np.unique(np.concatenate((_numbers(found[0], "src"), _numbers(found[0], "dst"))))
     missing = known[(known < np.uint64(bounds[0])) | (known > np.uint64(bounds[1]))]
@@ -132,9 +147,12 @@ def whole_clusters(store: Store, compared: Sequence[Output], places: tuple[int, 
         reached = np.unique(_numbers(found[-1], "dst"))
         missing = np.setdiff1d(reached, known, assume_unique=True)
         known = np.union1d(known, missing)
+    elsewhere = known[(known < np.uint64(bounds[0])) | (known > np.uint64(bounds[1]))]
+    published = pa.concat_tables([own, _having(store, repeats, KNOWN, "ref", elsewhere)])
+    known = np.union1d(known, _numbers(own, "ref"))
     nodes = _having(store, part(compared, NODES), NODE, "ref", known)
     first = np.unique(_numbers(nodes, "ref"), return_index=True)[1]
-    return nodes.take(pa.array(first)), pa.concat_tables(found)
+    return Clusters(nodes.take(pa.array(first)), pa.concat_tables(found), published)
 
 
 def _having(store: Store, files: Sequence[FileRef], schema: pa.Schema, column: str, values: U64) -> pa.Table:
@@ -161,24 +179,29 @@ def _numbers(table: pa.Table, column: str) -> U64:
 
 class Repeats(NamedTuple):
     """Decisions about a unit's own questions; `clusters` counts those that begin among them, `largest` is the number
-    of questions in the largest one that it met."""
+    of questions in the largest one that it met, `known` counts those that repeat a published question."""
 
     decisions: pa.Table
     clusters: int
     largest: int
+    known: int
 
 
 def repeated(
-    nodes: pa.Table, edges: pa.Table, bounds: tuple[int, int], sketched: Sequence[Sketched], parameters: LshParameters
+    clusters: Clusters, bounds: tuple[int, int], sketched: Sequence[Sketched], parameters: LshParameters
 ) -> Repeats:
     """DECISION rows of the dropped questions whose refs lie within `bounds`."""
-    if not nodes.num_rows:
-        return Repeats(DECISION.empty_table(), 0, 0)
-    nodes = nodes.take(pa.array(keep_order(nodes)))
+    if not clusters.nodes.num_rows:
+        return Repeats(DECISION.empty_table(), 0, 0, 0)
+    nodes = clusters.nodes.take(pa.array(keep_order(clusters.nodes)))
     refs = _numbers(nodes, "ref")
-    verdicts = judged(refs, edges)
+    by = np.argsort(refs)
+    taken = by[np.searchsorted(refs, _numbers(clusters.known, "ref"), sorter=by)]
+    verdicts = judged(refs, clusters.edges, taken)
+    published = _published(clusters.known, taken, verdicts.text)
     own = (refs >= np.uint64(bounds[0])) & (refs <= np.uint64(bounds[1]))
-    dropped = np.flatnonzero(own & (verdicts.kept != np.arange(len(refs))))
+    known = own & (published >= 0)
+    dropped = np.flatnonzero(own & ~known & (verdicts.kept != np.arange(len(refs))))
     kept = verdicts.kept[dropped]
     ids, levels = nodes.column("id").to_pylist(), nodes.column("level").to_pylist()
     sizes = np.bincount(verdicts.cluster, minlength=len(refs))
@@ -210,8 +233,44 @@ def repeated(
         },
         schema=DECISION,
     )
+    repeats = _known_decisions(clusters.known, np.flatnonzero(known), published, refs, ids, sketched, parameters)
     begins = own & (verdicts.cluster == np.arange(len(refs))) & (sizes > 1)
-    return Repeats(decisions, int(begins.sum()), int(sizes.max()))
+    return Repeats(pa.concat_tables([decisions, repeats]), int(begins.sum()), int(sizes.max()), repeats.num_rows)
+
+
+def _published(known: pa.Table, taken: I64, text: I64) -> I64:
+    """int64[N]: for each node the row of `known` that it, or a node with the same text, repeats; -1 without one.
+    `taken` are the nodes of the rows of `known`."""
+    row_of_text = np.full(len(text), -1, np.int64)
+    rows = np.lexsort((taken, known.column("similarity").to_numpy()))  # of several the most similar, written last
+    row_of_text[text[taken[rows]]] = rows
+    found: I64 = row_of_text[text]
+    return found
+
+
+def _known_decisions(
+    known: pa.Table,
+    fallen: I64,
+    published: I64,
+    refs: U64,
+    ids: Sequence[str],
+    sketched: Sequence[Sketched],
+    parameters: LshParameters,
+) -> pa.Table:
+    """DECISION rows of nodes that repeat published questions: node `fallen[i]` that of row published[fallen[i]]."""
+    rows = known.take(pa.array(published[fallen])).to_pylist()
+    return pa.table(
+        {
+            "file": [sketched[place].parent for place in place_of(refs[fallen]).tolist()],
+            "row": row_of(refs[fallen]),
+            "question_id": [ids[node] for node in fallen.tolist()],
+            "reason": [reason_of(row) for row in rows],
+            "kept_id": [row["kept_id"] for row in rows],
+            "similarity": [row["similarity"] for row in rows],
+            "evidence": [canonical_json(evidence_of(row, parameters)).decode() for row in rows],
+        },
+        schema=DECISION,
+    )
 
 
 def keep_order(nodes: pa.Table) -> npt.NDArray[np.int64]:
@@ -222,14 +281,18 @@ def keep_order(nodes: pa.Table) -> npt.NDArray[np.int64]:
     return by
 
 
-def judged(refs: U64, edges: pa.Table) -> Verdicts:
-    """Verdicts of nodes, `refs` in keep order; edges are there both ways round."""
+def judged(refs: U64, edges: pa.Table, taken: I64 | None = None) -> Verdicts:
+    """Verdicts of nodes, `refs` in keep order; edges are there both ways round. `taken` nodes repeat published ones."""
     src, dst = _numbers(edges, "src"), _numbers(edges, "dst")
     once = src < dst
     by = np.argsort(refs)
     first, second = (by[np.searchsorted(refs, column[once], sorter=by)] for column in (src, dst))
     similarity = edges.column("similarity").to_numpy()[once]
-    return judge(len(refs), first, second, similarity, edges.column("exact").to_numpy(zero_copy_only=False)[once])
+    exact = edges.column("exact").to_numpy(zero_copy_only=False)[once]
+    away = np.zeros(len(refs), np.bool_)
+    if taken is not None:
+        away[taken] = True
+    return judge(len(refs), first, second, similarity, exact, away)
 
 
 def leaks(store: Store, own: Sequence[Sketched]) -> tuple[pa.Table, pa.ChunkedArray]:

@@ -5,6 +5,9 @@ Design: second of curation's passes. A unit owns a range of keys and reads that 
 places; no text is read. So that a step reads what the one before it accepted, once, unit p of P answers for the
 sketches of the files at places p, p + P, ...
 
+Where the run has a view of published questions (index/pin.py), their parts have the places behind those of the run's
+files, and pairs of a new question and a published one come along (index/lookup.py).
+
 Cost, one core: 1.2 microseconds a question, and 40 bytes an entry of the unit's range.
 """
 
@@ -19,7 +22,9 @@ import numpy as np
 import pyarrow as pa
 
 from factory.curate.bands import BAND, Entries, key_range, partitions_for, ref_of
-from factory.curate.candidates import candidates
+from factory.curate.candidates import both, candidates
+from factory.curate.index.lookup import known_candidates
+from factory.curate.index.pin import read_view
 from factory.curate.sketch import BANDS, SKETCHES
 from factory.identity import add_digests, make_id
 from factory.run.outputs import Output, read_outputs
@@ -67,7 +72,14 @@ class MatchStep:
         given = unit.parameters
         partition, partitions = given["partition"], given["partitions"]
         sketched = sketched_files(read_outputs(store, given["sketches"]))
-        found = candidates(read_entries(store, [each.bands for each in sketched], key_range(partition, partitions)))
+        entries = read_entries(store, [each.bands for each in sketched], key_range(partition, partitions))
+        found = candidates(entries)
+        ledger = {"candidate_pairs": len(found.first), "crowded_buckets": found.crowded}
+        if "index" in given:
+            parts = read_view(store, given["index"]).parts
+            known = known_candidates(store, parts, len(sketched), entries)
+            ledger |= {"known_pairs": len(known.first), "crowded_known_buckets": known.crowded}
+            found = both(found, known)
         own = [each.sketches for each in sketched[partition::partitions]]
         rows = sum(file.rows for file in own)
         digest = add_digests(file.ids_digest for file in own)
@@ -81,17 +93,19 @@ class MatchStep:
             input_ids_digest=digest,
             accepted=rows,
             accepted_ids_digest=digest,
-            ledger={"candidate_pairs": len(found.first), "crowded_buckets": found.crowded},
+            ledger=ledger,
         )
 
 
-def match_units(folder: str, sketches: str, outputs: Sequence[Output]) -> list[Unit]:
-    """One unit a range of keys; `sketches` is the key of the sketch step's outputs index, `outputs` what it holds."""
+def match_units(folder: str, sketches: str, outputs: Sequence[Output], index: str | None = None) -> list[Unit]:
+    """One unit a range of keys; `sketches` is the key of the sketch step's outputs index, `outputs` what it holds,
+    `index` the key of the view of published questions, None where there are none to compare with."""
     partitions = partitions_for(sum(each.bands.rows for each in sketched_files(outputs)))
+    shared = {"sketches": sketches} | ({"index": index} if index else {})
     return [
         Unit(
             make_id("match", folder, partitions, partition),
-            parameters={"sketches": sketches, "partition": partition, "partitions": partitions},
+            parameters={**shared, "partition": partition, "partitions": partitions},
         )
         for partition in range(partitions)
     ]

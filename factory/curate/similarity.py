@@ -30,6 +30,26 @@ def jaccard(hashes: U64, offsets: I64, first: I64, second: I64, threshold: float
     return result
 
 
+def distinct_sets(hashes: U64, offsets: I64) -> tuple[U64, I64]:
+    """Each text's distinct shingle hashes in order, end to end, and offsets int64[N + 1]."""
+    values, sizes = hashes.copy(), np.empty(len(offsets) - 1, np.int64)
+    _sets(values, offsets, sizes)
+    bounds = np.zeros(len(offsets), np.int64)
+    np.cumsum(sizes, out=bounds[1:])
+    result = np.empty(bounds[-1], np.uint64)
+    _packed(values, offsets, bounds, result)
+    return result, bounds
+
+
+@compiled
+def _packed(values: U64, offsets: I64, bounds: I64, result: U64) -> None:
+    """Moves each text's first values, as many as `bounds` leaves room for, together."""
+    for text in range(len(offsets) - 1):
+        start = offsets[text]
+        for place in range(bounds[text + 1] - bounds[text]):
+            result[bounds[text] + place] = values[start + place]
+
+
 @compiled
 def _sets(values: U64, offsets: I64, sizes: I64) -> None:
     """Sorts each text's values and moves the distinct ones to its front; `sizes` int64[N] says how many they are."""

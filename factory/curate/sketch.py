@@ -6,7 +6,8 @@ candidates, never all texts. Questions that overlap a benchmark have no entries:
 The benchmark index is built on the driver (`prepare`), kept in the store under the hash of its contents, and loaded
 once per worker process.
 
-Cost, one core: 5 microseconds a question of 50 words; reading and writing it come on top. 60 + 10 x bands bytes a row.
+Cost, one core: 5 microseconds a question of 50 words, and with benchmarks what docs/benchmarks.md says (`decon`);
+reading and writing it come on top. 60 + 10 x bands bytes a row.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pyarrow as pa
 from factory.config import CurateConfig
 from factory.corpus.sample import sample_key
 from factory.curate.bands import BY_PLACE, band_layout, band_table
-from factory.curate.decon.hits import Hit, Screen
+from factory.curate.decon.hits import Hit, Screen, count_evidence
 from factory.curate.index_store import BenchmarkIndex, benchmark_index
 from factory.curate.minhash import LshParameters, sketch_keys
 from factory.curate.words import I64, NORMALISER_VERSION, tokenise
@@ -97,6 +98,8 @@ class SketchStep:
                 "contaminated": contaminated,
                 "similar": sketches.num_rows - sketches.column("similar_to").null_count,
             },
+            facts=count_evidence("leak", sketches.column("overlap").drop_null().to_pylist())
+            + count_evidence("alike", sketches.column("similar_to").drop_null().to_pylist()),
         )
 
 

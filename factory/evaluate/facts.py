@@ -172,7 +172,8 @@ class DatasetFacts:
 
 @dataclass(frozen=True)
 class ReportInput:
-    """Everything the report says. `started` and `finished` are ISO 8601; `config` is the resolved one."""
+    """Everything the report says. `started` and `finished` are ISO 8601; `config` is the resolved one; `index` is
+    what the run record says of published questions (run/registration.py), empty where that is off."""
 
     run: str
     state: str
@@ -194,6 +195,7 @@ class ReportInput:
     examples: tuple[Example, ...] = ()
     diversity: DiversityFacts | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
+    index: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
     def step(self, name: str) -> StepFacts | None:

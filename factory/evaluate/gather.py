@@ -77,6 +77,7 @@ def gather(store: Store, run_id: str, diversity: Mapping[str, Any] | None = None
         examples=examples,
         diversity=breadth,
         config=config,
+        index=record.get("index") or {},
         problems=tuple(problems),
     )
 

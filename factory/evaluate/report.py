@@ -70,6 +70,7 @@ def build_report(summary: ReportInput) -> str:
         starts=_engine_starts(summary),
         distributions=_distributions(summary),
         selection=_selection(summary),
+        decontamination=_decontamination(summary),
         voting=_voting(summary),
         diversity=sections.view(summary.diversity),
         script=Markup(picture.script()) if drawn else None,
@@ -131,6 +132,7 @@ def _notices(data: ReportInput, broken: list[Equation]) -> list[Notice]:
     if failed:
         found.append(Notice("bad", f"Failed gates: {', '.join(failed)}.", "A run whose gates fail publishes nothing."))
     found.extend(_model_notices(data))
+    found.extend(_index_notices(data.index))
     found.extend(Notice("note", "Left out of this report.", problem) for problem in data.problems)
     return found
 
@@ -157,6 +159,21 @@ def _model_notices(data: ReportInput) -> list[Notice]:
                 )
             )
     return found
+
+
+def _index_notices(index: Mapping[str, Any]) -> list[Notice]:
+    """What of other datasets the questions were held against, and whether later runs hold theirs against these."""
+    if not index:
+        return []
+    lines = []
+    for key, when in (("compared_with", "before answers"), ("newer", "registered meanwhile, before publishing")):
+        for item in index.get(key) or ():
+            lines.append(f"{item['dataset']}@{item['version']} ({item['questions']:,} questions, {when})")
+    if index.get("segment"):
+        lines.append(f"its own questions are registered as segment {index['segment']}")
+    compared = any(index.get(key) for key in ("compared_with", "newer"))
+    headline = "Compared with published datasets." if compared else "Not compared with published datasets."
+    return [Notice("note", headline, "; ".join(lines) if lines else "The index had none.")]
 
 
 @dataclass(frozen=True)
@@ -309,6 +326,26 @@ def _selection(data: ReportInput) -> list[Ranking]:
             whole = step.count("used") if step and noun == "documents" else sum(counts.values())
             found = Categories(tuple(shown), sum(rows for _, rows in rest), len(counts), whole)
             rankings.append(_ranking(f"{title} ({noun})", found, wide=False, by_name=kind == "score"))
+    return rankings
+
+
+DECONTAMINATION = {
+    "leak": "Dropped as benchmark items, by rule (questions)",
+    "alike": "Kept: an item's template with other numbers, by rule (questions)",
+}
+"""What the rules of decontamination found among questions (factory/curate/decon/hits.py, `count_evidence`)."""
+
+
+def _decontamination(data: ReportInput) -> list[Ranking]:
+    step = data.step("sketch")
+    rankings = []
+    for kind, title in DECONTAMINATION.items():
+        counts = findings_of(step.facts, kind) if step else {}
+        if counts:
+            most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            rest = sum(rows for _, rows in most[SELECTION_SHOWN:])
+            found = Categories(tuple(most[:SELECTION_SHOWN]), rest, len(counts), sum(counts.values()))
+            rankings.append(_ranking(title, found, wide=False, by_name=False))
     return rankings
 
 

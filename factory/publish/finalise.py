@@ -33,6 +33,7 @@ from factory.publish.manifest import (
     Manifest,
     Publication,
     Shard,
+    accepted_samples,
     build_manifest,
     content_digest,
     seal,
@@ -263,10 +264,10 @@ def _same(found: Manifest, publication: Publication, placements: Sequence[Placem
 
 def _conserved(publication: Publication, shards: Sequence[Shard]) -> None:
     published = sum(shard.rows for shard in shards)
-    accepted = next((step["counts"]["accepted"] for step in publication.steps if step["name"] == "samples"), published)
+    step, accepted = accepted_samples(publication.steps) or ("samples", published)
     if published != accepted:
         raise ConservationError(
-            f"the shards hold {published} rows, the samples step accepted {accepted}",
+            f"the shards hold {published} rows, the {step} step accepted {accepted}",
             cause="committed sample files changed between the two steps",
             remedy="delete the commits of the shards step and run again; nothing was published",
         )

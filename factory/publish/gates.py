@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from factory.config import GateConfig
 from factory.errors import GateError
 from factory.identity import add_digests, ids_digest
+from factory.publish.left_out import published
 from factory.run.outputs import read_outputs
 from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
@@ -207,7 +208,8 @@ GATE = pa.schema(
 @dataclass(frozen=True)
 class GateStep:
     """Global: one unit with parameters `outputs` (key of the samples step's index) and `questions` (number
-    produced). Commits results whether they pass or not; who publishes calls `require_passed`."""
+    produced); publish/left_out.py says what `without` is. Commits results whether they pass or not; who publishes
+    calls `require_passed`."""
 
     config: GateConfig
 
@@ -218,7 +220,7 @@ class GateStep:
         return {"config": self.config.model_dump(mode="json")}
 
     def work(self, store: Store, unit: Unit) -> UnitResult:
-        stats = gather_stats(_sample_tables(store, unit.parameters["outputs"]), self.config.copied_answer)
+        stats = gather_stats(_sample_tables(store, unit.parameters), self.config.copied_answer)
         results = evaluate_gates(stats, unit.parameters["questions"], self.config)
         return UnitResult(
             inputs=stats.samples,
@@ -232,9 +234,9 @@ class GateStep:
         )
 
 
-def _sample_tables(store: Store, index: str) -> Iterator[pa.Table]:
-    for output in read_outputs(store, index):
-        yield read_parquet(store, output.file.key, GATE_COLUMNS)
+def _sample_tables(store: Store, parameters: Mapping[str, Any]) -> Iterator[pa.Table]:
+    for output in read_outputs(store, parameters["outputs"]):
+        yield published(store, parameters, read_parquet(store, output.file.key, GATE_COLUMNS))
 
 
 def read_gates(store: Store, key: str) -> list[GateResult]:

@@ -52,7 +52,8 @@ class Publication:
 
     `version`, `run`, `seed` name the dataset; `validation` and `test` are the shares of documents; `license`
     is what the publisher gives the dataset (None: the combined licence of the sources). `steps` come from
-    `step_record`; `recipe` is the configuration that can change rows.
+    `step_record`; `recipe` is the configuration that can change rows; `index` is what of other datasets it was
+    compared with, and the segment its questions are registered as (run/registration.py), None where neither is on.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Publication:
     software: Mapping[str, str]
     license: str | None = None
     languages: tuple[str, ...] = ()
+    index: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,12 @@ def step_record(done: Mapping[str, Any], identity: Mapping[str, Any], reads: Seq
         "ledger": {name: done["ledger"][name] for name in STEP_LEDGER if name in done["ledger"]},
         "engines": sorted(done["engines"], key=canonical_json),
     }
+
+
+def accepted_samples(steps: Sequence[Mapping[str, Any]]) -> tuple[str, int] | None:
+    """The step that says last which samples are published, and how many; None where the manifest has none."""
+    accepted = {step["name"]: int(step["counts"]["accepted"]) for step in steps}
+    return next(((name, accepted[name]) for name in ("recheck", "samples") if name in accepted), None)
 
 
 def shard_lineage(table: pa.Table) -> dict[str, Any]:
@@ -212,6 +220,7 @@ def build_manifest(
         "shards": [asdict(shard) for shard in shards],
         "steps": [dict(step) for step in publication.steps],
         "gates": [gate.to_json() for gate in publication.gates],
+        **({"index": dict(publication.index)} if publication.index is not None else {}),
         "recipe": dict(publication.recipe),
         "software": dict(publication.software),
         "files": sorted([*map(file_entry, shards), *files], key=lambda entry: str(entry["path"])),

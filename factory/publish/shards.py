@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from factory.identity import ids_digest, make_id
+from factory.publish.left_out import published
 from factory.publish.samples import KEYED_SAMPLE, SPLITS
 from factory.run.outputs import read_outputs
 from factory.run.units import Unit, UnitResult
@@ -45,9 +46,10 @@ class ShardPlan:
     lo: str
     hi: str
 
-    def unit(self, outputs: str) -> Unit:
-        """The unit that makes it from the samples step's index `outputs`."""
-        parameters = {"outputs": outputs, "split": self.split, "lo": self.lo, "hi": self.hi}
+    def unit(self, outputs: str, **given: str) -> Unit:
+        """The unit that makes it from the samples step's index `outputs`, without those that `given` leaves out
+        (publish/left_out.py)."""
+        parameters = {"outputs": outputs, "split": self.split, "lo": self.lo, "hi": self.hi, **given}
         return Unit(make_id("unit", "shards", self.split, self.lo, self.hi), parameters=parameters)
 
 
@@ -84,9 +86,8 @@ class ShardStep:
         keys = [output.file.key for output in read_outputs(store, unit.parameters["outputs"])]
         with ThreadPoolExecutor(PARALLEL_READS) as pool:
             parts = list(pool.map(lambda key: read_slice(store.get(key), split, int(lo, 16), int(hi, 16)), keys))
-        table = pa.concat_tables([KEYED_SAMPLE.empty_table(), *parts]).sort_by(
-            [("key", "ascending"), ("sample_id", "ascending")]
-        )
+        table = pa.concat_tables([KEYED_SAMPLE.empty_table(), *parts])
+        table = published(store, unit.parameters, table).sort_by([("key", "ascending"), ("sample_id", "ascending")])
         return UnitResult(
             inputs=table.num_rows,
             used=table.num_rows,

@@ -33,6 +33,7 @@ from factory.publish.manifest import (
     MANIFEST,
     Manifest,
     Shard,
+    accepted_samples,
     file_entry,
     shard_lineage,
     splits_of,
@@ -249,8 +250,8 @@ def _check_totals(manifest: Manifest, listed: Mapping[str, Mapping[str, Any]]) -
     combined = combine(manifest["totals"]["licenses"])
     faults.expect(manifest["license"]["combined_sources"] == combined, "the combined licence is not that of the rows")
     faults.expect(manifest["license"]["duties"] == manifest["totals"]["duties"], "the duties are not those of the rows")
-    samples = [step["counts"]["accepted"] for step in manifest["steps"] if step["name"] == "samples"]
-    faults.expect(samples in ([], [manifest["totals"]["rows"]]), "the samples step accepted another number of rows")
+    step, samples = accepted_samples(manifest["steps"]) or ("samples", manifest["totals"]["rows"])
+    faults.expect(samples == manifest["totals"]["rows"], f"the {step} step accepted another number of rows")
     for step in manifest["steps"]:
         faults.extend(f"step {step['name']}: {fault}" for fault in equation_faults(step["counts"]))
     return faults.check("splits, licences and every step's counts add up")

@@ -2,11 +2,12 @@
 
     select [-> document_sketch -> document_match -> document_compare -> document_decide] -> merge
     merge -> extract -> question_2 ---------> sketch -> match -> compare -> decide -> curate -> answer -> samples
-                                                                                        -> gate -> shards
+                                                                         [-> recheck] -> gate -> shards [-> segment]
          |          \\-> (across.py) -> question_3 /
          \\-> question_1 ---------------------/
 
-Design: one-way; the steps in square brackets are there when near-duplicate documents are looked for. A stage is
+Design: one-way; the steps in square brackets are there when near-duplicate documents are looked for, when the run is
+compared with what other runs published, and when its own questions are registered for them. A stage is
 planned from the `done` records and outputs of earlier stages and from nothing else, so `factory plan` and a
 run share this file. Row-wise folders are named by configuration, prompts and model alone; global ones also by
 the set of units they read. `curate` and `samples` work row by row but depend on global decisions, so their
@@ -22,6 +23,8 @@ from typing import Any
 from factory.config import FactoryConfig
 from factory.curate.compare import compare_units
 from factory.curate.decide import decide_units
+from factory.curate.index.pin import View, newer_key, pin_key
+from factory.curate.index.segment_step import sample_units
 from factory.curate.match import match_units, sketched_files
 from factory.identity import fingerprint
 from factory.publish.samples import STEP_VERSION as SAMPLES_VERSION
@@ -39,6 +42,7 @@ from factory.run.plan import (
     step_identity,
 )
 from factory.run.record import planned_units
+from factory.run.registration import newer, pinned
 from factory.run.settings import Settings, load_settings
 from factory.run.stage import Dones, Planned, Planner, Stage
 from factory.run.step import LlmStep, WorkStep
@@ -121,8 +125,12 @@ def build_stages(
     def key(step: str) -> str:
         return outputs_key(run, step)
 
+    rechecked = steps.recheck is not None
+    published = "recheck" if rechecked else "samples"
+    without = {"without": key("recheck")} if rechecked else {}
+
     def gate_parameters(dones: Dones) -> dict[str, Any]:
-        return {"outputs": key("samples"), "questions": produced(dones, questions)}
+        return {"outputs": key("samples"), "questions": produced(dones, questions), **without}
 
     def row_wise(step: LlmStep | WorkStep, role: str | None, parts: Parts) -> Planner:
         identity = settings.model_identity(role) if role else None
@@ -159,27 +167,30 @@ def build_stages(
 
         return plan
 
-    def deciding(steps: DuplicateSteps) -> Iterator[Stage]:
-        """From sketches to what repeats what: units over all rows, named by their places in the order of sketches."""
+    def deciding(steps: DuplicateSteps, view: Callable[[Store], View] = lambda _store: View()) -> Iterator[Stage]:
+        """From sketches to what repeats what: units over all rows, named by their places in the order of sketches, and
+        by what is published, where rows are compared with that as well."""
         sketch, match, compare = (key(step.name) for step in (steps.sketch, steps.match, steps.compare))
 
-        def planner(step: WorkStep, reads: WorkStep, units: Callable[[Store, str], list[Unit]]) -> Stage:
+        def planner(step: WorkStep, reads: WorkStep, units: Callable[[Store, str, str | None], list[Unit]]) -> Stage:
             def plan(store: Store, dones: Dones) -> Planned:
                 order = fingerprint([output.file.name for output in read_outputs(store, sketch)])
-                upstream = [dones[reads.name]["folder"], order]
+                known = view(store)
+                upstream = [dones[reads.name]["folder"], order, *([known.digest] if known.parts else [])]
                 folder = global_folder(step, planned_units(store, run, reads.name), upstream)
-                return Planned(step, folder, plan_units(units(store, folder), committed_units(store, folder)))
+                named = units(store, folder, pin_key(run) if known.parts else None)
+                return Planned(step, folder, plan_units(named, committed_units(store, folder)))
 
             return Stage(step.name, plan, (reads.name,), step=step)
 
-        def match_plan(store: Store, folder: str) -> list[Unit]:
-            return match_units(folder, sketch, read_outputs(store, sketch))
+        def match_plan(store: Store, folder: str, index: str | None) -> list[Unit]:
+            return match_units(folder, sketch, read_outputs(store, sketch), index)
 
-        def compare_plan(store: Store, folder: str) -> list[Unit]:
+        def compare_plan(store: Store, folder: str, index: str | None) -> list[Unit]:
             files = len(sketched_files(read_outputs(store, sketch)))
-            return compare_units(folder, sketch, match, files, read_outputs(store, match))
+            return compare_units(folder, sketch, match, files, read_outputs(store, match), index)
 
-        def decide_plan(store: Store, folder: str) -> list[Unit]:
+        def decide_plan(store: Store, folder: str, _index: str | None) -> list[Unit]:
             return decide_units(folder, sketch, compare, read_outputs(store, sketch), read_outputs(store, compare))
 
         yield planner(steps.match, steps.sketch, match_plan)
@@ -226,9 +237,30 @@ def build_stages(
 
     def plan_shard_units(store: Store, dones: Dones) -> Planned:
         planned = plan_shards(dones["samples"]["facts"], config.publish.shard_mib)
-        units = [shard.unit(key("samples")) for shard in planned]
-        folder = global_folder(steps.shards, planned_units(store, run, "samples"), dones["samples"]["folder"])
+        units = [shard.unit(key("samples"), **without) for shard in planned]
+        folder = global_folder(steps.shards, planned_units(store, run, published), dones[published]["folder"])
         return Planned(steps.shards, folder, plan_units(units, committed_units(store, folder)))
+
+    def over_samples(step: WorkStep, reads: str, named: Callable[[Store, Dones], Any], **given: str) -> Stage:
+        """Units over runs of sample files; `named` gives what else names the folder."""
+
+        def plan(store: Store, dones: Dones) -> Planned:
+            extra = [dones[reads]["folder"], named(store, dones)]
+            folder = global_folder(step, planned_units(store, run, reads), extra)
+            units = sample_units(step.name, folder, key("samples"), read_outputs(store, key("samples")), **given)
+            return Planned(step, folder, plan_units(units, committed_units(store, folder)))
+
+        return Stage(step.name, plan, (reads,), step=step)
+
+    def index_stages() -> Iterator[Stage]:
+        """What stands between samples and gates, and behind the shards."""
+        if steps.recheck is not None:
+            news = lambda store, dones: newer(store, config, run, dones["samples"]).digest  # noqa: E731
+            yield over_samples(steps.recheck, "samples", news, newer=newer_key(run))
+        yield Stage("gate", over_all(steps.gate, published, gate_parameters), (published,), step=steps.gate)
+        yield Stage("shards", plan_shard_units, (published,), step=steps.shards)
+        if steps.segment is not None:
+            yield over_samples(steps.segment, published, lambda _store, _dones: None, **without)
 
     inputs: dict[str, tuple[str, Parts]] = {
         "extract": ("merge", merged),
@@ -255,12 +287,11 @@ def build_stages(
             step=steps.sketch,
             prepare=steps.sketch.prepare,
         ),
-        *deciding(steps.questions_alike),
+        *deciding(steps.questions_alike, lambda store: pinned(store, config, run)),
         Stage("curate", plan_curate, questions, step=steps.curate),
         asking["answer"],
         Stage("samples", plan_samples, ("answer",)),
-        Stage("gate", over_all(steps.gate, "samples", gate_parameters), ("samples",), step=steps.gate),
-        Stage("shards", plan_shard_units, ("samples",), step=steps.shards),
+        *index_stages(),
     )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from factory import __version__
 from factory.identity import fingerprint
 from factory.run.outputs import outputs_key, read_outputs
+from factory.run.registration import index_facts
 from factory.store.base import Store
 from factory.store.objects import read_mapping
 
@@ -55,7 +56,7 @@ def publish(store: Store, chain: Chain, dones: Dones) -> str:
     )
     publication = Publication(
         name=config.publish.name,
-        version=config.publish.version or dataset_version(dones),
+        version=version_of(chain, dones),
         run=chain.run,
         seed=config.seed,
         domain=settings.pack.name,
@@ -71,6 +72,7 @@ def publish(store: Store, chain: Chain, dones: Dones) -> str:
         recipe=config.recipe(),
         software=software(),
         license=config.publish.license,
+        index=index_facts(store, config, chain.run, dones, version_of(chain, dones)),
     )
     return on_worker(partial(_finalised, store, publication, outputs_key(chain.run, "shards")))
 
@@ -80,6 +82,11 @@ def _finalised(store: Store, publication: Publication, shards: str) -> str:
     from factory.run.execute import each_on_worker
 
     return finalise(store, publication, read_outputs(store, shards), each_on_worker).prefix
+
+
+def version_of(chain: Chain, dones: Dones) -> str:
+    """The version that the run publishes under."""
+    return chain.settings.config.publish.version or dataset_version(dones)
 
 
 def dataset_version(dones: Dones) -> str:

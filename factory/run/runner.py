@@ -19,8 +19,9 @@ from factory.errors import ConservationError, GateError
 from factory.evaluate.report import write_report
 from factory.run.chain import Chain, build_chain
 from factory.run.progress import Progress
-from factory.run.publication import gate_results, publish
+from factory.run.publication import gate_results, publish, version_of
 from factory.run.record import Record, now, read_record, write_record
+from factory.run.registration import check_index, note_newer, pin, register
 from factory.run.rounds import draw_until_enough, draw_walks
 from factory.run.stage import Served, Session, Stage, count_engine_starts, ensure_ray, work_stage
 from factory.store.base import Store
@@ -61,6 +62,7 @@ def execute(config: FactoryConfig, store: Store, progress: Progress) -> RunResul
         from factory.publish.finalise import require_free
 
         require_free(store, config.publish.name, config.publish.version, chain.run)
+    check_index(store, config, chain.run)
     record: Record = {
         "run": chain.run,
         "state": "running",
@@ -130,6 +132,10 @@ def _stages(session: Session, chain: Chain) -> int:
     config = chain.settings.config
     dones: dict[str, Record] = {}
     for stage in chain.stages:
+        if stage.name == "match":
+            pin(session, chain)
+        if stage.name == "recheck":
+            note_newer(session, chain, dones)
         if stage.name == "select":
             _select_enough(session, chain, stage, dones)
         elif stage.name == "walk":
@@ -143,13 +149,29 @@ def _stages(session: Session, chain: Chain) -> int:
         if stage.name == "samples" and config.target_samples is not None:
             draw_until_enough(session, chain, dones)
         if stage.name == "gate":
-            from factory.publish.gates import require_passed
-
-            require_passed(gate_results(session.store, session.run))
+            _require_gates(session)
     ensure_ray(session)
+    if config.curate.index.register:
+        _registered(session, chain, dones)
     session.record["dataset"] = publish(session.store, chain, dones)
     session.record["samples"] = dones["shards"]["counts"]["accepted"]
     return int(sum(spent["requests"] for spent in session.spent.values()))
+
+
+def _require_gates(session: Session) -> None:
+    from factory.publish.gates import require_passed
+
+    require_passed(gate_results(session.store, session.run))
+
+
+def _registered(session: Session, chain: Chain, dones: dict[str, Record]) -> None:
+    """Puts what is about to be published on the list, compared with everything that is there."""
+    while not register(session, chain, dones, version_of(chain, dones)):
+        note_newer(session, chain, dones, again=True)
+        for stage in chain.through("recheck", "segment"):
+            dones[stage.name] = work_stage(session, stage, dones)
+            if stage.name == "gate":
+                _require_gates(session)
 
 
 def _sample_is_short(chain: Chain, dones: Mapping[str, Record]) -> bool:

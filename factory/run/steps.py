@@ -18,6 +18,8 @@ from factory.concepts.extract import ExtractStep
 from factory.config import FactoryConfig, load_config
 from factory.curate.compare import CompareStep, read_questions
 from factory.curate.decide import DecideStep
+from factory.curate.index.recheck import RecheckStep
+from factory.curate.index.segment_step import SegmentStep
 from factory.curate.match import MatchStep
 from factory.curate.minhash import LshParameters
 from factory.curate.sketch import SketchStep, sketch_step
@@ -55,7 +57,8 @@ class DuplicateSteps:
 @dataclass(frozen=True)
 class Steps:
     """`llm` has the LLM steps this run takes, by name, in order. `documents` looks for near-duplicate documents,
-    `questions_alike` for duplicate questions, `across` leads from concepts to level 3; None where that is off."""
+    `questions_alike` for duplicate questions, `across` leads from concepts to level 3, `recheck` and `segment` belong
+    to the index of published questions; None where that is off."""
 
     select: SelectStep
     documents: DuplicateSteps | None
@@ -65,8 +68,10 @@ class Steps:
     sketch: SketchStep
     questions_alike: DuplicateSteps
     curate: CurateStep
+    recheck: RecheckStep | None
     gate: GateStep
     shards: ShardStep
+    segment: SegmentStep | None
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -91,8 +96,10 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any) -> Steps:
             DecideStep(sketch.parameters),
         ),
         curate=CurateStep(),
+        recheck=RecheckStep(sketch.parameters) if config.curate.index.use is not None else None,
         gate=GateStep(config.gate),
         shards=ShardStep(),
+        segment=SegmentStep(sketch.parameters) if config.curate.index.register else None,
     )
 
 

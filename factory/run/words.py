@@ -45,8 +45,10 @@ WORDS = {
     "curate": Words("questions", "questions", "takes out duplicates and benchmark leaks"),
     "answer": Words("questions", "answers", "samples answers and counts votes"),
     "samples": Words("answers", "samples", "adds split, licences, token counts and lineage"),
+    "recheck": Words("samples", "samples", "takes out what other runs registered in the meantime"),
     "gate": Words("samples", "samples", "holds the whole against thresholds"),
     "shards": Words("samples", "published samples", "puts samples into their final order"),
+    "segment": Words("samples", "samples", "indexes the published questions for later runs"),
     "publish": Words("samples", "published samples", "writes shards, card and manifest"),
 }
 UNKNOWN_STEP = Words("rows", "rows", "")

@@ -60,8 +60,8 @@ class DocumentDecideStep:
         given = unit.parameters
         start, stop = given["places"]
         sketched = sketched_files(read_outputs(store, given["sketches"]))
-        nodes, edges = whole_clusters(store, read_outputs(store, given["edges"]), (start, stop))
-        repeats = repeated(nodes, edges, place_range(start, stop))
+        clusters = whole_clusters(store, read_outputs(store, given["edges"]), (start, stop))
+        repeats = repeated(clusters.nodes, clusters.edges, place_range(start, stop))
         own = [each.sketches for each in sketched[start:stop]]
         ids = [name for file in own for name in read_parquet(store, file.key, ["doc_id"]).column("doc_id").to_pylist()]
         fallen = set(repeats.column("doc_id").to_pylist())

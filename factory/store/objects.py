@@ -19,18 +19,23 @@ from factory.store.base import AbsentObjectError, Store
 def read_mapping(store: Store, key: str, required: Sequence[str] = ()) -> dict[str, Any]:
     """A JSON object. Raises AbsentObjectError where there is none, StoreError where it is no JSON object or lacks one
     of the `required` fields."""
-    value = _parsed(store, key)
+    return mapping_in(store.get(key), store.uri, key, required)
+
+
+def mapping_in(data: bytes, uri: str, key: str, required: Sequence[str] = ()) -> dict[str, Any]:
+    """The JSON object that the bytes of `key` hold. Raises StoreError as `read_mapping` does."""
+    value = _parsed(data, uri, key)
     if not isinstance(value, dict):
-        raise damaged(store.uri, key, f"it holds a {type(value).__name__} where an object belongs")
+        raise damaged(uri, key, f"it holds a {type(value).__name__} where an object belongs")
     missing = [name for name in required if name not in value]
     if missing:
-        raise damaged(store.uri, key, f"it lacks {', '.join(missing)}")
+        raise damaged(uri, key, f"it lacks {', '.join(missing)}")
     return value
 
 
 def read_mappings(store: Store, key: str) -> list[dict[str, Any]]:
     """A JSON list of objects. Raises as `read_mapping` does."""
-    value = _parsed(store, key)
+    value = _parsed(store.get(key), store.uri, key)
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise damaged(store.uri, key, "it does not hold a list of objects")
     return value
@@ -69,13 +74,17 @@ def how_to_restore(key: str) -> str:
             f"restore steps/{parts[1]}/ from a copy of the root, or delete its commits/ to have its units done again; "
             "`factory verify` on a dataset names what it lost"
         )
+    if parts[:2] == ["curate", "index"]:
+        return (
+            "restore it from a copy; or take the datasets concerned off the list (`factory index list` and `remove`) "
+            "and add them again (`factory index add`)"
+        )
     return "restore it from a copy; `factory verify` on the dataset names everything that is affected"
 
 
-def _parsed(store: Store, key: str) -> Any:
-    data = store.get(key)
+def _parsed(data: bytes, uri: str, key: str) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
         why = "it is empty" if not data else f"it is no JSON ({error})"
-        raise damaged(store.uri, key, why) from None
+        raise damaged(uri, key, why) from None

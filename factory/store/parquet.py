@@ -9,10 +9,12 @@ Cost: 256 documents of 2.3 kB are written in 8 ms and take 192 kB.
 
 from __future__ import annotations
 
+import bisect
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +32,11 @@ ZSTD_LEVEL = 3
 WHOLE_BYTES = 4 << 20
 """Bytes asked for at once before anything is known of a file."""
 
+HOLE_BYTES = 64 << 10
+"""Bytes read along rather than asked for twice: 64 kB take less time than a request, on S3 by far."""
+
+PARALLEL_RANGES = 8
+
 TAIL_BYTES = 64 << 10
 """Bytes of a large file's end read with its size: a footer of some hundred row groups fits."""
 
@@ -43,11 +50,13 @@ class Layout:
     """How a table lies in its file, where ROW_GROUP_ROWS and Parquet's own encodings do not serve.
 
     `row_groups` are rows a group: one number for all, or one for each group, adding up to the table's rows.
-    `encodings` are Parquet's, by column; a column named there is not dictionary-encoded.
+    `encodings` are Parquet's, by column; a column named there is not dictionary-encoded. `compression` is of every
+    column: "zstd", or "none" where bytes are random anyway and are read often.
     """
 
     row_groups: int | tuple[int, ...] = ROW_GROUP_ROWS
     encodings: Mapping[str, str] = field(default_factory=dict)
+    compression: Literal["zstd", "none"] = "zstd"
 
 
 DEFAULT_LAYOUT = Layout()
@@ -64,7 +73,9 @@ def to_parquet(table: pa.Table, metadata: Mapping[str, str], layout: Layout = DE
     # How a table is cut into chunks would move page boundaries.
     whole = table.combine_chunks().replace_schema_metadata(pairs)
     sink = pa.BufferOutputStream()
-    options: dict[str, Any] = {"compression": "zstd", "compression_level": ZSTD_LEVEL, "version": "2.6"}
+    options: dict[str, Any] = {"compression": layout.compression, "version": "2.6"}
+    if layout.compression == "zstd":
+        options["compression_level"] = ZSTD_LEVEL
     if layout.encodings:
         dictionaries = [name for name in table.column_names if name not in layout.encodings]
         options |= {"use_dictionary": dictionaries, "column_encoding": dict(layout.encodings)}
@@ -123,6 +134,31 @@ def read_rows(store: Store, key: str, rows: Sequence[int], columns: Sequence[str
     return table.take(pa.array(places))
 
 
+def read_scattered(store: Store, key: str, rows: Sequence[int], columns: Sequence[str]) -> pa.Table:
+    """Some columns of few rows of a large file, in the order asked for: as `read_rows`, for rows that lie far apart.
+
+    Fetches the chunks of these columns alone, those that lie together in one request. Arrow's own pre-buffering took
+    37 ms of a core for 191 of 512 row groups, this 15.
+    """
+    reader = _ObjectReader(store, key, b"")
+    file = _opened(pa.PythonFile(reader, mode="r"), key, store.uri, pre_buffer=False)
+    metadata = file.metadata
+    starts = np.cumsum([0] + [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)])
+    wanted = np.asarray(rows, dtype=np.int64)
+    groups = np.searchsorted(starts, wanted, side="right") - 1
+    needed = np.unique(groups)
+    if wanted.size and (wanted.min() < 0 or wanted.max() >= metadata.num_rows):
+        raise damaged(store.uri, key, f"a row was asked for that its {metadata.num_rows} rows do not have")
+    leaves = [leaf for leaf in range(metadata.num_columns) if metadata.schema.column(leaf).path in set(columns)]
+    chunks = [metadata.row_group(int(group)).column(leaf) for group in needed for leaf in leaves]
+    begins = [chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset for chunk in chunks]
+    reader.fetch([(begin, begin + chunk.total_compressed_size) for begin, chunk in zip(begins, chunks, strict=True)])
+    table = _read(file, [int(group) for group in needed], columns, key, store.uri, threads=False)
+    offsets = np.cumsum([0] + [int(starts[group + 1] - starts[group]) for group in needed])[:-1]
+    places = wanted - starts[groups] + offsets[np.searchsorted(needed, groups)] if wanted.size else wanted
+    return table.take(pa.array(places))
+
+
 def read_range(
     store: Store, key: str, column: str, first: int, last: int, columns: Sequence[str] | None = None
 ) -> pa.Table:
@@ -158,11 +194,25 @@ def read_values(store: Store, key: str, column: str, bounds: tuple[int, int], va
     return _read_groups(store, key, column, None, wanted)
 
 
+def read_groups(store: Store, key: str, column: str, bounds: tuple[int, int]) -> Iterator[npt.NDArray[Any]]:
+    """A column's values, a row group at a time, of the row groups that have some within `bounds`.
+
+    Raises as `read_range` does.
+    """
+    file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri, pre_buffer=False)
+    for group in _groups_with(file, column, lambda least, most: least <= bounds[1] and most >= bounds[0]):
+        yield _read(file, [group], [column], key, store.uri, threads=False).column(column).to_numpy()
+
+
 def _read_groups(
     store: Store, key: str, column: str, columns: list[str] | None, wanted: Callable[[int, int], bool]
 ) -> pa.Table:
     """The row groups of which `wanted` is true of the least and greatest value of `column`."""
     file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri)
+    return _read(file, _groups_with(file, column, wanted), columns, key, store.uri)
+
+
+def _groups_with(file: pq.ParquetFile, column: str, wanted: Callable[[int, int], bool]) -> list[int]:
     # Statistics are by leaf, and nested columns have several.
     leaves = [file.metadata.schema.column(leaf).path for leaf in range(file.metadata.num_columns)]
     place = leaves.index(column) if column in leaves else -1
@@ -171,7 +221,7 @@ def _read_groups(
         found = file.metadata.row_group(group).column(place).statistics if place >= 0 else None
         if found is None or not found.has_min_max or wanted(found.min, found.max):
             groups.append(group)
-    return _read(file, groups, columns, key, store.uri)
+    return groups
 
 
 class _ObjectReader(io.RawIOBase):
@@ -185,6 +235,19 @@ class _ObjectReader(io.RawIOBase):
         start = max(len(head), self.length - TAIL_BYTES)
         # Footers of files this large take some kB to some tens of kB: one range holds them.
         self.known = [(0, head), (start, store.get_range(key, start, self.length))]
+
+    def fetch(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Holds these ranges [start, stop) from now on; with less than HOLE_BYTES between them they are one request."""
+        joined: list[tuple[int, int]] = []
+        for start, stop in sorted(ranges):
+            if joined and start - joined[-1][1] < HOLE_BYTES:
+                joined[-1] = joined[-1][0], max(stop, joined[-1][1])
+            else:
+                joined.append((start, stop))
+        with ThreadPoolExecutor(PARALLEL_RANGES) as pool:
+            found = list(pool.map(lambda span: self.store.get_range(self.key, *span), joined))
+        held = zip((start for start, _ in joined), found, strict=True)
+        self.known = sorted([*self.known, *held], key=lambda pair: pair[0])
 
     def readable(self) -> bool:
         return True
@@ -203,21 +266,28 @@ class _ObjectReader(io.RawIOBase):
         start = self.position
         stop = self.length if size is None or size < 0 else min(self.length, start + size)
         self.position = max(start, stop)
-        for offset, data in self.known:
-            if offset <= start and stop <= offset + len(data):
-                return data[start - offset : stop - offset]
+        place = bisect.bisect_right(self.known, start, key=lambda pair: pair[0]) - 1
+        offset, data = self.known[place]
+        if stop <= offset + len(data):
+            return data[start - offset : stop - offset]
         return self.store.get_range(self.key, start, stop)
 
 
-def _opened(source: object, key: str, uri: str) -> pq.ParquetFile:
+def _opened(source: object, key: str, uri: str, *, pre_buffer: bool = True) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(source, pre_buffer=True)
+        return pq.ParquetFile(source, pre_buffer=pre_buffer)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(key, uri, error) from error
 
 
 def _read(
-    file: pq.ParquetFile, groups: list[int] | None, columns: Sequence[str] | None, key: str, uri: str
+    file: pq.ParquetFile,
+    groups: list[int] | None,
+    columns: Sequence[str] | None,
+    key: str,
+    uri: str,
+    *,
+    threads: bool = True,
 ) -> pa.Table:
     chosen = None if columns is None else list(columns)
     missing = [column for column in chosen or () if column not in file.schema_arrow.names]
@@ -228,7 +298,7 @@ def _read(
             remedy="run the step that writes it again",
         )
     try:
-        table = file.read(chosen) if groups is None else file.read_row_groups(groups, chosen)
+        table = file.read(chosen) if groups is None else file.read_row_groups(groups, chosen, use_threads=threads)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(key, uri, error) from error
     return table if chosen is None else table.select(chosen)

@@ -30,14 +30,17 @@ class Decided(NamedTuple):
     commits: list[Commit]
 
 
-def decided_by(store: Store, passes: Passes, units: Sequence[Unit], folder: str = "0") -> Decided:
-    """Works all passes over the units of the first; step folders are named by step and `folder`."""
+def decided_by(
+    store: Store, passes: Passes, units: Sequence[Unit], folder: str = "0", index: str | None = None
+) -> Decided:
+    """Works all passes over the units of the first; step folders are named by step and `folder`. `index` is the key of
+    a view of published questions."""
     sketches, _ = worked(store, passes.sketch, units)
     sketched = read_outputs(store, sketches)
     match_folder, compare_folder, decide_folder = (f"{step.name}-{folder}" for step in passes[1:])
-    candidates, _ = worked(store, passes.match, match_units(match_folder, sketches, sketched), match_folder)
+    candidates, _ = worked(store, passes.match, match_units(match_folder, sketches, sketched, index), match_folder)
     found, files = read_outputs(store, candidates), len(sketched_files(sketched))
-    to_compare = compare_units(compare_folder, sketches, candidates, files, found)
+    to_compare = compare_units(compare_folder, sketches, candidates, files, found, index)
     edges, _ = worked(store, passes.compare, to_compare, compare_folder)
     to_decide = decide_units(decide_folder, sketches, edges, sketched, read_outputs(store, edges))
     return Decided(*worked(store, passes.decide, to_decide, decide_folder))

@@ -38,6 +38,43 @@ def test_every_format_gives_the_same_items(tmp_path: Path) -> None:
         assert [(item.item, item.text) for item in items] == [("q-1", "Is it raining?"), ("q-2", "Why?")], path
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"question": ["Is it raining?", "Why?"], "id": ["q-1", "q-2"]},
+        {"version": 3, "data": [{"id": "q-1", "question": "Is it raining?"}, {"id": "q-2", "question": "Why?"}]},
+    ],
+)
+def test_json_may_be_an_object_of_columns_or_around_rows(tmp_path: Path, value: object) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(value, indent=1))
+    items = read_benchmarks([config(tmp_path / "a.json")]).items
+    assert [(item.item, item.text) for item in items] == [("q-1", "Is it raining?"), ("q-2", "Why?")]
+
+
+def test_answers_and_choices_are_read_beside_questions_also_from_inside_objects(tmp_path: Path) -> None:
+    row = {"id": "q", "question": "Is it raining?", "choices": {"text": ["yes", "no"]}, "solution": "Look up."}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    given = BenchmarkConfig(
+        name="weather",
+        path=(str(tmp_path / "a.jsonl"),),
+        fields=("question",),
+        answer_fields=("solution",),
+        option_fields=("choices.text",),
+    )
+    question, answer = read_benchmarks([given]).items
+    assert (question.side, question.text, question.options) == ("question", "Is it raining?", ("yes", "no"))
+    assert (answer.side, answer.text) == ("answer", "Look up.")
+    assert check_benchmarks([given]) != check_benchmarks([config(tmp_path / "a.jsonl")])
+
+
+def test_a_choice_that_no_row_has_is_an_error_one_that_some_lack_is_not(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"question": "Which?", "A": "one"}\n{"question": "What?", "A": "x", "B": "y"}\n')
+    given = config(tmp_path / "a.jsonl").model_copy(update={"option_fields": ("A", "B")})
+    assert [item.options for item in read_benchmarks([given]).items] == [("one",), ("x", "y")]
+    with pytest.raises(ConfigError, match="'C' in any row"):
+        read_benchmarks([given.model_copy(update={"option_fields": ("A", "C")})])
+
+
 def test_globs_and_folders_read_every_file_in_order(tmp_path: Path) -> None:
     for name in ("b", "a"):
         (tmp_path / f"{name}.jsonl").write_text(json.dumps({"question": f"from {name}"}))

@@ -279,6 +279,16 @@ def test_the_same_facts_give_the_same_page() -> None:
 FOUND = {"lang=en": 7, "lang=fr": 2, "masked=EMAIL": 3, "duty=notice": 6, "duty=changes": 3, "licence=MIT": 9}
 
 
+def test_benchmark_items_are_shown_by_benchmark_and_rule_and_left_out_where_none_were_found() -> None:
+    facts = {"leak=gsm8k: exact": 3, "leak=mmlu: aligned_share": 1, "alike=gsm8k: ngram_coverage": 2}
+    sketch = StepFacts("sketch", "sketch-1", facts=facts)
+    page = build_report(replace(report_input(), steps=(sketch, *report_input().steps[1:])))
+    section = page.split('<section id="decontamination">')[1].split("</section>")[0]
+    for text in ("gsm8k: exact", "mmlu: aligned_share", "gsm8k: ngram_coverage", "other numbers"):
+        assert text in section
+    assert '<section id="decontamination">' not in build_report(report_input())
+
+
 def test_what_selection_found_is_shown_as_counts_and_left_out_where_filters_found_nothing() -> None:
     select = StepFacts("select", "select-1", counts={"used": 9}, facts=FOUND)
     page = build_report(replace(report_input(), steps=(select, *report_input().steps[1:])))

@@ -50,6 +50,8 @@ STEPS = {
     "compare": "factory.curate.compare",
     "decide": "factory.curate.decide",
     "curate": "factory.curate.step",
+    "recheck": "factory.curate.index.recheck",
+    "segment": "factory.curate.index.segment_step",
     "graph_pairs": "factory.concepts.graph.pairs",
     "graph_edges": "factory.concepts.graph.edges",
     "graph_index": "factory.concepts.graph.segments",

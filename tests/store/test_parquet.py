@@ -5,6 +5,7 @@ import itertools
 import random
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ from factory.store.parquet import (
     read_parquet,
     read_range,
     read_rows,
+    read_scattered,
     read_values,
     to_parquet,
 )
@@ -240,3 +242,20 @@ def test_pages_are_compressed_and_groups_are_as_large_as_said() -> None:
     file = pq.ParquetFile(pa.BufferReader(to_parquet(documents(600), {})))
     assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [256, 256, 88]
     assert file.metadata.row_group(0).column(2).compression == "ZSTD"
+
+
+@given(rows=st.lists(st.integers(0, 999), max_size=40), group=st.integers(1, 200), hole=st.sampled_from([1, 4096]))
+@settings(max_examples=20)
+def test_scattered_rows_are_those_of_the_table(rows: list[int], group: int, hole: int) -> None:
+    table = pa.table({"a": [f"row {number}" for number in range(1000)], "b": list(range(1000)), "c": ["same"] * 1000})
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet, "HOLE_BYTES", hole)
+        store = LocalStore(folder)
+        store.put("t", to_parquet(table, {}, Layout(group, {"b": "PLAIN"}, "none")))
+        found = read_scattered(store, "t", rows, ["c", "b"])
+        assert found.to_pydict() == table.select(["c", "b"]).take(pa.array(rows, pa.int64())).to_pydict()
+    with tempfile.TemporaryDirectory() as folder:
+        store = LocalStore(folder)
+        store.put("t", to_parquet(table, {}))
+        with pytest.raises(StoreError, match="1000 rows do not have"):
+            read_scattered(store, "t", [1000], ["a"])

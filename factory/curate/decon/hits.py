@@ -9,11 +9,13 @@ Cost: see docs/benchmarks.md, `decon`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import orjson
 
 from factory.curate.decon.config import DecontaminationConfig
 from factory.curate.decon.index import ItemIndex
@@ -64,6 +66,12 @@ class Hit:
             "item_words": self.item_words,
             "copies": self.copies,
         }
+
+
+def count_evidence(kind: str, evidence: Iterable[str]) -> Counter[str]:
+    """ "<kind>=<benchmark>: <rule>" -> rows, of evidence as JSON: facts of a unit that add up over units."""
+    found = [orjson.loads(text) for text in evidence]
+    return Counter(f"{kind}={one['benchmark']}: {one['rule']}" for one in found)
 
 
 @dataclass(frozen=True)

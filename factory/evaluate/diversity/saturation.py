@@ -75,17 +75,23 @@ def curve(
 
 def at_share(found: Curve, share: float) -> CurvePoint:
     """The curve after `share` of its requests, between points by interpolation."""
-    last = found.points[-1]
-    wanted = share * last.requests
+    requests, questions, new = _between_points(found, share)
+    return CurvePoint(requests, round(questions), round(new))
+
+
+def _between_points(found: Curve, share: float) -> tuple[float, float, float]:
+    """Requests, questions and new questions after `share` of the requests. Not rounded: a rate over one request and a
+    half is off by a third when its question is whole."""
+    wanted = share * found.points[-1].requests
     axis = [0.0] + [point.requests for point in found.points]
     questions = np.interp(wanted, axis, [0, *(point.questions for point in found.points)])
     new = np.interp(wanted, axis, [0, *(point.new for point in found.points)])
-    return CurvePoint(wanted, round(float(questions)), round(float(new)))
+    return wanted, float(questions), float(new)
 
 
 def new_between(found: Curve, start: float, stop: float) -> tuple[float, float | None]:
     """New questions a request between two shares of a level's requests, and their share of the questions asked then
     (None without one)."""
-    low, high = at_share(found, start), at_share(found, stop)
-    requests, asked, new = high.requests - low.requests, high.questions - low.questions, high.new - low.new
+    low, high = _between_points(found, start), _between_points(found, stop)
+    requests, asked, new = (after - before for before, after in zip(low, high, strict=True))
     return (new / requests if requests else 0.0), (min(1.0, new / asked) if asked else None)

@@ -71,3 +71,11 @@ def test_requests_without_a_question_end_flat() -> None:
     found = curve(1, np.zeros(0), np.zeros(0), 40)
     assert found.points[-1].new == 0
     assert new_between(found, 0.9, 1.0) == (0.0, None)
+
+
+@pytest.mark.parametrize("requests", [7, 14, 19, 100])
+def test_a_steady_rate_is_the_same_in_the_first_tenth_and_the_last(requests: int) -> None:
+    at = np.arange(1, requests + 1, dtype=np.float64)
+    steady = curve(1, at, at, requests)
+    assert new_between(steady, 0.0, 0.1)[0] == pytest.approx(1.0)
+    assert new_between(steady, 0.9, 1.0)[0] == pytest.approx(1.0)

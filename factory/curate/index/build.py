@@ -1,0 +1,244 @@
+"""Segments put into the store: from what a run's `segment` step made, from a published dataset, from other segments.
+
+Design: files are put first and `segment.json` last and only if absent, under an id that is a hash of what they hold:
+whoever makes the same segment twice writes the same bytes, and a half-written folder is nothing. From a dataset, parts
+are made one after another and kept on the local disk until all are known, because the id hashes them all: memory is
+that of one part, disk that of the segment. A merge joins parts below half of PART_ROWS and copies the others as they
+are; rows of datasets that are off the list stay behind.
+
+Cost, one core: 9 microseconds a question from a dataset, 2 in a merge; a copied part costs its bytes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from factory.curate.index import segment
+from factory.curate.index.listing import Entry
+from factory.curate.index.segment import (
+    ROW,
+    ROW_LAYOUT,
+    ROW_MASK,
+    Member,
+    Part,
+    Segment,
+    Span,
+    entries_in_order,
+    entry_layout,
+    lsh_identity,
+    part_tables,
+    prefix_of,
+    read_segment,
+    segment_bytes,
+    segment_id_of,
+    segment_key,
+)
+from factory.curate.index.segment_step import COLUMNS, ENTRIES, ROWS
+from factory.curate.minhash import LshParameters
+from factory.errors import StoreError
+from factory.identity import sha256_hex
+from factory.run.attempt import content_sha256
+from factory.run.outputs import Output
+from factory.run.units import FileRef
+from factory.store.base import Store
+from factory.store.parquet import read_parquet, to_parquet
+
+METADATA = {"kind": "factory-index-part", "synthetic": "true"}
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A file of a segment: where it is now and where it belongs."""
+
+    source: FileRef
+    key: str
+
+
+def from_outputs(outputs: Sequence[Output], dataset: str, version: str, parameters: LshParameters) -> Segment:
+    """The segment that the `segment` step's files make; its keys are where `place` has to put them."""
+    files: dict[str, dict[int, FileRef]] = {}
+    for output in outputs:
+        unit, _, part = output.file.name.rpartition("/")
+        files.setdefault(unit, {})[int(part)] = output.file
+    parts = [
+        Part(found[ENTRIES], found[ROWS], (Span(dataset, version, 0, found[ROWS].rows),)) for found in files.values()
+    ]
+    return located(lsh_identity(parameters), parts)
+
+
+def located(lsh: dict[str, object], parts: Sequence[Part]) -> Segment:
+    """A segment of these parts, with the keys their files have in its folder."""
+    held = [(part.entries.content_sha256, part.rows.content_sha256, part.spans) for part in parts]
+    segment_id = segment_id_of(lsh, held)
+
+    def at(file: FileRef, kind: str, number: int) -> FileRef:
+        key = f"{prefix_of(segment_id)}/{kind}-{number:05d}.parquet"
+        return replace(file, name=key, key=key, ids_digest="")
+
+    return Segment(
+        segment_id,
+        lsh,
+        tuple(
+            replace(part, entries=at(part.entries, "entries", number), rows=at(part.rows, "rows", number))
+            for number, part in enumerate(parts)
+        ),
+    )
+
+
+def copies(made: Segment, outputs: Sequence[Output]) -> list[Copy]:
+    """The copies that `from_outputs` asks for, in the order of its parts."""
+    targets = [file for part in made.parts for file in (part.entries, part.rows)]
+    return [Copy(output.file, target.key) for output, target in zip(outputs, targets, strict=True)]
+
+
+def copy(store: Store, item: Copy) -> None:
+    """Raises StoreError when the file is not what was committed."""
+    data = store.get(item.source.key)
+    if sha256_hex(data) != item.source.sha256:
+        raise StoreError(
+            f"{item.source.key} in {store.uri} is not the file that was committed",
+            cause="it was changed or damaged after its commit",
+            remedy="restore it, or delete the commits of its step to have the segment made again",
+        )
+    if store.head(item.key) is None:
+        store.put(item.key, data)
+
+
+def finish(store: Store, made: Segment) -> Segment:
+    """Makes the segment exist, its files being there; gives the one that stands there."""
+    if store.put_if_absent(segment_key(made.segment_id), segment_bytes(made)):
+        return made
+    return read_segment(store, made.segment_id)
+
+
+def build_segment(
+    store: Store, samples: Iterable[pa.Table], member: Member, parameters: LshParameters
+) -> Segment | None:
+    """Puts the segment of a dataset into the store; None where it has no rows.
+
+    `samples` are tables with segment_step.COLUMNS, of any size, in the dataset's order.
+    """
+    with tempfile.TemporaryDirectory(prefix="segment-") as folder:
+        parts = []
+        for number, table in enumerate(in_parts(samples)):
+            ids, levels = (table.column(name).combine_chunks() for name in COLUMNS[:2])
+            tables = part_tables(ids, levels, table.column("question").to_pylist(), parameters)
+            parts.append(_spooled(Path(folder), number, tables, (Span(*member, 0, table.num_rows),)))
+        return _put(store, lsh_identity(parameters), parts) if parts else None
+
+
+def in_parts(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The rows of `tables` in tables of PART_ROWS, the last one shorter."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table.select(COLUMNS).replace_schema_metadata(None))
+        while (rows := sum(piece.num_rows for piece in waiting)) >= segment.PART_ROWS:
+            whole = pa.concat_tables(waiting)
+            yield whole.slice(0, segment.PART_ROWS).combine_chunks()
+            waiting = [whole.slice(segment.PART_ROWS, rows - segment.PART_ROWS)]
+    rest = pa.concat_tables(waiting) if waiting else None
+    if rest is not None and rest.num_rows:
+        yield rest.combine_chunks()
+
+
+def merge_segments(store: Store, entries: Sequence[Entry]) -> Segment:
+    """Puts one segment into the store that holds what these entries count. All have the same LSH identity."""
+    parts: list[Part] = []
+    for entry in entries:
+        for part in read_segment(store, entry.segment).parts:
+            spans = tuple(span for span in part.spans if span.member in entry.members)
+            if spans:
+                parts.append(replace(part, spans=spans))
+    groups: list[list[Part]] = []
+    small: list[Part] = []
+    for part in parts:
+        rows = _counted(part)
+        if rows == part.rows.rows and 2 * rows >= segment.PART_ROWS:
+            groups.append([part])
+            continue
+        if small and sum(map(_counted, small)) + rows > segment.PART_ROWS:
+            groups.append(small)
+            small = []
+        small.append(part)
+    groups += [small] if small else []
+    with tempfile.TemporaryDirectory(prefix="segment-") as folder:
+        made = [_merged(store, Path(folder), number, group) for number, group in enumerate(groups)]
+        return _put(store, dict(entries[0].lsh), made)
+
+
+def _counted(part: Part) -> int:
+    return sum(span.stop - span.start for span in part.spans)
+
+
+def _merged(store: Store, folder: Path, number: int, group: Sequence[Part]) -> Part:
+    """One part of several: rows in view one after another, entries pointing where they went."""
+    if len(group) == 1 and _counted(group[0]) == group[0].rows.rows:
+        return _fetched(store, folder, number, group[0])
+    kept, tables, spans = [], [], []
+    start = 0
+    for part in group:
+        entries, rows = read_parquet(store, part.entries.key), read_parquet(store, part.rows.key)
+        moved = np.full(part.rows.rows, -1, np.int64)
+        for span in part.spans:
+            count = span.stop - span.start
+            moved[span.start : span.stop] = np.arange(start, start + count)
+            tables.append(rows.slice(span.start, count).replace_schema_metadata(None))
+            spans.append(Span(span.dataset, span.version, start, start + count))
+            start += count
+        found = entries.column("entry").to_numpy()
+        line = moved[(found & ROW_MASK).astype(np.int64)]
+        inside = line >= 0
+        kept.append((found[inside] & ~ROW_MASK) | line[inside].astype(np.uint64))
+    entries = entries_in_order(np.concatenate(kept))
+    rows = pa.concat_tables(tables).cast(ROW)
+    return _spooled(folder, number, (entries, rows), tuple(spans))
+
+
+def _spooled(folder: Path, number: int, tables: Sequence[pa.Table], spans: tuple[Span, ...]) -> Part:
+    """The part with its files in a local folder: `key` is a path there."""
+    refs = []
+    for kind, table, layout in zip(
+        ("entries", "rows"), tables, (entry_layout(tables[ENTRIES]), ROW_LAYOUT), strict=True
+    ):
+        data = to_parquet(table, METADATA, layout)
+        path = folder / f"{kind}-{number}"
+        path.write_bytes(data)
+        refs.append(FileRef("", str(path), sha256_hex(data), content_sha256(table), table.num_rows))
+    return Part(refs[ENTRIES], refs[ROWS], spans)
+
+
+def _fetched(store: Store, folder: Path, number: int, part: Part) -> Part:
+    """A part that goes into another segment as it is."""
+    refs = []
+    for kind, file in (("entries", part.entries), ("rows", part.rows)):
+        path = folder / f"{kind}-{number}"
+        path.write_bytes(store.get(file.key))
+        refs.append(replace(file, key=str(path)))
+    return Part(refs[ENTRIES], refs[ROWS], part.spans)
+
+
+def _put(store: Store, lsh: dict[str, object], parts: Sequence[Part]) -> Segment:
+    made = located(lsh, parts)
+    for spooled, part in zip(parts, made.parts, strict=True):
+        for source, target in ((spooled.entries, part.entries), (spooled.rows, part.rows)):
+            if store.head(target.key) is None:
+                store.put_file(target.key, source.key)
+    return finish(store, made)
+
+
+def dataset_samples(dataset: Store, paths: Iterable[str]) -> Iterator[pa.Table]:
+    """The samples of a published dataset's shards, a few row groups at a time."""
+    for path in paths:
+        file = pq.ParquetFile(pa.BufferReader(dataset.get(path)))
+        for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=COLUMNS):
+            yield pa.Table.from_batches([batch]).select(COLUMNS)
+
+
+ROWS_AT_ONCE = 1 << 14

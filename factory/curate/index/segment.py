@@ -1,0 +1,213 @@
+"""A segment: the questions of a published dataset, as a later run looks them up and compares with them.
+
+Design: a segment is an immutable folder, `curate/index/segments/<id>/`, of parts and one `segment.json`; it exists when
+that does, and its id is a hash of what it holds. A part has two files of at most about PART_ROWS questions: entries,
+sorted and cut into row groups at equal key ranges, and rows (id, level, hash of the normal form, the distinct shingle
+hashes in order), so nobody needs the text again. Nothing in it is compressed: keys and hashes are random bits, and
+looking a run up reads every entry of a part but little else. Which rows of a part are whose is in `segment.json`
+(spans), because a merged segment holds the questions of several datasets.
+
+An entry is one integer: the upper 44 bits of a band key (or of the key made of the text's hash), the row in the lower
+20. bands.BAND has 28 bytes for it, of which a lookup would read 12; but what is published always stays, so it has no
+order, and its hash is in the rows. Keys that agree in 44 bits by chance (some hundred pairs between a million
+questions and ten million) are candidates like others: every pair is verified (known.py).
+
+Cost: 8 to 9 microseconds a question of 50 words, its text read and tokenised (one core); 650 bytes a question at 25
+bands and 45 shingles, 210 of them entries.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from factory.curate.bands import exact_keys
+from factory.curate.minhash import LshParameters, band_keys, shingle_hashes, signatures
+from factory.curate.similarity import distinct_sets
+from factory.curate.words import NORMALISER_VERSION, U64, significant_keys, tokenise
+from factory.errors import StoreError
+from factory.identity import canonical_json, fingerprint
+from factory.run.units import FileRef
+from factory.store.base import Store
+from factory.store.objects import read_mapping
+from factory.store.parquet import Layout
+
+ENTRY = pa.schema([pa.field("entry", pa.uint64(), nullable=False)])
+
+ROW_BITS = 20
+"""Lowest bits of an entry: the row in the part."""
+
+ROW = pa.schema(
+    [
+        pa.field("sample_id", pa.string(), nullable=False),
+        pa.field("level", pa.int8(), nullable=False),
+        pa.field("exact", pa.binary(16), nullable=False),  # hash of the normal form
+        pa.field("shingles", pa.binary(), nullable=False),  # distinct shingle hashes in order, uint64 little-endian
+    ]
+)
+
+PART_ROWS = 1 << 17
+"""Questions a part, about: 95 MB of files, some 600 MB while one is made."""
+
+ENTRIES_A_GROUP = 1 << 18
+"""2 MB of keys: with 50,000 entries a group, opening groups was a quarter of the cost of a lookup."""
+
+MAX_GROUPS = 64
+ROWS_A_GROUP = 256
+"""Rows are fetched one here and one there: 90 kB a group of them."""
+
+KIND, FORMAT = "factory-index-segment", 1
+SEGMENTS = "curate/index/segments"
+
+Member = tuple[str, str]
+"""A dataset's name and version."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Rows `start` up to `stop` of a part are questions of this dataset."""
+
+    dataset: str
+    version: str
+    start: int
+    stop: int
+
+    @property
+    def member(self) -> Member:
+        return self.dataset, self.version
+
+
+@dataclass(frozen=True)
+class Part:
+    """Two files and whose rows they hold; spans are in order and do not overlap."""
+
+    entries: FileRef
+    rows: FileRef
+    spans: tuple[Span, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any]) -> Part:
+        spans = tuple(Span(**span) for span in value["spans"])
+        return Part(FileRef(**value["entries"]), FileRef(**value["rows"]), spans)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """`lsh` is what keys and shingles depend on (lsh_identity)."""
+
+    segment_id: str
+    lsh: Mapping[str, Any]
+    parts: tuple[Part, ...]
+
+    @property
+    def members(self) -> dict[Member, int]:
+        """Questions of every dataset in it."""
+        found: dict[Member, int] = {}
+        for span in (span for part in self.parts for span in part.spans):
+            found[span.member] = found.get(span.member, 0) + span.stop - span.start
+        return found
+
+
+def lsh_identity(parameters: LshParameters) -> dict[str, Any]:
+    """What two segments must have in common to be compared. The threshold only chose the bands."""
+    identity = parameters.identity()
+    del identity["threshold"]
+    return {**identity, "normaliser": NORMALISER_VERSION}
+
+
+def part_tables(ids: pa.Array, levels: pa.Array, texts: list[str], parameters: LshParameters) -> tuple[pa.Table, ...]:
+    """ENTRY and ROW tables of N questions, rows in the order given."""
+    array = tokenise(texts)
+    hashes, offsets = shingle_hashes(array, parameters.shingle_words)
+    signed = signatures(hashes, offsets, parameters.permutations)
+    keys = band_keys(signed, significant_keys(array), parameters)
+    values, starts = distinct_sets(hashes, offsets)
+    shingles = pa.Array.from_buffers(
+        pa.binary(), len(texts), [None, pa.py_buffer((starts * 8).astype(np.int32)), pa.py_buffer(values)]
+    )
+    rows = pa.table([ids, levels, array.text_hash_column(), shingles], schema=ROW)
+    return entry_table(keys, array.text_hashes[:, 0]), rows
+
+
+def entry_table(keys: U64, exact: U64) -> pa.Table:
+    """ENTRY rows of N texts: `keys` uint64[N, bands], `exact` uint64[N]. Raises ValueError for more than ROW_BITS
+    can name."""
+    count, bands = keys.shape
+    if count > 1 << ROW_BITS:
+        raise ValueError(f"{count} rows in a part, of which an entry can name {1 << ROW_BITS}")
+    rows = np.arange(count, dtype=np.uint64)
+    entries = np.concatenate((keys.reshape(-1), exact_keys(exact)))
+    entries &= ~ROW_MASK
+    entries |= np.concatenate((np.repeat(rows, bands), rows))
+    return entries_in_order(entries)
+
+
+def entries_in_order(entries: U64) -> pa.Table:
+    """ENTRY rows from entries in any order."""
+    return pa.table([pa.array(np.sort(entries))], schema=ENTRY)
+
+
+ROW_MASK = np.uint64((1 << ROW_BITS) - 1)
+
+
+def entry_layout(table: pa.Table) -> Layout:
+    """Row groups at equal key ranges of about ENTRIES_A_GROUP entries."""
+    ranges = 1
+    while ranges < MAX_GROUPS and table.num_rows >= 2 * ranges * ENTRIES_A_GROUP:
+        ranges *= 2
+    keys = table.column("entry").to_numpy()
+    edges = [(number * 2**64) // ranges for number in range(1, ranges)]
+    cuts = [0, *np.searchsorted(keys, np.array(edges, np.uint64)).tolist(), len(keys)]
+    counts = [stop - start for start, stop in itertools.pairwise(cuts) if stop > start]
+    return Layout(tuple(counts) or 1, {"entry": "PLAIN"}, "none")
+
+
+ROW_LAYOUT = Layout(ROWS_A_GROUP, {"sample_id": "PLAIN", "exact": "PLAIN", "shingles": "PLAIN"}, "none")
+
+
+def prefix_of(segment_id: str) -> str:
+    return f"{SEGMENTS}/{segment_id}"
+
+
+def segment_key(segment_id: str) -> str:
+    return f"{prefix_of(segment_id)}/segment.json"
+
+
+def segment_id_of(lsh: Mapping[str, Any], parts: list[tuple[str, str, tuple[Span, ...]]]) -> str:
+    """The id of what parts hold: (content hash of entries, of rows, spans) each."""
+    held = [[entries, rows, [asdict(span) for span in spans]] for entries, rows, spans in parts]
+    return fingerprint({"kind": KIND, "format": FORMAT, "lsh": dict(lsh), "parts": held})[:32]
+
+
+def segment_bytes(segment: Segment) -> bytes:
+    return canonical_json(
+        {
+            "kind": KIND,
+            "format": FORMAT,
+            "segment": segment.segment_id,
+            "lsh": dict(segment.lsh),
+            "datasets": [[*member, rows] for member, rows in sorted(segment.members.items())],
+            "parts": [part.to_json() for part in segment.parts],
+        }
+    )
+
+
+def read_segment(store: Store, segment_id: str) -> Segment:
+    """Raises AbsentObjectError when it is gone, StoreError when it is damaged or of another format."""
+    key = segment_key(segment_id)
+    value = read_mapping(store, key, ("kind", "format", "lsh", "parts"))
+    if (value["kind"], value["format"]) != (KIND, FORMAT):
+        raise StoreError(
+            f"{key} in {store.uri} is a {value['kind']} of format {value['format']}, not {KIND} of format {FORMAT}",
+            cause="it was written by another version of the factory",
+            remedy="take its datasets off the list (`factory index remove`) and add them again (`factory index add`)",
+        )
+    return Segment(segment_id, value["lsh"], tuple(Part.from_json(part) for part in value["parts"]))
