@@ -105,7 +105,7 @@ def _once(count: int, folder: Path | None) -> IndexCost:
         files = _files(store, new)
         alone_s, _ = _add(store, files, None, "alone")
         add_s, dropped = _add(store, files, pin_key("run"), "known")
-        size = sum(Path(root, file.key).stat().st_size for part in made.parts for file in (part.entries, part.rows))
+        size = sum(Path(root, file.key).stat().st_size for part in made.parts for file in part.files)
         return IndexCost(count, len(new), build_s, add_s, alone_s, size, repeats, dropped)
 
 
