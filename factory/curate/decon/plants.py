@@ -4,7 +4,7 @@ Design: a class is one way in which an item comes to lie in a dataset; each is a
 the user's own text around it. Edited words are replaced by words of the benchmarks themselves, never a number by
 something else: a changed number is another problem, and a class of its own. The same seed gives the same plants.
 
-Cost: 20,000 plants in a second.
+Cost: 8,000 plants of seven benchmarks in 1.3 s.
 """
 
 from __future__ import annotations

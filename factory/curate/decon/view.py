@@ -4,7 +4,7 @@ Design: operators are left out (curation's `words()`), LaTeX's layout commands t
 spelled-out numbers by their digits, so that `$\\dfrac{\\pi}{2}$`, `\\frac{\\pi}{2}` and `π/2` are the same three words.
 A small open-addressed table says for a token's hash what stands for it; nothing is looked at but hashes.
 
-Cost: 2 nanoseconds a word.
+Cost: 0.2 microseconds a row of 31 words.
 """
 
 from __future__ import annotations
