@@ -4,7 +4,7 @@ Design: the shingles of the published candidates are read from their segment (se
 questions always stay, so a new one that reaches the threshold with any of them falls, and one row says with which: the
 most similar; of several the first by dataset, version and sample id, wherever they lie.
 
-Cost, one core: 5 microseconds a published question that is a candidate, most of it reading its row group.
+Cost: 0.04 s of a busy core for the candidates that 3,000 new questions have among 300,000 published ones.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def read_spans(store: Store, key: str, spans: Sequence[tuple[int, int]]) -> list
 
 
 HOLE_BYTES = 32 << 10
-"""Bytes read along rather than asked for twice: on a disk as long as opening the file, on S3 far less than that."""
+"""Bytes read along rather than asked for with a request of their own."""
 
 
 def known_rows(store: Store, parts: Sequence[Part], first_place: int, refs: U64, columns: list[str]) -> pa.Table:
