@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from factory.concepts.graph.tables import CONCEPT, I64, TOPIC, U32, U64, kind_of
 
@@ -139,14 +138,10 @@ def summed(parts: list[pa.Table]) -> Pairs:
 
 def _numbered(column: pa.ChunkedArray, by_kind: bool) -> tuple[U64, U64]:
     """Distinct ids in order (of kind first where asked), and the place of each row's id among them."""
-    encoded = pc.dictionary_encode(column).unify_dictionaries()
-    found: U64 = encoded.chunk(0).dictionary.to_numpy() if encoded.num_chunks else np.zeros(0, np.uint64)
+    # As one array: in chunks, each has the dictionary of all, and making 176 of 928,000 ids one took 8 s and 0.6 GiB.
+    encoded = column.combine_chunks().dictionary_encode()
+    found: U64 = encoded.dictionary.to_numpy()
     order = np.lexsort((found, kind_of(found))) if by_kind else np.argsort(found)
     place = np.empty(len(found), np.uint64)
     place[order] = np.arange(len(found), dtype=np.uint64)
-    places = np.empty(len(column), np.uint64)
-    start = 0
-    for chunk in encoded.chunks:
-        np.take(place, chunk.indices.to_numpy(), out=places[start : start + len(chunk)])
-        start += len(chunk)
-    return found[order], places
+    return found[order], place[encoded.indices.to_numpy()]
