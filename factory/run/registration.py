@@ -13,6 +13,7 @@ Cost: a few small reads and one conditional put; the segment's bytes are copied 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -141,8 +142,8 @@ def register(session: Session, chain: Chain, dones: Dones, version: str) -> bool
     made = segment_of(store, config, chain.run, version)
     if not made.parts:
         return True
-    each_on_worker(partial(copy, store), copies(made, read_outputs(store, outputs_key(chain.run, "segment"))))
-    finish(store, made)
+    wanted = copies(made, read_outputs(store, outputs_key(chain.run, "segment")))
+    made = finish(store, replace(made, parts=tuple(each_on_worker(partial(copy, store), wanted))))
     unseen = False
 
     def change(listed: Listed) -> tuple[Entry, ...] | None:

@@ -3,7 +3,8 @@
 Each contender works in a process of its own, on one core or two, over the same Parquet files, in turn (dedup_run.py);
 ours through the steps a run takes, with commits and exact comparison, gaoya through its bulk calls. Precision and
 recall are against similarities computed here with plain Python sets. Memory is the largest resident set of a worker,
-at a quarter, once and four times the rows. gaoya is not among this project's requirements: without it its rows are
+at a quarter, once and four times the rows. What one per cent more costs beside an index of published questions is
+measured in dedup_index.py. gaoya is not among this project's requirements: without it its rows are
 left out, and the table says so. With `--dedup-documents FOLDER` documents are deduplicated as well.
 """
 
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from factory.curate.words import NUMBER, OPERATOR, kind_of, tokens
+from tests.bench.dedup_index import measure_index
 from tests.bench.dedup_rows import KINDS, Planted, documents, questions
 from tests.bench.dedup_run import put_rows
 from tests.bench.figures import Figures, Row
@@ -75,6 +77,9 @@ def measure(options: argparse.Namespace) -> Figures:
         for scale, peak in memory.items()
     ]
     values["worker_peak_mib"] = {str(int(count * scale)): round(peak, 1) for scale, peak in memory.items()}
+    index = measure_index(count)
+    rows += index.rows()
+    values["index"] = index.to_json()
     notes = (
         [] if "gaoya" in contenders else ["gaoya is not installed (pip install gaoya==0.2.2): nothing to compare with."]
     )

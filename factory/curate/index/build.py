@@ -6,7 +6,7 @@ are made one after another and kept on the local disk until all are known, becau
 that of one part, disk that of the segment. A merge joins parts below half of PART_ROWS and copies the others as they
 are; rows of datasets that are off the list stay behind.
 
-Cost, one core: 9 microseconds a question from a dataset, 2 in a merge; a copied part costs its bytes.
+Cost: a dataset's as segment.py says; a copied part is read and written once.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ import pyarrow.parquet as pq
 from factory.curate.index import segment
 from factory.curate.index.listing import Entry
 from factory.curate.index.segment import (
-    ROW,
     ROW_LAYOUT,
     ROW_MASK,
+    WHOLE_ROW,
     Member,
     Part,
     Segment,
     Span,
     entries_in_order,
     entry_layout,
+    joined_rows,
     lsh_identity,
     part_tables,
     prefix_of,
@@ -39,6 +40,7 @@ from factory.curate.index.segment import (
     segment_bytes,
     segment_id_of,
     segment_key,
+    split_rows,
 )
 from factory.curate.index.segment_step import COLUMNS, ENTRIES, ROWS
 from factory.curate.minhash import LshParameters
@@ -54,23 +56,30 @@ METADATA = {"kind": "factory-index-part", "synthetic": "true"}
 
 
 @dataclass(frozen=True)
-class Copy:
-    """A file of a segment: where it is now and where it belongs."""
+class PartCopy:
+    """What the `segment` step made of a part, and the part it becomes."""
 
-    source: FileRef
-    key: str
+    entries: FileRef
+    rows: FileRef
+    part: Part
 
 
 def from_outputs(outputs: Sequence[Output], dataset: str, version: str, parameters: LshParameters) -> Segment:
-    """The segment that the `segment` step's files make; its keys are where `place` has to put them."""
+    """The segment that the `segment` step's files make. Its keys are where `copy` has to put them, its sha256 those of
+    the step's files."""
+    parts = [
+        Part(made[ENTRIES], made[ROWS], made[ROWS], (Span(dataset, version, 0, made[ROWS].rows),))
+        for made in _by_unit(outputs)
+    ]
+    return located(lsh_identity(parameters), parts)
+
+
+def _by_unit(outputs: Sequence[Output]) -> list[dict[int, FileRef]]:
     files: dict[str, dict[int, FileRef]] = {}
     for output in outputs:
         unit, _, part = output.file.name.rpartition("/")
         files.setdefault(unit, {})[int(part)] = output.file
-    parts = [
-        Part(found[ENTRIES], found[ROWS], (Span(dataset, version, 0, found[ROWS].rows),)) for found in files.values()
-    ]
-    return located(lsh_identity(parameters), parts)
+    return list(files.values())
 
 
 def located(lsh: dict[str, object], parts: Sequence[Part]) -> Segment:
@@ -78,37 +87,62 @@ def located(lsh: dict[str, object], parts: Sequence[Part]) -> Segment:
     held = [(part.entries.content_sha256, part.rows.content_sha256, part.spans) for part in parts]
     segment_id = segment_id_of(lsh, held)
 
-    def at(file: FileRef, kind: str, number: int) -> FileRef:
-        key = f"{prefix_of(segment_id)}/{kind}-{number:05d}.parquet"
+    def at(file: FileRef, name: str) -> FileRef:
+        key = f"{prefix_of(segment_id)}/{name}"
         return replace(file, name=key, key=key, ids_digest="")
 
     return Segment(
         segment_id,
         lsh,
         tuple(
-            replace(part, entries=at(part.entries, "entries", number), rows=at(part.rows, "rows", number))
+            Part(
+                at(part.entries, f"entries-{number:05d}.parquet"),
+                at(part.rows, f"rows-{number:05d}.parquet"),
+                at(part.shingles, f"shingles-{number:05d}.bin"),
+                part.spans,
+            )
             for number, part in enumerate(parts)
         ),
     )
 
 
-def copies(made: Segment, outputs: Sequence[Output]) -> list[Copy]:
+def copies(made: Segment, outputs: Sequence[Output]) -> list[PartCopy]:
     """The copies that `from_outputs` asks for, in the order of its parts."""
-    targets = [file for part in made.parts for file in (part.entries, part.rows)]
-    return [Copy(output.file, target.key) for output, target in zip(outputs, targets, strict=True)]
+    return [
+        PartCopy(files[ENTRIES], files[ROWS], part) for files, part in zip(_by_unit(outputs), made.parts, strict=True)
+    ]
 
 
-def copy(store: Store, item: Copy) -> None:
-    """Raises StoreError when the file is not what was committed."""
-    data = store.get(item.source.key)
-    if sha256_hex(data) != item.source.sha256:
+def copy(store: Store, item: PartCopy) -> Part:
+    """Puts a part's files in their places; the part with the hashes they have there.
+
+    Raises StoreError when a file is not what was committed.
+    """
+    entries = _committed(store, item.entries)
+    rows, shingles = _row_files(pq.read_table(pa.BufferReader(_committed(store, item.rows))))
+    refs = []
+    for file, data in zip(item.part.files, (entries, rows, shingles), strict=True):
+        if store.head(file.key) is None:
+            store.put(file.key, data)
+        refs.append(replace(file, sha256=sha256_hex(data)))
+    return Part(refs[0], refs[1], refs[2], item.part.spans)
+
+
+def _committed(store: Store, file: FileRef) -> bytes:
+    data = store.get(file.key)
+    if sha256_hex(data) != file.sha256:
         raise StoreError(
-            f"{item.source.key} in {store.uri} is not the file that was committed",
+            f"{file.key} in {store.uri} is not the file that was committed",
             cause="it was changed or damaged after its commit",
             remedy="restore it, or delete the commits of its step to have the segment made again",
         )
-    if store.head(item.key) is None:
-        store.put(item.key, data)
+    return data
+
+
+def _row_files(whole: pa.Table) -> tuple[bytes, bytes]:
+    """The files `rows` and `shingles` of WHOLE_ROW rows."""
+    rows, shingles = split_rows(whole)
+    return to_parquet(rows, METADATA, ROW_LAYOUT), shingles
 
 
 def finish(store: Store, made: Segment) -> Segment:
@@ -184,7 +218,8 @@ def _merged(store: Store, folder: Path, number: int, group: Sequence[Part]) -> P
     kept, tables, spans = [], [], []
     start = 0
     for part in group:
-        entries, rows = read_parquet(store, part.entries.key), read_parquet(store, part.rows.key)
+        entries = read_parquet(store, part.entries.key)
+        rows = joined_rows(read_parquet(store, part.rows.key), store.get(part.shingles.key))
         moved = np.full(part.rows.rows, -1, np.int64)
         for span in part.spans:
             count = span.stop - span.start
@@ -197,37 +232,41 @@ def _merged(store: Store, folder: Path, number: int, group: Sequence[Part]) -> P
         inside = line >= 0
         kept.append((found[inside] & ~ROW_MASK) | line[inside].astype(np.uint64))
     entries = entries_in_order(np.concatenate(kept))
-    rows = pa.concat_tables(tables).cast(ROW)
+    rows = pa.concat_tables(tables).cast(WHOLE_ROW)
     return _spooled(folder, number, (entries, rows), tuple(spans))
 
 
 def _spooled(folder: Path, number: int, tables: Sequence[pa.Table], spans: tuple[Span, ...]) -> Part:
     """The part with its files in a local folder: `key` is a path there."""
+    entries, whole = tables
+    files = to_parquet(entries, METADATA, entry_layout(entries)), *_row_files(whole)
+    contents = content_sha256(entries), content_sha256(whole), sha256_hex(files[2])
     refs = []
-    for kind, table, layout in zip(
-        ("entries", "rows"), tables, (entry_layout(tables[ENTRIES]), ROW_LAYOUT), strict=True
-    ):
-        data = to_parquet(table, METADATA, layout)
+    for kind, data, content in zip(KINDS, files, contents, strict=True):
         path = folder / f"{kind}-{number}"
         path.write_bytes(data)
-        refs.append(FileRef("", str(path), sha256_hex(data), content_sha256(table), table.num_rows))
-    return Part(refs[ENTRIES], refs[ROWS], spans)
+        rows = entries.num_rows if kind == "entries" else whole.num_rows
+        refs.append(FileRef("", str(path), sha256_hex(data), content, rows))
+    return Part(refs[0], refs[1], refs[2], spans)
+
+
+KINDS = ("entries", "rows", "shingles")
 
 
 def _fetched(store: Store, folder: Path, number: int, part: Part) -> Part:
     """A part that goes into another segment as it is."""
     refs = []
-    for kind, file in (("entries", part.entries), ("rows", part.rows)):
+    for kind, file in zip(KINDS, part.files, strict=True):
         path = folder / f"{kind}-{number}"
         path.write_bytes(store.get(file.key))
         refs.append(replace(file, key=str(path)))
-    return Part(refs[ENTRIES], refs[ROWS], part.spans)
+    return Part(refs[0], refs[1], refs[2], part.spans)
 
 
 def _put(store: Store, lsh: dict[str, object], parts: Sequence[Part]) -> Segment:
     made = located(lsh, parts)
     for spooled, part in zip(parts, made.parts, strict=True):
-        for source, target in ((spooled.entries, part.entries), (spooled.rows, part.rows)):
+        for source, target in zip(spooled.files, part.files, strict=True):
             if store.head(target.key) is None:
                 store.put_file(target.key, source.key)
     return finish(store, made)

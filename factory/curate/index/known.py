@@ -4,7 +4,7 @@ Design: the shingles of the published candidates are read from their segment (se
 questions always stay, so a new one that reaches the threshold with any of them falls, and one row says with which: the
 most similar; of several the first by dataset, version and sample id, wherever they lie.
 
-Cost, one core: 5 microseconds a published question that is a candidate, most of it reading its row group.
+Cost: 0.04 s of a busy core for the candidates that 3,000 new questions have among 300,000 published ones.
 """
 
 from __future__ import annotations
@@ -71,10 +71,13 @@ def best_known(
     exact: Mask = likely & (theirs[other] == texts.exact[one]).all(axis=1)
     similarity = np.ones(len(first))
     near = np.flatnonzero(~exact)
-    hashes, offsets = shingles_of(found)
+    asked = np.unique(other[near])
+    hashes, offsets = known_shingles(store, parts, first_place, refs[asked], found.take(pa.array(asked)))
     both = np.concatenate((texts.hashes, hashes))
     starts = np.concatenate((texts.offsets, texts.offsets[-1] + offsets[1:]))
-    similarity[near] = jaccard(both, starts, one[near], len(texts.refs) + other[near], threshold)
+    similarity[near] = jaccard(
+        both, starts, one[near], len(texts.refs) + np.searchsorted(asked, other[near]), threshold
+    )
     alike = np.flatnonzero(similarity >= threshold)
     members = known_members(parts, first_place, refs)
     return _best(found, members, first[alike], other[alike], similarity[alike], exact[alike])
@@ -104,16 +107,39 @@ def _best(
     )
 
 
-def shingles_of(rows: pa.Table) -> tuple[U64, I64]:
-    """Distinct shingle hashes of segment.ROW rows, end to end, and offsets int64[N + 1]."""
-    data, lengths = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
-    for chunk in rows.column("shingles").chunks:
-        offsets = np.frombuffer(chunk.buffers()[1], np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
-        if len(chunk):
-            values = np.frombuffer(chunk.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
-            data.append(np.frombuffer(values.tobytes(), "<u8"))
-            lengths.append(np.diff(offsets.astype(np.int64)) // 8)
-    return np.concatenate(data), np.concatenate(([0], np.cumsum(np.concatenate(lengths))))
+def known_shingles(store: Store, parts: Sequence[Part], first_place: int, refs: U64, rows: pa.Table) -> tuple[U64, I64]:
+    """Distinct shingle hashes of published texts, end to end, and offsets int64[N + 1]; `refs` are sorted, `rows` are
+    their segment.ROW rows."""
+    places = place_of(refs) - first_place
+    starts, stops = (rows.column(name).to_numpy().astype(np.int64) for name in ("start", "stop"))
+
+    def read(group: I64) -> list[bytes]:
+        key = parts[int(places[group[0]])].shingles.key
+        return read_spans(store, key, list(zip(starts[group].tolist(), stops[group].tolist(), strict=True)))
+
+    groups = [np.flatnonzero(places == place) for place in np.unique(places).tolist()]
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        data = b"".join(value for values in pool.map(read, groups) for value in values)
+    return np.frombuffer(data, "<u8"), np.concatenate((np.zeros(1, np.int64), np.cumsum(stops - starts) // 8))
+
+
+def read_spans(store: Store, key: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+    """Bytes [start, stop) of an object, for each of `spans`, which are in order; near ones are one request."""
+    found: list[bytes] = []
+    place = 0
+    while place < len(spans):
+        last = place
+        while last + 1 < len(spans) and spans[last + 1][0] - spans[last][1] < HOLE_BYTES:
+            last += 1
+        begin = spans[place][0]
+        data = store.get_range(key, begin, spans[last][1])
+        found += [data[start - begin : stop - begin] for start, stop in spans[place : last + 1]]
+        place = last + 1
+    return found
+
+
+HOLE_BYTES = 32 << 10
+"""Bytes read along rather than asked for with a request of their own."""
 
 
 def known_rows(store: Store, parts: Sequence[Part], first_place: int, refs: U64, columns: list[str]) -> pa.Table:

@@ -5,7 +5,7 @@ nothing until the list names it; whoever changes the list reads it with its enti
 has that tag, so of two runs that finish at once one sees the other. An entry names a segment and those of its datasets
 that count: taking a dataset off the list (`removed`) does not touch the folder, which unfinished runs may still read.
 
-Cost: one read and one conditional put a change; 400 bytes a dataset.
+Cost: one read and one conditional put a change.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ one; a hit on the key made of a text's hash says that two texts are likely equal
 bucket only some published texts are paired, those with the least hashes, so that the choice depends on the texts and
 not on how segments were cut or merged. Rows outside the spans in view are left out before anything is chosen.
 
-Cost, one core: 0.1 microseconds a published question, 2 a new one.
+Cost: 0.04 to 0.07 s of a busy core for 3,000 new questions against 300,000 published ones.
 """
 
 from __future__ import annotations

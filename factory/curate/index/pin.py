@@ -6,7 +6,7 @@ once more before the run publishes; that second view is `runs/<run>/index.newer.
 A view names parts and the spans of them that count: never those of the dataset that the run itself makes, nor those
 of datasets that `curate.index.use` does not name. Workers read this one object, not the list.
 
-Cost: one read of the list and one a segment, by the driver; 900 bytes a part.
+Cost: one read of the list and one a segment, by the driver.
 """
 
 from __future__ import annotations

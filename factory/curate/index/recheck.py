@@ -6,7 +6,7 @@ the list since: the view in `runs/<run>/index.newer.json` (pin.py). Where that i
 run of sample files; questions of the run are not compared with each other again. What repeats a published question is
 a reject with the other dataset's name, and left out of everything behind (publish/left_out.py).
 
-Cost, one core: nothing without news; else 5 microseconds a sample and what index/lookup.py says.
+Cost: without news no sample is read; else texts are tokenised and signed again, and what index/lookup.py says.
 """
 
 from __future__ import annotations
