@@ -211,4 +211,5 @@ def put_rows(root: Path, kind: str, texts: Sequence[str], rows_a_file: int) -> l
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(json.loads(sys.argv[1]))))
+    print(json.dumps(main(json.loads(sys.argv[1]))), flush=True)
+    os._exit(0)  # as factory/cli/main.py does, and for its reason
