@@ -7,7 +7,7 @@ seconds of compiling. A read-only installation without a writable cache (a locke
 decorator itself fail, so there kernels are compiled in every process. No fast-math: sums are taken in the order
 written, so a kernel gives the same bits in every process.
 
-Cost: compiling takes 12 s of one core for walks and matching, 6 s for words, once an installation; loading 0.4 s a
+Cost: compiling takes 12 s of one core for walks and matching, 3 s for words, once an installation; loading 0.4 s a
 process, nearly all of it numba itself.
 """
 

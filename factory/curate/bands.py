@@ -6,7 +6,8 @@ file is sorted by key and cut into row groups at equal key ranges, so a worker t
 reads that range of every file: M files, no shuffle, nothing in memory but its range (as the concept graph does it,
 decision 0004).
 
-Cost, one core: 1 microsecond a question; 260 bytes a question at 25 bands.
+Cost, one core: 0.5 microseconds a question of 25 bands in files of 4,096, and 2 more to write it; 360 bytes a question
+with the sketches beside them.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def sorted_places(keys: U64) -> I64:
 def packed(keys: U64) -> U64:
     """uint64[N], sorted: each key with its `place_bits` lowest bits replaced by its place.
 
-    So numpy's vectorised sort of integers does the work: 12 nanoseconds a key where `argsort` takes 90.
+    So numpy's vectorised sort of integers does the work: 7 nanoseconds a key where `argsort` takes 44.
     """
     bits = np.uint64(place_bits(len(keys)))
     values: U64 = ((keys >> bits) << bits) | np.arange(len(keys), dtype=np.uint64)

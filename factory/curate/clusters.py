@@ -9,7 +9,7 @@ cluster (union-find), which needs nothing but its own edges: clusters are judged
 Nodes that repeat what is published already (`taken`) fall before any other and take no other with them; a node of the
 same text falls with them.
 
-Cost, one core: 0.1 microseconds an edge.
+Cost, one core: 3 ms for 100,000 texts and 8,000 edges.
 """
 
 from __future__ import annotations

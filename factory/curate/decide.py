@@ -10,7 +10,7 @@ clusters. The output is one row a dropped question, split by hash of the questio
 A question that repeats a published one (index/known.py) falls, and with it whatever has the same text; neither takes
 another question with it.
 
-Cost, one core: 1 microsecond a question, 5 a question that is in an edge.
+Cost, one core: 2 to 3.5 microseconds a question of 40,000, of which a tenth repeats others, commit included.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ DECISION = pa.schema(
 )
 
 PART_ROWS = 100_000
-"""Decisions a part: about 5 MB of Parquet, read once by every worker process that meets one of its files."""
+"""Decisions a part, read once by every worker process that meets one of its files."""
 
 QUESTIONS_A_UNIT = 2_000_000
 EDGES_A_UNIT = 4_000_000
-"""Rows of the two that a unit reads, about: 100 bytes an edge with what judging takes."""
+"""Rows of the two that a unit reads, about."""
 
 
 @dataclass(frozen=True)

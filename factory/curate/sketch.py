@@ -7,7 +7,7 @@ The benchmark index is built on the driver (`prepare`), kept in the store under 
 once per worker process.
 
 Cost, one core: 5 microseconds a question of 50 words, and with benchmarks what docs/benchmarks.md says (`decon`);
-reading and writing it come on top. 60 + 10 x bands bytes a row.
+reading and writing it come on top. 360 bytes a question at 25 bands.
 """
 
 from __future__ import annotations
