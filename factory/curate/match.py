@@ -27,7 +27,7 @@ from factory.curate.index.lookup import known_candidates
 from factory.curate.index.pin import read_view
 from factory.curate.sketch import BANDS, SKETCHES
 from factory.identity import add_digests, make_id
-from factory.run.outputs import Output, read_outputs
+from factory.run.outputs import Output, by_unit, read_outputs
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import Layout, read_range
@@ -113,11 +113,10 @@ def match_units(folder: str, sketches: str, outputs: Sequence[Output], index: st
 
 def sketched_files(outputs: Sequence[Output]) -> list[Sketched]:
     """The sketch step's units in the order of its outputs index: a place in this list is what refs are made of."""
-    units: dict[str, dict[int, Output]] = {}
-    for output in outputs:
-        unit, _, part = output.file.name.rpartition("/")
-        units.setdefault(unit, {})[int(part)] = output
-    return [Sketched(parts[SKETCHES].parent, parts[SKETCHES].file, parts[BANDS].file) for parts in units.values()]
+    parents = {output.file.name: output.parent for output in outputs}
+    return [
+        Sketched(parents[files[SKETCHES].name], files[SKETCHES], files[BANDS]) for files in by_unit(outputs).values()
+    ]
 
 
 def read_entries(store: Store, files: Sequence[FileRef], keys: tuple[int, int]) -> Entries:

@@ -10,7 +10,6 @@ Cost: 5 microseconds a question, reading its file included.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +20,7 @@ import pyarrow as pa
 from factory.curate.decide import DECISION, part_of
 from factory.errors import ConservationError
 from factory.identity import ids_digest
-from factory.run.outputs import Output, read_outputs
+from factory.run.outputs import by_unit, read_outputs
 from factory.run.reject import Reject
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
@@ -89,9 +88,9 @@ def apply_decisions(table: pa.Table, rows: list[int], decisions: pa.Table) -> Un
 def read_decisions(store: Store, index: str, file: str) -> pa.Table:
     """DECISION rows about one question file."""
     found = [DECISION.empty_table()]
-    units = _units_of(read_outputs(store, index))
-    for parts in units or [{}]:
-        if not parts or sorted(parts) != list(range(len(parts))):
+    units = by_unit(read_outputs(store, index)).values()
+    for parts in units or [[]]:
+        if not parts or any(not part.name.endswith(f"/{number}") for number, part in enumerate(parts)):
             raise ConservationError(
                 f"{index} does not list every part of the decisions about duplicates",
                 cause="the index was changed, or written by another version of the factory",
@@ -101,15 +100,6 @@ def read_decisions(store: Store, index: str, file: str) -> pa.Table:
         start, stop = spans.get(file, (0, 0))
         found.append(table.slice(start, stop - start))
     return pa.concat_tables(found)
-
-
-def _units_of(outputs: Sequence[Output]) -> list[dict[int, FileRef]]:
-    """Files of every unit by part."""
-    units: dict[str, dict[int, FileRef]] = {}
-    for output in outputs:
-        unit, _, part = output.file.name.rpartition("/")
-        units.setdefault(unit, {})[int(part)] = output.file
-    return list(units.values())
 
 
 Part = tuple[pa.Table, dict[str, tuple[int, int]]]

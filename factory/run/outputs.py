@@ -47,6 +47,15 @@ def read_outputs(store: Store, key: str) -> list[Output]:
     return [Output(value["unit"], value["parent"], FileRef(**value["file"])) for value in read_mappings(store, key)]
 
 
+def by_unit(outputs: Sequence[Output]) -> dict[str, list[FileRef]]:
+    """Files of each unit, in order of their part; keys are "<step folder>/<unit>", in the order of the outputs."""
+    units: dict[str, dict[int, FileRef]] = {}
+    for output in outputs:
+        unit, _, part = output.file.name.rpartition("/")
+        units.setdefault(unit, {})[int(part)] = output.file
+    return {unit: [files[part] for part in sorted(files)] for unit, files in units.items()}
+
+
 def resolve(store: Store, name: str) -> FileRef:
     """The committed file behind a lineage name. Raises KeyError when its unit was never committed."""
     folder, unit, part = name.split("/")

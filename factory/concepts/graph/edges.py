@@ -31,7 +31,7 @@ from factory.concepts.graph.nodes import names_of, node_table
 from factory.concepts.graph.pairs import NAMES, PAIRS, PASSAGES
 from factory.concepts.graph.tables import EDGE, partition_range
 from factory.identity import add_digests, canonical_json, ids_digest, make_id
-from factory.run.outputs import Output, read_outputs
+from factory.run.outputs import Output, by_unit, read_outputs
 from factory.run.plan import step_identity
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
@@ -108,15 +108,6 @@ def graph_facts(nodes: pa.Table, edges: Pairs, partition: int, partitions: int) 
 
 def edge_table(pairs: Pairs) -> pa.Table:
     return pa.table([pa.array(column) for column in pairs], schema=EDGE)
-
-
-def by_unit(outputs: Sequence[Output]) -> dict[str, list[FileRef]]:
-    """Files of each unit, in order of their part; keys are "<step folder>/<unit>", in the order of the outputs."""
-    units: dict[str, dict[int, FileRef]] = {}
-    for output in outputs:
-        unit, _, part = output.file.name.rpartition("/")
-        units.setdefault(unit, {})[int(part)] = output.file
-    return {unit: [files[part] for part in sorted(files)] for unit, files in units.items()}
 
 
 def partitions_for(outputs: Sequence[Output], asked: int | None) -> int:

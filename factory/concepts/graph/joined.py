@@ -29,7 +29,6 @@ from factory.concepts.graph.edges import (
     NODE_GROUP_ROWS,
     NODES,
     PARALLEL_READS,
-    by_unit,
     edge_table,
     graph_facts,
 )
@@ -37,7 +36,7 @@ from factory.concepts.graph.nodes import names_of, node_table
 from factory.concepts.graph.pairs import PASSAGES
 from factory.concepts.graph.tables import I64, U64, kind_of, partition_range
 from factory.identity import add_digests, ids_digest, make_id
-from factory.run.outputs import read_outputs
+from factory.run.outputs import by_unit, read_outputs
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import Layout, read_parquet, read_values

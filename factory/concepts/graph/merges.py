@@ -22,12 +22,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from factory.concepts.graph.config import MergeNamesConfig
-from factory.concepts.graph.edges import NODES, by_unit
+from factory.concepts.graph.edges import NODES
 from factory.concepts.graph.names import NORMALISER_VERSION, canonical
 from factory.concepts.graph.similar_names import similar_names
 from factory.concepts.graph.tables import ALIAS, CONCEPT, TOPIC, kind_of, node_id
 from factory.identity import ids_digest
-from factory.run.outputs import read_outputs
+from factory.run.outputs import by_unit, read_outputs
 from factory.run.units import Unit, UnitResult
 from factory.select.training.embedding import Embedder, EmbeddingModel, resolve_embedding
 from factory.store.base import Store

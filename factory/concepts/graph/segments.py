@@ -20,11 +20,10 @@ import numpy as np
 import pyarrow as pa
 
 from factory.concepts.graph.aliases import Aliases, read_aliases
-from factory.concepts.graph.edges import by_unit
 from factory.concepts.graph.pairs import PASSAGES
 from factory.concepts.graph.tables import SEGMENT, TERM
 from factory.identity import add_digests, ids_digest, make_id
-from factory.run.outputs import Output
+from factory.run.outputs import Output, by_unit
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import Layout, read_parquet

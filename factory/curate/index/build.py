@@ -47,7 +47,7 @@ from factory.curate.minhash import LshParameters
 from factory.errors import StoreError
 from factory.identity import sha256_hex
 from factory.run.attempt import content_sha256
-from factory.run.outputs import Output
+from factory.run.outputs import Output, by_unit
 from factory.run.units import FileRef
 from factory.store.base import Store
 from factory.store.parquet import read_parquet, to_parquet
@@ -69,17 +69,9 @@ def from_outputs(outputs: Sequence[Output], dataset: str, version: str, paramete
     the step's files."""
     parts = [
         Part(made[ENTRIES], made[ROWS], made[ROWS], (Span(dataset, version, 0, made[ROWS].rows),))
-        for made in _by_unit(outputs)
+        for made in by_unit(outputs).values()
     ]
     return located(lsh_identity(parameters), parts)
-
-
-def _by_unit(outputs: Sequence[Output]) -> list[dict[int, FileRef]]:
-    files: dict[str, dict[int, FileRef]] = {}
-    for output in outputs:
-        unit, _, part = output.file.name.rpartition("/")
-        files.setdefault(unit, {})[int(part)] = output.file
-    return list(files.values())
 
 
 def located(lsh: dict[str, object], parts: Sequence[Part]) -> Segment:
@@ -109,7 +101,8 @@ def located(lsh: dict[str, object], parts: Sequence[Part]) -> Segment:
 def copies(made: Segment, outputs: Sequence[Output]) -> list[PartCopy]:
     """The copies that `from_outputs` asks for, in the order of its parts."""
     return [
-        PartCopy(files[ENTRIES], files[ROWS], part) for files, part in zip(_by_unit(outputs), made.parts, strict=True)
+        PartCopy(files[ENTRIES], files[ROWS], part)
+        for files, part in zip(by_unit(outputs).values(), made.parts, strict=True)
     ]
 
 
