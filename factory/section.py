@@ -25,7 +25,11 @@ def checked(schema: type[Schema], values: Mapping[str, Any]) -> Schema:
     try:
         return schema.model_validate(_tuples(dict(values)))
     except ValidationError as error:
-        problems = [_explain(schema, item) for item in error.errors()]
+        found = error.errors()
+        # A list whose items are all wrong is also called too short by pydantic; that says nothing of its own.
+        wrong = {item["loc"][: place + 1] for item in found for place in range(len(item["loc"]) - 1)}
+        told = [item for item in found if not (item["type"] == "too_short" and item["loc"] in wrong)]
+        problems = [_explain(schema, item) for item in told]
         raise ConfigError(
             "the configuration is not usable:\n" + "\n".join(f"  - {problem}" for problem in problems),
             remedy="`factory config` prints every key, its bounds and its default",

@@ -1,8 +1,8 @@
 """`factory plan preset=demo …`: what a run would do, what is done already, and about what it would ask for.
 
-Design: stages whose inputs are committed are planned exactly, with the same code a run uses; from the first
-stage that still has work on, requests and tokens are estimated from the corpus and the configuration, and
-marked so. Nothing is written and no engine is started.
+Design: a rehearsal of the run (run/rehearsal.py) settles what is committed, also by other runs, and ends at the first
+stage with work to do; from there on requests and tokens are estimated, from rows where they are known and else from the
+bytes of the corpus and the configuration. Nothing is written and no engine is started.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from factory.config import FactoryConfig
-from factory.run.record import Record, read_done, read_record
+from factory.run.record import Record
 from factory.store.base import Store
 
 if TYPE_CHECKING:
     from factory.curate.index.pin import View
     from factory.run.chain import Chain
+    from factory.run.rehearsal import Rehearsed
     from factory.run.stage import Stage
 
 CHARACTERS_PER_TOKEN = 3.5
@@ -47,22 +48,28 @@ def run(args: argparse.Namespace) -> int:
     from factory.run.chain import build_chain
     from factory.run.compose import compose
     from factory.run.registration import check_index, compared_with, pinned
+    from factory.run.rehearsal import rehearse
     from factory.store.open import open_store
 
     config = compose(args.overrides)
     store = open_store(config.store)
     chain = build_chain(config)
     check_index(store, config, chain.run)
-    rows = plan_run(config, chain, store)
+    rehearsed = rehearse(chain, store)
+    rows = planned_rows(config, chain, rehearsed)
     view = pinned(store, config, chain.run)
     if args.json:
         steps = [asdict(row) for row in rows]
-        print(json.dumps({"run": chain.run, "root": store.uri, "index": compared_with(view), "steps": steps}))
-    else:
-        print(_table(chain, store, rows))
-        print(_index(config, view))
-        if chain.warning is not None:
-            print(f"note: {chain.warning}")
+        said = {"run": chain.run, "root": store.uri, "index": compared_with(view), "steps": steps}
+        print(json.dumps({**said, "target_samples": config.target_samples, "stopped_by": rehearsed.stopped_by}))
+        return 0
+    print(_table(chain, store, rows))
+    if config.target_samples is not None:
+        print(_target(config, rehearsed))
+    print(_index(config, view))
+    for line in (chain.warning, rehearsed.stopped_by):
+        if line is not None:
+            print(f"note: {line}")
     return 0
 
 
@@ -80,33 +87,24 @@ class StagePlan:
     generated_tokens_at_most: int
 
 
-def plan_run(config: FactoryConfig, chain: Chain, store: Store) -> list[StagePlan]:
-    """Plans every stage; writes nothing."""
-    dones: dict[str, Record] = {}
+def planned_rows(config: FactoryConfig, chain: Chain, rehearsed: Rehearsed) -> list[StagePlan]:
+    """A line for every stage, and one for what is counted between rounds where that comes next."""
+    known = _Known(config, chain, rehearsed.dones)
     rows: list[StagePlan] = []
-    documents = _documents(config, chain)
-    record = read_record(store, chain.run) or {}
-    chain.rounds.ends = [item["walks"] for item in record.get("rounds", [])]
+    first = rehearsed.first
     for stage in chain.stages:
-        planned = _exact(stage, store, dones) if len(dones) == len(rows) else None
-        asks = _requests(config, stage, documents)
-        if planned is None:
-            rows.append(_estimated(config, stage, asks))
-            continue
-        folder, units, pending = planned
-        done = read_done(store, chain.run, stage.name)
-        if done and done["folder"] == folder and not pending:
-            dones[stage.name] = done
-            asks = 0
-            if stage.name == "merge":
-                documents = done["facts"].get("documents", documents)
-        rows.append(_row(config, stage, folder, True, units, units - pending, asks))
+        done = rehearsed.dones.get(stage.name)
+        if rehearsed.first_name == "visits" and stage.name == "walk" and first is not None:
+            rows.append(StagePlan("visits", first.folder, True, 1, 0, 0, 0, 0))
+        if rehearsed.first_name == stage.name and first is not None:
+            units, pending = len(first.plan.units), len(first.plan.pending)
+            asks = round(known.requests(stage) * pending / units) if units else 0
+            rows.append(_row(config, stage, first.folder, True, units, units - pending, asks))
+        elif done is not None:
+            rows.append(_row(config, stage, done["folder"], True, done["units"], done["units"], 0))
+        else:
+            rows.append(_row(config, stage, "", False, None, None, known.requests(stage)))
     return rows
-
-
-def _exact(stage: Stage, store: Store, dones: Mapping[str, Record]) -> tuple[str, int, int] | None:
-    planned = stage.plan(store, dones)
-    return planned.folder, len(planned.plan.units), len(planned.plan.pending)
 
 
 PASSAGES_SHOWN = {"question_3": 2, "answer": 0}
@@ -115,10 +113,6 @@ PASSAGES_SHOWN = {"question_3": 2, "answer": 0}
 TOPICS_A_PASSAGE = 0.36
 """Distinct topics a passage brings to the graph: SynthLLM's subsets of some 90,000 documents have 32,000 (section 5.1).
 A small corpus has more of its own."""
-
-
-def _estimated(config: FactoryConfig, stage: Stage, requests: int) -> StagePlan:
-    return _row(config, stage, "", False, None, None, requests)
 
 
 def _row(
@@ -131,37 +125,69 @@ def _row(
     return StagePlan(stage.name, folder, exact, units, done, requests, prompt, generated)
 
 
-def _documents(config: FactoryConfig, chain: Chain) -> int:
-    """Passages to ask about, from the bytes of the corpus: chunks of about chunk_tokens tokens each."""
-    per_chunk = config.select.chunk_tokens * CHARACTERS_PER_TOKEN
-    passages = max(1, round(chain.source_bytes / per_chunk)) if chain.source_bytes else 0
-    return min(passages, config.limit) if config.limit is not None else passages
+@dataclass(frozen=True)
+class _Known:
+    """Rows that stages read, from records of finished stages where there are any, else estimated."""
 
+    config: FactoryConfig
+    chain: Chain
+    dones: Mapping[str, Record]
 
-def _requests(config: FactoryConfig, stage: Stage, documents: int) -> int:
-    if stage.model_role is None:
-        return 0
-    walks = _walks(config, documents)
-    if stage.name != "answer":
-        return walks if stage.name == "question_3" else documents
-    asked = {1: documents * config.question.level_1_questions, 2: documents * config.question.level_2_questions}
-    asked[3] = walks * config.question.level_3_questions
-    questions = sum(asked[level] for level in config.question.levels) * QUESTION_YIELD
-    return round(questions * config.answer.samples / min(config.answer.samples, config.answer.samples_per_round))
+    def requests(self, stage: Stage) -> int:
+        """Requests of a stage that has none of its units done."""
+        if stage.model_role is None:
+            return 0
+        if stage.name == "answer":
+            answer = self.config.answer
+            return round(self._questions() * answer.samples / min(answer.samples, answer.samples_per_round))
+        return self._pairs() if stage.name == "question_3" else self._passages(stage.name)
 
+    def _accepted(self, stage: str) -> int | None:
+        done = self.dones.get(stage)
+        return None if done is None else int(done["counts"]["accepted"])
 
-def _walks(config: FactoryConfig, documents: int) -> int:
-    """Walks over a graph that is not there yet; fewer where a number of samples is asked for."""
-    walks = round(documents * TOPICS_A_PASSAGE * config.walk.epochs)
-    if config.target_samples is None:
-        return walks
-    return min(walks, round(config.target_samples / config.question.level_3_questions / QUESTION_YIELD))
+    def _passages(self, stage: str) -> int:
+        """Passages to ask about; from the bytes of the corpus, chunks of about chunk_tokens tokens each."""
+        extracted = self._accepted("extract") if stage == "question_2" else None
+        if extracted is not None:
+            return extracted
+        if "merge" in self.dones:
+            return int(self.dones["merge"]["facts"].get("documents", 0))
+        per_chunk = self.config.select.chunk_tokens * CHARACTERS_PER_TOKEN
+        passages = max(1, round(self.chain.source_bytes / per_chunk)) if self.chain.source_bytes else 0
+        return min(passages, self.config.limit) if self.config.limit is not None else passages
+
+    def _pairs(self) -> int:
+        """Walks with two passages; fewer than all epochs have where a number of samples is asked for."""
+        target = self.config.target_samples
+        paired, walked = self._accepted("pair"), self._accepted("walk")
+        if paired is not None or walked is not None:
+            return paired if paired is not None else int(walked or 0)
+        walks = round(self._passages("extract") * TOPICS_A_PASSAGE * self.config.walk.epochs)
+        if target is None:
+            return walks
+        return min(walks, round(target / self.config.question.level_3_questions / QUESTION_YIELD))
+
+    def _questions(self) -> float:
+        curated = self._accepted("curate")
+        if curated is not None:
+            return curated
+        question = self.config.question
+        asked = {
+            1: self._passages("question_1") * question.level_1_questions,
+            2: self._passages("question_2") * question.level_2_questions,
+            3: self._pairs() * question.level_3_questions,
+        }
+        written = {level: self._accepted(f"question_{level}") for level in question.levels}
+        return sum(
+            asked[level] * QUESTION_YIELD if (found := written[level]) is None else found for level in question.levels
+        )
 
 
 def _table(chain: Chain, store: Store, rows: list[StagePlan]) -> str:
     lines = [
         f"run {chain.run} under {store.uri}",
-        f"corpus: {len(chain.source_units)} source ranges, {chain.source_bytes / 2**20:,.1f} MiB",
+        f"corpus: {_corpus(chain)}",
         f"  {'step':<17}{'units done/all':>16}{'requests':>12}{'prompt tokens':>16}{'generated at most':>20}  folder",
     ]
     for row in rows:
@@ -173,6 +199,21 @@ def _table(chain: Chain, store: Store, rows: list[StagePlan]) -> str:
     lines.append(f"estimate: about {total:,} requests, {sum(row.prompt_tokens for row in rows):,} prompt tokens")
     lines.append("units of later steps are known once the steps before them have committed")
     return "\n".join(lines)
+
+
+def _corpus(chain: Chain) -> str:
+    said = f"{chain.source_bytes / 2**20:,.1f} MiB of text in {len(chain.source_units):,} source ranges"
+    limit = chain.settings.config.limit
+    return said if limit is None else f"{said}, read until {limit:,} documents are there (limit)"
+
+
+def _target(config: FactoryConfig, rehearsed: Rehearsed) -> str:
+    """What the run does about `target_samples`: the rounds drawn so far, and how many walks it may come to."""
+    said = f"target: {config.target_samples:,} accepted samples (target_samples), walks drawn until they are there"
+    samples = rehearsed.dones.get("samples")
+    if samples is not None:
+        said += f"; {int(samples['counts']['accepted']):,} after {rehearsed.rounds} rounds"
+    return f"{said}; {config.walk.epochs} epochs at most (walk.epochs)"
 
 
 def _index(config: FactoryConfig, view: View) -> str:

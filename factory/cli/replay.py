@@ -79,10 +79,16 @@ def _print_walk(console: Console, walk: Mapping[str, Any]) -> None:
     console.print(Rule(f"walk {walk['walk_id']}, number {walk['number']} of epoch {walk['epoch']}"))
     console.print(f"topics   {'; '.join(walk['topics'])}")
     console.print(f"concepts {'; '.join(walk['concepts'])}")
-    nodes = [f"{node:016x}" for node in walk["trace"]["nodes"]]
+    names = dict(zip(walk["topic_ids"] + walk["concept_ids"], walk["topics"] + walk["concepts"], strict=True))
+    trace = walk["trace"]
+    nodes = [
+        f"{'concept' if kind else 'topic'} {names[node]} ({node:016x})"
+        for node, kind in zip(trace["nodes"], trace["kinds"], strict=True)
+    ]
     console.print(f"from {nodes[0]}")
-    for node, probability in zip(nodes[1:], walk["probabilities"], strict=True):
-        console.print(f"  to {node} with probability {probability:.6g}")
+    for node, past, probability in zip(nodes[1:], trace["via"][1:], walk["probabilities"], strict=True):
+        way = "" if past is None else f" past {past:016x}"
+        console.print(f"  to {node}{way} with probability {probability:.6g}")
     for document, score, overlap in zip(walk["doc_ids"], walk["scores"], walk["overlap"], strict=True):
         console.print(f"document {document}: {overlap} nodes shared, score {score:.4g}")
 

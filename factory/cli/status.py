@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from factory.errors import ConfigError, StoreError
@@ -94,6 +95,8 @@ def run_status(store: Store, record: Record) -> dict[str, Any]:
         "finished": record.get("finished"),
         "error": record.get("error"),
         "dataset": record.get("dataset"),
+        "target_samples": record.get("config", {}).get("target_samples"),
+        "rounds": record.get("rounds", []),
         "steps": steps,
     }
 
@@ -134,11 +137,23 @@ def _table(status: dict[str, Any]) -> str:
             f"{_number(step.get('accepted')):>12}{_number(step.get('generated_tokens')):>13}"
             f"{step.get('seconds', ''):>10}"
         )
+    if status["target_samples"] is not None:
+        lines += [f"  {line}" for line in round_lines(status["target_samples"], status["rounds"])]
     if status["error"]:
         lines.append(f"  stopped by: {status['error']}")
     if status["dataset"]:
         lines.append(f"  dataset: {status['dataset']}")
     return "\n".join(lines)
+
+
+def round_lines(target: int, rounds: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What rounds of walks brought towards `target` accepted samples; a round that is going on has no samples yet."""
+    lines = [f"target: {target:,} accepted samples (target_samples)"]
+    for number, each in enumerate(rounds, 1):
+        samples = each.get("samples")
+        brought = "not ended" if samples is None else f"{samples:,} samples in all"
+        lines.append(f"  round {number}: walks up to {each['walks']:,}, {brought}")
+    return lines
 
 
 def _number(value: float | None) -> str:

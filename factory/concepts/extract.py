@@ -3,10 +3,10 @@
 Design: SynthLLM's prompt p_k (arXiv 2503.19551, section 4.2 and Fig. 11: educational level, subject, 1-5
 topics with 5-20 key concepts each) as one schema-constrained JSON object. Names are bounded: a grammar for a
 bounded string admits no quote, backslash or line break, which plain names do not need, and stops a model that
-will not end. Concepts that are empty, cut by the bound or named before under the same topic are
-dropped, as are topics left without any; the same concept under two topics stays, since both edges of the graph
-are real. Every reply that yields no concept is a reject with its own reason, and so is one whose
-concepts come from the prompt's examples instead of the document.
+will not end. Names that are empty, cut by the bound or go
+round in circles are rejects of their own and cost the passage nothing else; topics left without concepts are dropped;
+the same concept under two topics stays, since both edges of the graph are real. Every reply that yields no concept is
+a reject with its own reason, and so is one whose concepts come from the prompt's examples instead of the document.
 
 Cost: parsing takes 20-150 microseconds a row (1-100 concepts).
 """
@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 
 from factory.concepts.reply import SCHEMA_MISMATCH, read_reply, text_of
-from factory.concepts.wording import clean_name, comparable
+from factory.concepts.wording import clean_name, comparable, names_in
 from factory.config import ExtractConfig, SamplingConfig
 from factory.domains.pack import Pack
 from factory.engine.api import Completion, Message, Sampling
@@ -29,10 +29,13 @@ from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 from factory.tables import CONCEPTS
 
-STEP_VERSION = 2
+STEP_VERSION = 3
 
 NAME_CHARACTERS = 80
 """Bound of a topic, concept or subject. A name that fills it was cut by it, and is dropped."""
+
+SHOWN_CHARACTERS = 200
+"""Of a name that is turned away."""
 
 # Below this share of distinct concepts a reply is a model going round in circles; only from six names on,
 # because two equal ones of three say nothing.
@@ -44,6 +47,7 @@ _MIN_WORDS_TO_LOOP = 4  # "set of set of" loops, "divide and conquer" does not
 _MAX_COPIED_SHARE = 0.5
 
 NO_CONCEPTS, REPETITION, COPIES_PROMPT = "no_concepts", "repetition", "copies_prompt"
+NAME_TOO_LONG, NAME_LOOPS, NAME_EMPTY = "name_too_long", "name_repeats_itself", "name_empty"
 
 
 def sampling_from(config: SamplingConfig, seed: int) -> Sampling:
@@ -150,8 +154,9 @@ class ExtractStep:
         return False
 
     def parse(self, row: Row, texts: Texts, rounds: Sequence[Completion], folder: str) -> Parsed:
-        """One CONCEPTS row, or one reject: truncated, invalid_json, schema_mismatch, repetition,
-        no_concepts, copies_prompt."""
+        """One CONCEPTS row, with an output reject for every name left out of it (name_too_long, name_empty,
+        name_repeats_itself); or one reject: truncated, invalid_json, schema_mismatch, repetition, no_concepts,
+        copies_prompt."""
         text, finish_reason = text_of(rounds)
 
         def turned_away(reason: str, **evidence: Any) -> Parsed:
@@ -172,7 +177,7 @@ class ExtractStep:
         shaped = [topic for topic in topics if _is_topic(topic)]
         if len(shaped) < len(topics):
             return turned_away(SCHEMA_MISMATCH, field="topics", malformed=len(topics) - len(shaped))
-        kept, named, names = self._topics(shaped)
+        kept, named, names, unusable = self._topics(shaped)
         if named >= _MIN_NAMES_TO_JUDGE and len(names) < _MIN_DISTINCT_SHARE * named:
             return turned_away(REPETITION, named=named, distinct=len(names))
         if not kept:
@@ -192,29 +197,48 @@ class ExtractStep:
             "request_id": rounds[-1].request_id,
             "sources": row["sources"],
         }
-        return Parsed(accepted=[accepted])
+        left_out = [
+            Reject(row["chunk_id"], reason, "output", {"kind": kind, "characters": len(name)}, name[:SHOWN_CHARACTERS])
+            for kind, name, reason in unusable
+        ]
+        return Parsed(accepted=[accepted], rejects=left_out)
 
-    def _topics(self, topics: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int, set[str]]:
-        """Cleaned topics within the configured bounds; concepts named; distinct ones, comparable. Topics of
-        one name are merged."""
+    def _topics(
+        self, topics: list[dict[str, Any]]
+    ) -> tuple[list[dict[str, Any]], int, set[str], list[tuple[str, str, str]]]:
+        """Cleaned topics within the configured bounds; concepts named; distinct ones, comparable; and the names that
+        cannot be used, as (kind, name, why). Topics of one name are merged."""
         merged: dict[str, tuple[str, dict[str, str]]] = {}
         everywhere: set[str] = set()
+        unusable: list[tuple[str, str, str]] = []
         named = 0
         for topic in topics:
             name = clean_name(topic["topic"])
             topic_key = comparable(name)
-            usable_topic = topic_key and len(name) < NAME_CHARACTERS
+            problem = _problem(name, topic_key)
+            if problem:
+                unusable.append(("topic", name, problem))
             named += len(topic["key_concepts"])
-            for concept in map(clean_name, topic["key_concepts"]):
+            for concept in (each for written in topic["key_concepts"] for each in names_in(written) or [""]):
                 key = comparable(concept)
                 everywhere.add(key)
-                if key and usable_topic and len(concept) < NAME_CHARACTERS and not _loops(concept):
+                own_problem = _problem(concept, key) or (NAME_LOOPS if _loops(concept) else "")
+                if own_problem:
+                    unusable.append(("concept", concept, own_problem))
+                elif not problem:
                     merged.setdefault(topic_key, (name, {}))[1].setdefault(key, concept)
         kept = [
             {"topic": name, "key_concepts": list(concepts.values())[: self.config.max_concepts]}
             for name, concepts in merged.values()
         ]
-        return kept[: self.config.max_topics], named, everywhere
+        return kept[: self.config.max_topics], named, everywhere, unusable
+
+
+def _problem(name: str, key: str) -> str:
+    """Why a name cannot be used; empty where it can."""
+    if not key:
+        return NAME_EMPTY
+    return NAME_TOO_LONG if len(name) >= NAME_CHARACTERS else ""
 
 
 def _loops(name: str) -> bool:

@@ -13,7 +13,13 @@ import zlib
 
 # "1. ", "2.3) ", "- ", "• " before a name. Not "3D", "2-norm" or "1.5": a space has to follow the mark.
 _LIST_MARK = re.compile(r"^(?:\d{1,2}(?:\.\d{1,2})*[.):]|[-*•–])\s+")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+# With the marks that turn the direction of writing (U+202A to 202E, 2066 to 2069): what a person reads would not be
+# what the row holds (Boucher and Anderson, "Trojan Source", 2021).
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
+# Within names also what cannot be seen; joiners (U+200C, 200D) are letters' business in Persian and Indic scripts.
+_UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u2060-\u2064]")
+# A semicolon before a space ends a name, but not one that ends a character reference ("AT&amp; T").
+_SEVERAL = re.compile(r"(?<!&\w\w)(?<!&\w\w\w)(?<!&\w\w\w\w);\s+|\n")
 _BLANK_LINES = re.compile(r"\n\s*\n\s*\n+")
 _SPACES = re.compile(r"[^\S\n]+(?=\n|$)")
 # Punctuation between words of a name. Mathematical and programming signs stay: C, C++ and C# are three names.
@@ -31,8 +37,20 @@ _MIN_DISTINCT_TRIGRAMS = 0.5
 
 def clean_name(text: str) -> str:
     """A topic, concept or subject on one line, without list number and closing punctuation."""
-    name = _LIST_MARK.sub("", " ".join(_CONTROL.sub(" ", text).split()))
+    name = _LIST_MARK.sub("", " ".join(seen(text).split()))
     return name.rstrip(" .,;:").lstrip(" ,;:")
+
+
+def seen(text: str) -> str:
+    """A name with a space for every control character, and without what cannot be seen."""
+    text = _CONTROL.sub(" ", text)
+    return text if text.isascii() else _UNSEEN.sub("", text)
+
+
+def names_in(text: str) -> list[str]:
+    """The cleaned names a model wrote as one: "limits; continuity" is two. Empty names are left out."""
+    parts = _SEVERAL.split(text) if ";" in text or "\n" in text else [text]
+    return [name for name in map(clean_name, parts) if name]
 
 
 def clean_text(text: str) -> str:

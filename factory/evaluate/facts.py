@@ -173,7 +173,8 @@ class DatasetFacts:
 @dataclass(frozen=True)
 class ReportInput:
     """Everything the report says. `started` and `finished` are ISO 8601; `config` is the resolved one; `index` is
-    what the run record says of published questions (run/registration.py), empty where that is off."""
+    what the run record says of published questions (run/registration.py), empty where that is off; `rounds` what it
+    says of rounds of walks (run/rounds.py)."""
 
     run: str
     state: str
@@ -196,6 +197,7 @@ class ReportInput:
     diversity: DiversityFacts | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     index: Mapping[str, Any] = field(default_factory=dict)
+    rounds: tuple[Mapping[str, Any], ...] = ()
     problems: tuple[str, ...] = ()
 
     def step(self, name: str) -> StepFacts | None:

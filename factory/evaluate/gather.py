@@ -78,6 +78,7 @@ def gather(store: Store, run_id: str, diversity: Mapping[str, Any] | None = None
         diversity=breadth,
         config=config,
         index=record.get("index") or {},
+        rounds=tuple(record.get("rounds") or ()),
         problems=tuple(problems),
     )
 

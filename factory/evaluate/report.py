@@ -133,6 +133,7 @@ def _notices(data: ReportInput, broken: list[Equation]) -> list[Notice]:
         found.append(Notice("bad", f"Failed gates: {', '.join(failed)}.", "A run whose gates fail publishes nothing."))
     found.extend(_model_notices(data))
     found.extend(_index_notices(data.index))
+    found.extend(_round_notices(data))
     found.extend(Notice("note", "Left out of this report.", problem) for problem in data.problems)
     return found
 
@@ -174,6 +175,28 @@ def _index_notices(index: Mapping[str, Any]) -> list[Notice]:
     compared = any(index.get(key) for key in ("compared_with", "newer"))
     headline = "Compared with published datasets." if compared else "Not compared with published datasets."
     return [Notice("note", headline, "; ".join(lines) if lines else "The index had none.")]
+
+
+def _round_notices(data: ReportInput) -> list[Notice]:
+    """What `target_samples` asked for, and what each round of walks brought."""
+    target = data.config.get("target_samples")
+    if target is None or not data.rounds:
+        return []
+    ended = [each for each in data.rounds if each.get("samples") is not None]
+    accepted = int(ended[-1]["samples"]) if ended else 0
+    rounds = "; ".join(
+        f"round {number}: walks up to {each['walks']:,}, {each['samples']:,} samples in all"
+        for number, each in enumerate(ended, 1)
+    )
+    if accepted >= target:
+        headline = f"The target of {target:,} accepted samples is met: {accepted:,}."
+        return [Notice("note", headline, f"{rounds}. A round is not cut short, so there may be more than asked for.")]
+    if data.state != "finished":
+        return [Notice("note", f"Target: {target:,} accepted samples, {accepted:,} so far.", rounds)]
+    headline = f"The target of {target:,} accepted samples is not met: {accepted:,}."
+    return [
+        Notice("loud", headline, f"{rounds}. No walks are left; see the rejects of walk, pair and question_3 below.")
+    ]
 
 
 @dataclass(frozen=True)

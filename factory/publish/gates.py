@@ -27,7 +27,7 @@ from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import read_parquet
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 START_WORDS = 5
 """Words at the beginning of a question by which templates show (five is the method's own measure)."""
@@ -149,8 +149,9 @@ def evaluate_gates(stats: Stats, questions: int, config: GateConfig) -> list[Gat
     return [
         _gate("schema", "max", 0.0, stats.invalid, "rows without question, answer, chat turns, documents or licence",
               tuple(stats.invalid_examples)),
-        _gate("min_samples", "min", config.min_samples, stats.samples, "samples to publish"),
-        _gate("min_yield", "min", config.min_yield, produced, "samples a question produced",
+        _gate("min_samples", "min", config.min_samples, stats.samples, "samples to publish",
+              () if questions else ("no question was written at all: the report says what turned inputs away",)),
+        _gate("min_yield", "min", config.min_yield if questions else None, produced, "samples a question produced",
               (f"{stats.samples} samples from {questions} questions",)),
         _gate("max_duplicate_start", "max", config.max_duplicate_start, share,
               "share of questions that begin with the commonest five words", starts),

@@ -28,7 +28,7 @@ from factory.questions.rows import CREATED, EXTRACTED, MORE_THAN_ASKED, Sorting
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 
-STEP_VERSION = 3
+STEP_VERSION = 4
 PROMPT = "question_level_1"
 
 UNSUITABLE_DOCUMENT, NO_QUESTIONS = "unsuitable_document", "no_questions"

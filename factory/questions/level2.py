@@ -23,7 +23,7 @@ from factory.questions.rows import Sorting
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 
-STEP_VERSION = 3
+STEP_VERSION = 4
 PROMPT = "question_level_2"
 
 

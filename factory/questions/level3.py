@@ -24,7 +24,7 @@ from factory.questions.rows import Sorting
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 PROMPT = "question_level_3"
 
 FEWEST = 2

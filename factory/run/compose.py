@@ -21,6 +21,7 @@ from pydantic_core import PydanticUndefined
 
 from factory.config import FactoryConfig
 from factory.errors import ConfigError
+from factory.run.key_words import default_words, type_words
 from factory.run.overrides import check_overrides
 from factory.section import Schema, checked
 
@@ -178,26 +179,12 @@ def describe_keys(
             section = default if isinstance(default, BaseModel) else None
             rows.extend(describe_keys(field.annotation, f"{prefix}{name}.", section))
             continue
-        bounds = [
-            f"{type(item).__name__.lower()} {_bound(item)}" for item in field.metadata if _bound(item) is not None
-        ]
-        kind = getattr(field.annotation, "__name__", None) or str(field.annotation).replace("typing.", "")
-        if hasattr(field.annotation, "__args__"):
-            kind = str(field.annotation).replace("typing.", "").replace("factory.config.", "")
         rows.append(
             {
                 "key": prefix + name,
-                "type": f"{kind} ({', '.join(bounds)})" if bounds else kind,
-                "default": "required" if field.is_required() and stated is None else repr(_plain(default)),
+                "type": type_words(field.annotation, field.metadata),
+                "default": "required" if field.is_required() and stated is None else default_words(_plain(default)),
                 "meaning": field.description or "",
             }
         )
     return rows
-
-
-def _bound(item: Any) -> Any:
-    for name in ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern"):
-        value = getattr(item, name, None)
-        if value is not None:
-            return value
-    return None

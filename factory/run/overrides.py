@@ -41,7 +41,7 @@ def check_overrides(overrides: Sequence[str]) -> None:
         if override.is_delete():
             continue
         before = given.setdefault(key, override)
-        if before.value() != override.value():
+        if before is not override and before.value() != override.value():  # nan differs from itself
             raise ConfigError(
                 f"{key} is given twice: {before.input_line} and {override.input_line}",
                 cause="two commands were joined, or a value was changed by adding it again",

@@ -101,6 +101,20 @@ class Meter:
         return "  ".join(parts)
 
 
+class SilentProgress:
+    """Says nothing: for what is gone through without being worked."""
+
+    def begin(self, step: str, units: int, reused: int) -> None: ...
+
+    def unit(self, receipt: Receipt) -> None: ...
+
+    def end(self, done: Mapping[str, Any]) -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class PlainProgress:
     """One line when a step begins, every `PLAIN_INTERVAL_S` while it runs, and when it ends."""
 

@@ -12,6 +12,7 @@ said, in the record and to the user, and the samples there are go on to the gate
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from factory.run.across import epoch_of, visits_stage
@@ -88,8 +89,29 @@ def draw_until_enough(session: Session, chain: Chain, dones: dict[str, Record]) 
     if accepted < target:
         session.progress.say(
             f"target_samples={target} is not met: {drawn:,} walks, all that {config.walk.epochs} epochs have, "
-            f"gave {accepted:,} samples; raise walk.epochs or bring more documents"
+            f"gave {accepted:,} samples; {_way_out(dones)}"
         )
+
+
+def _way_out(dones: Mapping[str, Record]) -> str:
+    """What may bring more samples, by where the walks were lost."""
+    for step, remedy in (
+        ("walk", "the graph is too thin for walks: bring more documents"),
+        ("pair", "documents are too few or too much alike to stand beside each other: bring more and more varied ones"),
+        ("question_3", "the model's replies are turned away: use a larger model, or look at the rejects of question_3"),
+        ("answer", "answers are turned away: use a larger model, or look at the rejects of answer"),
+    ):
+        counts = dones[step]["counts"]
+        if counts["accepted"] * LOST_MOST < counts["inputs"]:
+            reasons = dones[step]["reasons"].get("input", {})
+            most = max(reasons, key=lambda reason: (int(reasons[reason]), reason), default="")
+            because = f", most of them for {most}" if most else ""
+            return f"{step} accepted {counts['accepted']:,} of {counts['inputs']:,}{because}; {remedy}"
+    return "raise walk.epochs or bring more documents"
+
+
+LOST_MOST = 10
+"""Where fewer than one in so many passes a step, more walks are no way out."""
 
 
 def _begin(session: Session, end: int) -> None:
@@ -110,3 +132,9 @@ def _draw(session: Session, chain: Chain, dones: dict[str, Record], end: int) ->
     chain.rounds.ends.append(end)
     chain.rounds.visits.append(visits)
     dones["walk"] = work_stage(session, chain.stage("walk"), dones)
+    drawn, taken = (int(dones["walk"]["facts"].get(f"implicit_{name}", 0)) for name in ("drawn", "taken"))
+    if taken * 2 < drawn:
+        session.progress.say(
+            f"note: {taken:,} of {drawn:,} steps that were to go over an implicit edge (walk.implicit_share) could: "
+            "in a graph this dense most nodes that are two edges away are neighbours as well"
+        )

@@ -63,20 +63,7 @@ def execute(config: FactoryConfig, store: Store, progress: Progress) -> RunResul
 
         require_free(store, config.publish.name, config.publish.version, chain.run)
     check_index(store, config, chain.run)
-    record: Record = {
-        "run": chain.run,
-        "state": "running",
-        "config": config.model_dump(mode="json"),
-        "inputs": chain.inputs_digest(),
-        "models": {role: _about(model) for role, model in chain.settings.models.items()},
-        "steps": {},
-        "dataset": None,
-        "started": previous["started"] if previous else now(),
-        "resumed": [*previous.get("resumed", []), now()] if previous else [],
-        "engine_starts": dict(previous.get("engine_starts", {})) if previous else {},
-    }
-    same = previous is not None and previous["inputs"] == record["inputs"]
-    record["rounds"] = [dict(item) for item in previous.get("rounds", [])] if previous and same else []
+    record = record_of(chain, previous)
     write_record(store, record)
     with ExitStack() as stack:
         served = {role: Served(model, config.engine) for role, model in chain.settings.models.items()}
@@ -104,6 +91,26 @@ def execute(config: FactoryConfig, store: Store, progress: Progress) -> RunResul
     return _result(record, spent, False, started)
 
 
+def record_of(chain: Chain, previous: Record | None) -> Record:
+    """The record of a run that starts, or that goes on where `previous` stopped."""
+    config = chain.settings.config
+    record: Record = {
+        "run": chain.run,
+        "state": "running",
+        "config": config.model_dump(mode="json"),
+        "inputs": chain.inputs_digest(),
+        "models": {role: _about(model) for role, model in chain.settings.models.items()},
+        "steps": {},
+        "dataset": None,
+        "started": previous["started"] if previous else now(),
+        "resumed": [*previous.get("resumed", []), now()] if previous else [],
+        "engine_starts": dict(previous.get("engine_starts", {})) if previous else {},
+    }
+    same = previous is not None and previous["inputs"] == record["inputs"]
+    record["rounds"] = [dict(item) for item in previous.get("rounds", [])] if previous and same else []
+    return record
+
+
 def _nothing_to_do(store: Store, chain: Chain, previous: Record) -> bool:
     """Whether the run is finished over this very corpus, and its dataset still stands."""
     if previous["state"] != "finished" or previous["inputs"] != chain.inputs_digest():
@@ -128,9 +135,20 @@ def _report_failure(session: Session, error: BaseException) -> None:
 
 
 def _stages(session: Session, chain: Chain) -> int:
-    """Works every stage in order; returns the requests this execution made."""
-    config = chain.settings.config
+    """Works every stage and publishes; returns the requests this execution made."""
     dones: dict[str, Record] = {}
+    work_stages(session, chain, dones)
+    ensure_ray(session)
+    if chain.settings.config.curate.index.register:
+        _registered(session, chain, dones)
+    session.record["dataset"] = publish(session.store, chain, dones)
+    session.record["samples"] = dones["shards"]["counts"]["accepted"]
+    return int(sum(spent["requests"] for spent in session.spent.values()))
+
+
+def work_stages(session: Session, chain: Chain, dones: dict[str, Record]) -> None:
+    """Works every stage in order, in as many rounds as the run takes; fills `dones`."""
+    config = chain.settings.config
     for stage in chain.stages:
         if stage.name == "match":
             pin(session, chain)
@@ -150,12 +168,6 @@ def _stages(session: Session, chain: Chain) -> int:
             draw_until_enough(session, chain, dones)
         if stage.name == "gate":
             _require_gates(session)
-    ensure_ray(session)
-    if config.curate.index.register:
-        _registered(session, chain, dones)
-    session.record["dataset"] = publish(session.store, chain, dones)
-    session.record["samples"] = dones["shards"]["counts"]["accepted"]
-    return int(sum(spent["requests"] for spent in session.spent.values()))
 
 
 def _require_gates(session: Session) -> None:

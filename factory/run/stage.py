@@ -91,7 +91,7 @@ class Served:
 @dataclass
 class Session:
     """What is alive during one execution; mutable, never pickled. `served` is by role, `spent` by stage: what this
-    execution paid, which may work a stage in rounds."""
+    execution paid, which may work a stage in rounds. In a `rehearsal` nothing is worked (rehearsal.py)."""
 
     run: str
     store: Store
@@ -104,19 +104,31 @@ class Session:
     pools: dict[str, EnginePool] = field(default_factory=dict)
     spent: dict[str, Counter[str]] = field(default_factory=dict)
     ray_started: bool = False
+    rehearsal: bool = False
+
+
+class UnworkedError(Exception):
+    """A rehearsal came to a stage that has units to work."""
+
+    def __init__(self, stage: Stage, planned: Planned) -> None:
+        super().__init__(stage.name)
+        self.stage, self.planned = stage, planned
 
 
 def work_stage(session: Session, stage: Stage, dones: Dones) -> Record:
     """Works what is pending of a stage and gives its `done` record; `spent_now` is what this execution paid.
 
-    Raises ConservationError when the stage did not read exactly what its parents accepted.
+    Raises ConservationError when the stage did not read exactly what its parents accepted, UnworkedError in a rehearsal
+    that would have to work it.
     """
     store, run = session.store, session.run
     planned = stage.plan(store, dones)
     plan_digest = fingerprint(sorted(unit.unit_id for unit in planned.plan.units))
     session.record["steps"][stage.name] = planned.folder
     done = read_done(store, run, stage.name)
-    if done and done["folder"] == planned.folder and done["plan"] == plan_digest:
+    # Commits may have been deleted on purpose, to have lost files made again: the record alone does not finish a stage.
+    finished = not planned.plan.pending
+    if finished and done and done["folder"] == planned.folder and done["plan"] == plan_digest:
         return {**done, "spent_now": dict(session.spent.get(stage.name, {}))}
     expected = None if stage.reads is None else expected_from(dones[name] for name in stage.reads)
     identity = step_identity(planned.step, stage.model_identity)
@@ -125,7 +137,9 @@ def work_stage(session: Session, stage: Stage, dones: Dones) -> Record:
     store.put_if_absent(kept_plan_key(planned.folder, plan_digest), canonical_json(body))
     store.put(plan_key(run, stage.name), canonical_json(body))
     write_record(store, session.record)
-    if stage.prepare is not None:
+    if session.rehearsal and not finished:
+        raise UnworkedError(stage, planned)
+    if stage.prepare is not None and not finished:
         stage.prepare(store)
     before = done if done and done["folder"] == planned.folder else None
     return _work(session, stage, planned, plan_digest, expected, before)

@@ -70,6 +70,26 @@ def test_empty_repeated_and_cut_concepts_are_dropped_and_topics_of_one_name_merg
     cut = "x" * NAME_CHARACTERS
     parsed = parse(reply(("Graphs", ["vertex", "Vertex ", " ", cut]), ("graphs", ["edge", "a of a of a"]), ("", ["b"])))
     assert parsed.accepted[0]["topics"] == [{"topic": "Graphs", "key_concepts": ["vertex", "edge"]}]
+    assert [(reject.reason, reject.side, reject.evidence["kind"]) for reject in parsed.rejects] == [
+        ("name_empty", "output", "concept"),
+        ("name_too_long", "output", "concept"),
+        ("name_repeats_itself", "output", "concept"),
+        ("name_empty", "output", "topic"),
+    ]
+
+
+def test_a_concept_of_ten_thousand_characters_is_a_reject_that_shows_its_beginning() -> None:
+    parsed = parse(reply(("Graphs", ["vertex", "ab" * 5_000])))
+    assert parsed.accepted[0]["topics"] == [{"topic": "Graphs", "key_concepts": ["vertex"]}]
+    [left_out] = parsed.rejects
+    assert (left_out.reason, left_out.evidence) == ("name_too_long", {"kind": "concept", "characters": 10_000})
+    assert left_out.text is not None
+    assert 0 < len(left_out.text) < 1_000
+
+
+def test_names_written_as_one_are_taken_apart() -> None:
+    parsed = parse(reply(("Calculus", ["limits; continuity", "AT&amp; T"])))
+    assert parsed.accepted[0]["topics"][0]["key_concepts"] == ["limits", "continuity", "AT&amp; T"]
 
 
 def test_a_concept_may_stand_under_two_topics() -> None:

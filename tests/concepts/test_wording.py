@@ -27,6 +27,12 @@ def test_names_lose_list_numbers_and_nothing_else(raw: str, clean: str) -> None:
     assert clean_name(raw) == clean
 
 
+def test_marks_that_nobody_sees_are_taken_out_of_names_and_those_that_shape_letters_stay() -> None:
+    assert clean_name("gra\u202eph\u2066 the\u200bory\u00ad") == "gra ph theory"
+    assert clean_name("می\u200cخواهم") == "می\u200cخواهم"
+    assert clean_text("What is \u202e2 + 2\u202c?") == "What is 2 + 2?"
+
+
 def test_questions_keep_code_and_formulas() -> None:
     text = "What does this print?\r\n\r\n\r\n\r\nfor i in x:\n    print(i)  \n\n$\\frac{1}{2}$ \x07"
     assert clean_text(text) == "What does this print?\n\nfor i in x:\n    print(i)\n\n$\\frac{1}{2}$"

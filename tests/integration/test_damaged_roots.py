@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -155,3 +156,26 @@ def run_again(root: Root) -> dict[str, object]:
     corpus = next(item for item in root.overrides if item.startswith("corpus.paths=")).partition("=")[2].strip("[]")
     result: dict[str, object] = run_factory(Path(corpus), str(root.path)).result
     return result
+
+
+def test_the_advice_on_a_lost_file_of_a_step_works_and_pays_for_that_unit_alone(tmp_path: Path) -> None:
+    corpus, root = write_corpus(tmp_path / "corpus", 16), tmp_path / "root"
+    stopped = run_factory(corpus, str(root), ["gate.min_samples=100000"], check=False)
+    assert stopped.code == 7
+    lost = min(root.glob("steps/question_1-*/data/*.parquet"))
+    lost.unlink()
+    (curated,) = root.glob("steps/curate-*")
+    shutil.rmtree(curated)
+    said = run_factory(corpus, str(root), ["gate.min_samples=100000"], check=False)
+    assert said.code == 4
+    assert "delete its commits/" in said.stderr
+    folder = lost.parents[1]
+    asked = sum(1 for _ in folder.glob("commits/*/*.json"))
+    assert asked > 1
+    shutil.rmtree(folder / "commits")
+    again = run_factory(corpus, str(root), ["gate.min_samples=100000"], check=False)
+    assert again.code == 7, again.stderr
+    (done,) = root.glob("runs/*/question_1.done.json")
+    assert json.loads(done.read_text())["units_reused"] == 0
+    verified = run_factory(corpus, str(root), ["gate.min_samples=1"]).result
+    assert main(["verify", verified["dataset"]]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pytest
 
 from tests.corpora import row_of, write_corpus, write_shard
 from tests.runs import (
+    command,
     dataset_rows,
     done_of,
     factory_cli,
@@ -120,6 +122,13 @@ def test_walks_are_drawn_in_rounds_until_the_samples_asked_for_are_there(
     )
     again = run_factory(corpus, str(root), (*TARGET, f"target_samples={asked}")).result
     assert again["already_finished"]
+    status = factory_cli("status", str(root), "--run", result["run"]).stdout
+    assert f"target: {asked} accepted samples" in status
+    assert f"round {len(ends)}: walks up to {ends[-1]:,}, {result['samples']:,} samples in all" in status
+    page = Path(str(result["report"])).read_text()
+    assert f"The target of {asked} accepted samples is met: {result['samples']:,}." in page
+    planned = factory_cli("plan", *command(corpus, str(root), (*TARGET, f"target_samples={asked}"))[3:]).stdout
+    assert f"{result['samples']:,} after {len(ends)} rounds" in planned
 
 
 def requests_of(root: Path, step: str) -> int:
@@ -128,6 +137,28 @@ def requests_of(root: Path, step: str) -> int:
         int(json.loads(path.read_text())["ledger"]["requests"])
         for path in root.glob(f"steps/{step}-*/commits/*/*.json")
     )
+
+
+def test_a_report_says_that_files_of_the_graph_are_gone(finished: tuple[Path, str, str], tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(finished[0], root)
+    for path in root.glob("steps/graph_*/data/*.parquet"):
+        path.unlink()
+    written = factory_cli("report", str(root), "--run", finished[1])
+    assert written.code == 0, written.stderr
+    assert "coverage of the graph" in Path(written.stdout.strip()).read_text()
+
+
+def test_steps_over_implicit_edges_are_counted_and_a_graph_too_dense_for_them_is_said(
+    finished: tuple[Path, str, str], corpus: Path
+) -> None:
+    root, *_ = finished
+    run = run_factory(corpus, str(root), (*LEVELS, "walk.implicit_share=0.5"))
+    facts = done_of(root, run.result["run"], "walk")["facts"]
+    assert 0 <= facts["implicit_taken"] <= facts["implicit_drawn"] > 0
+    page = Path(str(run.result["report"])).read_text()
+    assert "steps that were to go over an implicit edge" in page
+    assert ("walk.implicit_share" in run.stderr) is (facts["implicit_taken"] * 2 < facts["implicit_drawn"])
 
 
 def test_a_target_that_the_walks_cannot_give_is_said(corpus: Path, tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.corpora import row_of, write_corpus, write_shard
-from tests.runs import dataset_rows, done_of, factory_cli, requests_spent, run_factory
+from tests.runs import command, dataset_rows, done_of, factory_cli, requests_spent, run_factory
 
 DOCUMENTS = 48
 
@@ -100,3 +101,21 @@ def test_a_damaged_committed_file_ends_a_later_run_with_one_message(tmp_path: Pa
     assert "StoreError: steps/extract-" in later.stderr
     assert "Traceback" not in later.stderr
     assert factory_cli("verify", first["dataset"]).code == 1
+
+
+def test_plan_counts_what_other_runs_committed_and_leaves_no_trace(corpus: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    run_factory(corpus, str(root))
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
+    other = ["answer.sampling.temperature=0.9"]
+    planned = factory_cli("plan", "--json", *command(corpus, str(root), other)[3:])
+    assert planned.code == 0, planned.stderr
+    steps = {step["step"]: step for step in json.loads(planned.stdout)["steps"]}
+    names = list(steps)
+    for name in names[: names.index("answer")]:
+        assert steps[name]["units"] == steps[name]["units_done"] > 0, name
+        assert steps[name]["requests"] == 0
+    assert (steps["answer"]["exact"], steps["answer"]["units_done"]) == (True, 0)
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()} == before
+    result = run_factory(corpus, str(root), other).result
+    assert requests_spent(root, result["run"]) == steps["answer"]["requests"]

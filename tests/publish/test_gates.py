@@ -85,6 +85,13 @@ def test_one_question_alone_repeats_no_start() -> None:
     assert judge([sample(7)], max_duplicate_start=0.0)["max_duplicate_start"].measured == 0
 
 
+def test_without_questions_there_is_no_yield_to_judge_and_the_other_gate_says_why() -> None:
+    results = judge([], questions=0)
+    assert results["min_yield"].passed
+    assert not results["min_samples"].passed
+    assert "no question was written" in results["min_samples"].evidence[0]
+
+
 def test_no_samples_at_all_divide_by_nothing() -> None:
     results = judge([], questions=0)
     assert not results["min_samples"].passed

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from factory.config import FactoryConfig
 from factory.errors import ConfigError
-from factory.run.compose import compose, known_keys
+from factory.run.compose import compose, describe_keys, known_keys
 from factory.run.record import run_id_of
 
 MODELS: dict[str, object] = {"generator": {"revision": "r1"}}
@@ -54,6 +56,23 @@ def test_every_key_of_the_schema_can_be_overridden_without_a_plus() -> None:
     assert (config.curate.threshold, config.prices.engine_hour, config.gate.min_yield) == (0.8, 2.5, None)
     assert config.limit == 7
     assert "curate.threshold" in known_keys()
+
+
+def test_types_and_defaults_are_in_a_users_words() -> None:
+    rows = {row["key"]: row for row in describe_keys()}
+    for row in rows.values():
+        assert not re.search(
+            r"Annotated|FieldInfo|Optional|<function|factory\.|None|True|False", row["type"] + row["default"]
+        ), row
+    assert rows["question.levels"]["type"] == "list of 1 | 2 | 3 (at least 1 items)"
+    assert rows["limit"]["type"] == "int | null (>= 1)"
+    assert rows["curate.benchmarks"]["type"].startswith("list of {name, path, ")
+
+
+def test_a_list_whose_items_are_all_wrong_is_not_also_called_too_short() -> None:
+    with pytest.raises(ConfigError) as found:
+        compose(["preset=demo", "question.levels=[4]"])
+    assert str(found.value).count("question.levels") == 1
 
 
 def test_run_id_depends_on_what_changes_rows_and_on_nothing_else() -> None:

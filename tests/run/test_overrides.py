@@ -75,6 +75,11 @@ def test_a_key_given_twice_with_different_values_is_refused_and_both_are_named(f
     assert f"given twice: {first} and {second}" in str(caught.value)
 
 
+def test_a_key_given_once_is_not_given_twice_though_nan_differs_from_itself() -> None:
+    with pytest.raises(ConfigError, match="finite number"):
+        compose(["preset=demo", "walk.coverage_exponent=nan"])
+
+
 def test_a_key_given_twice_with_the_same_value_is_one() -> None:
     assert compose(["seed=3", "seed=3"]).seed == 3
 

@@ -20,9 +20,9 @@ from typing import NamedTuple
 from factory.concepts.graph.abbreviations import split_abbreviation
 from factory.concepts.graph.latex import with_signs_read, without_latex
 from factory.concepts.graph.word_forms import EPONYMS, HYPHENATED_PREFIXES, PREFIXES, singular, spelling
-from factory.concepts.wording import clean_name
+from factory.concepts.wording import clean_name, seen
 
-NORMALISER_VERSION = 1
+NORMALISER_VERSION = 2
 """Raised when a name could get another normal form; part of every identity that rests on them."""
 
 MAX_CHARACTERS = 200
@@ -145,7 +145,7 @@ def _read_out(text: str) -> str:
         text = without_latex(text)
     if text.isascii():
         return text
-    text = _SUPERSCRIPT.sub(r"^\1", text.translate(_APOSTROPHES))
+    text = _SUPERSCRIPT.sub(r"^\1", seen(text).translate(_APOSTROPHES))
     text = unicodedata.normalize("NFKC", text).casefold().translate(_APOSTROPHES).translate(_DASHES)
     text = with_signs_read(text)
     if text.isascii():

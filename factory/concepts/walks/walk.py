@@ -59,6 +59,8 @@ class Walks:
     subjects: I64  # [W] or ANY_SUBJECT
     failures: I64  # [W]: TAKEN, NO_NEIGHBOUR or ALL_EXCLUDED at the step behind the last node
     reasons: Mapping[int, str] = field(default_factory=dict)  # row -> reason, of walks that did not finish
+    far_drawn: int = 0  # steps that were to go over an implicit edge
+    far_taken: int = 0  # those that did: the others ended at the middle node
 
     @property
     def finished(self) -> Flags:
@@ -103,6 +105,7 @@ class _Block:
         self.lengths = np.ones(len(numbers), np.int64)
         self.failures = np.full(len(numbers), TAKEN, np.int64)
         self.subjects = self._drawn_subjects()
+        self.far_drawn = 0
 
     def step(self, step: int) -> None:
         """Every walk that goes on takes its step number `step`."""
@@ -120,6 +123,7 @@ class _Block:
             )
         goes_far = np.flatnonzero(far & (outcome == TAKEN))
         if len(goes_far):
+            self.far_drawn += len(goes_far)
             self._far_steps(walking, goes_far, step, chosen, probability, degrees)
         went = walking[outcome == TAKEN]
         self.nodes[went, step] = chosen[outcome == TAKEN]
@@ -142,6 +146,8 @@ class _Block:
             self.subjects,
             self.failures,
             {row: self._reason(row) for row in stopped.tolist()},
+            self.far_drawn,
+            int((self.via != NOWHERE).sum()),
         )
 
     def _reason(self, row: int) -> str:

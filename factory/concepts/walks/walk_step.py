@@ -96,7 +96,11 @@ class WalkStep:
             id_column="walk_id",
             rejects=rejects,
             input_ids_digest=ids_digest(ids),
-            facts={"start": unit.parameters["start"], "stop": unit.parameters["stop"]},
+            facts={
+                "start": unit.parameters["start"],
+                "stop": unit.parameters["stop"],
+                **({"implicit_drawn": walks.far_drawn, "implicit_taken": walks.far_taken} if walks.far_drawn else {}),
+            },
         )
 
     def _ids(self, nodes: Nodes, unit: Unit, numbers: I64) -> list[str]:

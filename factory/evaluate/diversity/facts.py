@@ -70,7 +70,7 @@ class Coverage:
     """`walks` that ended well, of `numbers` drawn; `dead_ends` by reason. hubs: the top 1 % of nodes by edges, their
     share of walk steps and of edge ends, and the first of them. `nodes` were looked at, of `nodes_in_graph`.
     unknown_concepts: concepts named by published questions that are no node of the graph, of `named_concepts`
-    mentions."""
+    mentions. implicit_drawn: steps that were to go over an implicit edge, implicit_taken: those that did."""
 
     kinds: tuple[KindCoverage, ...]
     walks: int
@@ -86,6 +86,8 @@ class Coverage:
     named_concepts: int = 0
     unknown_concepts: int = 0
     samples_without_walk: int = 0
+    implicit_drawn: int = 0
+    implicit_taken: int = 0
 
 
 @dataclass(frozen=True)

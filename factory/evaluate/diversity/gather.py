@@ -7,6 +7,7 @@ rest of the report. Cost: docs/level3.md says what a million questions take.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from factory.errors import FactoryError
@@ -54,6 +55,9 @@ def gather_diversity(
         drawn = questions.drawn
         similarity = _attempt("likeness of questions", problems, lambda: similarity_of(compared, drawn, documents))
     coverage, picture = graph or (None, None)
+    if coverage is not None and walk is not None:
+        drawn_far, taken_far = (int(walk.facts.get(f"implicit_{name}", 0)) for name in ("drawn", "taken"))
+        coverage = replace(coverage, implicit_drawn=drawn_far, implicit_taken=taken_far)
     return DiversityFacts(
         coverage=coverage,
         curves=questions.curves if questions else (),

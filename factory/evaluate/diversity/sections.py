@@ -71,9 +71,12 @@ def _hubs(found: Coverage) -> str:
         return ""
     names = ", ".join(f"{node.name} ({node.degree:,})" for node in found.top_hubs)
     ratio = found.hub_steps / found.hub_edges if found.hub_edges else 0.0
+    many = found.hubs > 1
+    those = f"The {found.hubs:,} nodes with the most edges" if many else "The node with the most edges"
     return (
-        f"The {found.hubs:,} nodes with the most edges (the top 1 %) hold {text.share(found.hub_edges)} of all edge "
-        f"ends and take {text.share(found.hub_steps)} of the walks' steps, {ratio:.2f} times as much: {names}."
+        f"{those} (the top 1 %) {'hold' if many else 'holds'} {text.share(found.hub_edges)} of all edge ends and "
+        f"{'take' if many else 'takes'} {text.share(found.hub_steps)} of the walks' steps, {ratio:.2f} times as much: "
+        f"{names}."
     )
 
 
