@@ -66,4 +66,9 @@ def add_digests(digests: Iterable[str]) -> str:
     return f"{sum(int(digest, 16) for digest in digests) % _DIGEST_MODULUS:064x}"
 
 
+def subtract_digest(digest: str, other: str) -> str:
+    """The digest of the ids of `digest` without those of `other`, which are among them."""
+    return f"{(int(digest, 16) - int(other, 16)) % _DIGEST_MODULUS:064x}"
+
+
 _DIGEST_MODULUS = 1 << 256

@@ -1,13 +1,16 @@
 """Band entries: what a text is looked up by, sorted so that a part of the keys can be read from every file alone.
 
-Design: an entry is a band key of a text (minhash.py), the row of the text in its file, the text's hash, and its place
-in the order in which duplicates are kept. One entry more, made of the text's hash, brings equal texts together. The
-file is sorted by key and cut into row groups at equal key ranges, so a worker that owns a range of keys (match.py)
-reads that range of every file: M files, no shuffle, nothing in memory but its range (as the concept graph does it,
-decision 0004).
+Design: an entry is one integer: the upper 43 bits of a band key (minhash.py), one bit that says which kind of key it
+is, and in the lower 20 the row of the text in its file. One entry more, made of the hash of the text, brings equal
+texts together. Beside it stand 32 bits of that hash, and 32 of the text's place in the order in which duplicates are
+kept: what candidates are chosen by. Keys that agree in 43 bits by chance are candidates like others: every pair is
+compared, equal texts by all bits of their hashes. The file is sorted by key and cut into row groups at equal key
+ranges, so a worker that owns a range of keys (match.py) reads that range of every file: M files, no shuffle, nothing
+in memory but its range (as the concept graph does it, decision 0004). Nothing is encoded or compressed: these are
+random bits.
 
-Cost, one core: 0.5 microseconds a question of 25 bands in files of 4,096, and 2 more to write it; 360 bytes a question
-with the sketches beside them.
+Cost, one core, a question of 25 bands in files of 4,096: 0.4 microseconds to make, 0.4 to write, 0.2 to read; 416
+bytes.
 """
 
 from __future__ import annotations
@@ -21,19 +24,32 @@ import pyarrow as pa
 from factory.curate.words import I64, U64, mix64
 from factory.store.parquet import Layout
 
+U32 = npt.NDArray[np.uint32]
+
 BAND = pa.schema(
     [
-        ("key", pa.uint64()),
-        ("row", pa.uint32()),  # of the text in its file
-        ("exact", pa.uint64()),  # first half of the hash of its normal form
-        ("order", pa.uint64()),  # which of two is kept: the lower one; BY_PLACE: the one that lies first
+        pa.field("entry", pa.uint64(), nullable=False),
+        pa.field("exact", pa.uint32(), nullable=False),  # upper half of the first half of the normal form's hash
+        pa.field("order", pa.uint32(), nullable=False),  # which of two is kept: the lower one; BY_PLACE: see there
     ]
 )
 
-BY_PLACE = 0
+ROW_BITS = 20
+"""Lowest bits of an entry: the row in the file."""
+
+ROW_MASK = np.uint64((1 << ROW_BITS) - 1)
+EQUAL_TEXTS = np.uint64(1 << ROW_BITS)
+"""The bit of an entry that is set in those made of a text's hash."""
+
+BY_PLACE = 2**32 - 1
+"""Order of texts that are kept after all others, among themselves as their files and rows come."""
 
 ENTRIES_A_PARTITION = 6_000_000
-"""Entries one worker sorts at most, about: 50 bytes each with their sorting."""
+"""Entries one worker sorts at most, about: 30 bytes each with their sorting."""
+
+ENTRIES_A_SHARE = 1_000_000
+SHARES = 16
+"""Up to so many partitions there are where each still has that many entries, so that several workers have work."""
 
 ENTRIES_A_GROUP = 1 << 14
 MAX_RANGES = 256
@@ -43,12 +59,18 @@ EXACT = np.uint64(0x5851F42D4C957F2D)
 
 
 class Entries(NamedTuple):
-    """E band entries of many files: `keys`, `exact` and `order` uint64[E], `refs` uint64[E] (see `ref_of`)."""
+    """E band entries of F files end to end: `entries` uint64[E], `exact` and `order` uint32[E]; those of the file at
+    place p are entries[starts[p]:starts[p + 1]]."""
 
-    keys: U64
-    refs: U64
-    exact: U64
-    order: U64
+    entries: U64
+    exact: U32
+    order: U32
+    starts: I64  # [F + 1]
+
+    def refs(self, chosen: I64) -> U64:
+        """What the texts of these entries are called within a pass (see `ref_of`)."""
+        places = np.searchsorted(self.starts, chosen, "right") - 1
+        return ref_of(places.astype(np.uint64), self.entries[chosen] & ROW_MASK)
 
 
 def ref_of(place: int | U64, row: npt.NDArray[np.integer]) -> U64:
@@ -64,66 +86,92 @@ def row_of(refs: U64) -> I64:
     return (refs & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
-def exact_keys(exact: U64) -> U64:
-    """The keys under which equal texts meet."""
-    return mix64(exact ^ EXACT)
+def entries_of(keys: U64, rows: npt.NDArray[np.integer], exact: U64) -> U64:
+    """uint64[N * (bands + 1)]: entries of N texts, the bands of one after another and then those made of their hashes.
+
+    `keys` uint64[N, bands], `rows` [N], `exact` uint64[N] (first halves of the normal forms' hashes). Raises ValueError
+    for a row that an entry cannot name.
+    """
+    own = _nameable(rows)
+    cleared = ~(ROW_MASK | EQUAL_TEXTS)
+    bands = (keys & cleared) | own[:, None]
+    equal = (mix64(exact ^ EXACT) & cleared) | EQUAL_TEXTS | own
+    return np.concatenate((bands.reshape(-1), equal))
 
 
 def band_table(keys: U64, rows: I64, exact: U64, order: U64) -> pa.Table:
-    """BAND rows of N texts: `keys` uint64[N, bands], the others [N]. Sorted by key, but for keys alike in all but
-    their lowest bits, which no range of keys separates."""
-    count, bands = keys.shape
-    every = np.concatenate((keys.reshape(-1), exact_keys(exact)))
-    owner = np.concatenate((np.repeat(np.arange(count), bands), np.arange(count)))
-    by = sorted_places(every)
-    owner = owner[by]
-    columns = [every[by], rows[owner].astype(np.uint32), exact[owner], order[owner]]
+    """BAND rows of N texts, sorted by entry: `keys` uint64[N, bands], the others [N], rows ascending. `order` is given
+    by its upper half, but for BY_PLACE."""
+    count = len(keys)
+    own = _nameable(rows)
+    every = entries_of(keys, np.arange(count), exact)
+    every.sort()
+    owner = (every & ROW_MASK).astype(np.int64)
+    # Sorted by the texts' places, which lead to their hashes; a unit that picks rows has others in the file.
+    entries = (every & ~ROW_MASK) | own[owner]
+    columns = [entries, upper_half(exact)[owner], short_order(order)[owner]]
     return pa.table([pa.array(column) for column in columns], schema=BAND)
 
 
-def sorted_places(keys: U64) -> I64:
-    """int64[N]: places of `keys` in the order of their highest bits, equal ones in the order given."""
-    places: I64 = (packed(keys) & np.uint64((1 << place_bits(len(keys))) - 1)).astype(np.int64)
-    return places
+def _nameable(rows: npt.NDArray[np.integer]) -> U64:
+    if len(rows) and int(rows.max()) > int(ROW_MASK):
+        raise ValueError(f"row {int(rows.max())} of a file, of which an entry can name {int(ROW_MASK) + 1}")
+    return rows.astype(np.uint64)
 
 
-def packed(keys: U64) -> U64:
-    """uint64[N], sorted: each key with its `place_bits` lowest bits replaced by its place.
+def upper_half(values: U64) -> U32:
+    return (values >> np.uint64(32)).astype(np.uint32)
+
+
+def short_order(order: U64) -> U32:
+    """Upper halves of places in the order of keeping; BY_PLACE stays what it is."""
+    return np.where(order == BY_PLACE, np.uint32(BY_PLACE), np.minimum(upper_half(order), np.uint32(BY_PLACE - 1)))
+
+
+def packed(entries: U64) -> U64:
+    """uint64[N], sorted: each entry with its `place_bits` lowest bits replaced by its place.
 
     So numpy's vectorised sort of integers does the work: 7 nanoseconds a key where `argsort` takes 44.
     """
-    bits = np.uint64(place_bits(len(keys)))
-    values: U64 = ((keys >> bits) << bits) | np.arange(len(keys), dtype=np.uint64)
+    bits = np.uint64(place_bits(len(entries)))
+    values: U64 = ((entries >> bits) << bits) | np.arange(len(entries), dtype=np.uint64)
     values.sort()
     return values
 
 
+def sorted_places(entries: U64) -> I64:
+    """int64[N]: places of `entries` in the order of their highest bits, equal ones in the order given."""
+    places: I64 = (packed(entries) & np.uint64((1 << place_bits(len(entries))) - 1)).astype(np.int64)
+    return places
+
+
 def place_bits(count: int) -> int:
-    return max(1, count.bit_length())
+    """Bits that name one of `count` entries, and at least those that hold the row."""
+    return max(ROW_BITS, count.bit_length())
 
 
 def band_layout(table: pa.Table) -> Layout:
     """Row groups at equal key ranges, so many that each has about ENTRIES_A_GROUP entries."""
+    plain = dict.fromkeys(BAND.names, "PLAIN")
     ranges = 1
     while ranges < MAX_RANGES and table.num_rows >= 2 * ranges * ENTRIES_A_GROUP:
         ranges *= 2
-    plain = {"key": "PLAIN"}  # no key comes again often enough for a dictionary
     if ranges == 1:
-        return Layout(max(1, table.num_rows), plain)
-    keys = table.column("key").to_numpy()
+        return Layout(max(1, table.num_rows), plain, "none")
+    keys = table.column("entry").to_numpy()
     counts = np.bincount((keys >> np.uint64(65 - ranges.bit_length())).astype(np.int64), minlength=ranges)
-    return Layout(tuple(counts[counts > 0].tolist()), plain)
+    return Layout(tuple(counts[counts > 0].tolist()), plain, "none")
 
 
 def key_range(partition: int, partitions: int) -> tuple[int, int]:
-    """First and last key of a partition; `partitions` is a power of two."""
+    """First and last entry of a partition; `partitions` is a power of two."""
     width = (1 << 64) // partitions
     return partition * width, (partition + 1) * width - 1
 
 
 def partitions_for(entries: int) -> int:
-    """The power of two that keeps a partition within ENTRIES_A_PARTITION."""
+    """The power of two that keeps a partition within ENTRIES_A_PARTITION, and gives several workers their share."""
     count = 1
-    while entries > count * ENTRIES_A_PARTITION:
+    while entries > count * ENTRIES_A_PARTITION or (count < SHARES and entries >= 2 * count * ENTRIES_A_SHARE):
         count *= 2
     return count

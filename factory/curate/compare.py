@@ -27,7 +27,7 @@ from factory.curate.index.pin import read_view
 from factory.curate.match import CANDIDATE, PARALLEL_READS, Sketched, sketched_files
 from factory.curate.minhash import LshParameters, shingle_hashes
 from factory.curate.similarity import jaccard
-from factory.curate.sketch import ACROSS, sample_keys
+from factory.curate.sketch import ACROSS, QUESTION_COLUMNS, source_order
 from factory.curate.words import I64, U64, Mask, tokenise
 from factory.identity import add_digests, make_id
 from factory.run.outputs import Output, read_outputs, resolve
@@ -35,7 +35,7 @@ from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import Layout, read_range, read_rows
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 Read = TypeVar("Read")
 
@@ -63,6 +63,12 @@ where the run is compared with published questions."""
 
 PAIRS_A_UNIT = 500_000
 """Candidate pairs of a unit, about: what bounds the texts that it holds at once."""
+
+PAIRS_A_SHARE = 2_000
+"""Fewer are not worth a unit of their own."""
+
+SHARES = 16
+"""Up to so many units there are where none would be full, so that several workers have work."""
 
 ROWS_A_GROUP = 1 << 14
 
@@ -97,6 +103,7 @@ class CompareStep:
         hashes, offsets = shingle_hashes(array, self.parameters.shingle_words)
         first, second, exact = first[ours], second[ours], exact[ours]
         one, other = np.searchsorted(refs, first), np.searchsorted(refs, second)
+        exact &= (array.text_hashes[one] == array.text_hashes[other]).all(axis=1)
         similarity = np.ones(len(first))
         near = ~exact
         similarity[near] = jaccard(hashes, offsets, one[near], other[near], self.parameters.threshold)
@@ -131,13 +138,18 @@ def compare_units(
     """One unit a range of the `files` places; `outputs` are those of the match step, whose index is `candidates`.
     `index` is what `match_units` was given."""
     pairs = sum(output.file.rows for output in outputs)
-    count = max(1, min(files, -(-pairs // PAIRS_A_UNIT)))
+    count = min(files, shares(pairs, PAIRS_A_UNIT, PAIRS_A_SHARE))
     bounds = [files * number // count for number in range(count + 1)]
     shared = {"sketches": sketches, "candidates": candidates} | ({"index": index} if index else {})
     return [
         Unit(make_id("compare", folder, start, stop), parameters={**shared, "places": [start, stop]})
         for start, stop in itertools.pairwise(bounds)
     ]
+
+
+def shares(rows: int, most: int, least: int) -> int:
+    """Units for so many rows: enough that none has more than `most`, and up to SHARES of at least `least`."""
+    return max(1, -(-rows // most), min(SHARES, rows // least))
 
 
 def place_range(start: int, stop: int) -> tuple[int, int]:
@@ -160,14 +172,14 @@ def read_questions(store: Store, sketched: Sequence[Sketched], refs: U64) -> tup
 
     def read(place: int, rows: I64) -> pa.Table:
         key = resolve(store, sketched[place].parent).key
-        return read_rows(store, key, rows.tolist(), ["question_id", "level", "text", "sources"])
+        return read_rows(store, key, rows.tolist(), QUESTION_COLUMNS)
 
     tables = by_place(refs, read)
     if not tables:
         return NODE.empty_table(), []
     found = pa.concat_tables(tables)
     levels = found.column("level").to_numpy()
-    order = np.array(sample_keys(found.column("sources")), np.uint64)
+    order = source_order(found.column("sources"))
     order[levels == ACROSS] = refs[levels == ACROSS]
     nodes = pa.table([pa.array(refs), found.column("question_id"), pa.array(levels), pa.array(order)], schema=NODE)
     return nodes, found.column("text").to_pylist()

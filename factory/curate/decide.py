@@ -30,18 +30,19 @@ import xxhash
 
 from factory.curate.bands import place_of, row_of
 from factory.curate.clusters import Verdicts, judge
-from factory.curate.compare import EDGE, EDGES, NODE, NODES, REPEATS, place_range
+from factory.curate.compare import EDGE, EDGES, NODE, NODES, REPEATS, place_range, shares
 from factory.curate.index.known import KNOWN, evidence_of, reason_of
 from factory.curate.match import PARALLEL_READS, Sketched, sketched_files
 from factory.curate.minhash import LshParameters
+from factory.curate.sketch import ACROSS
 from factory.curate.words import I64, U64
-from factory.identity import add_digests, canonical_json, ids_digest, make_id
+from factory.identity import add_digests, canonical_json, ids_digest, make_id, subtract_digest
 from factory.run.outputs import Output, read_outputs
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import read_parquet, read_range, read_values
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 DECISION = pa.schema(
     [
@@ -61,6 +62,9 @@ PART_ROWS = 100_000
 QUESTIONS_A_UNIT = 2_000_000
 EDGES_A_UNIT = 4_000_000
 """Rows of the two that a unit reads, about."""
+
+QUESTIONS_A_SHARE = 50_000
+"""Fewer of either are not worth a unit of their own."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +87,18 @@ class DecideStep:
         clusters = whole_clusters(store, compared, (start, stop))
         repeats = repeated(clusters, place_range(start, stop), sketched, self.parameters)
         own = sketched[start:stop]
-        leaked, ids = leaks(store, own)
+        leaked = leaks(store, own)
         decisions = pa.concat_tables([leaked, repeats.decisions]).sort_by([("file", "ascending"), ("row", "ascending")])
         reasons = Counter(decisions.column("reason").to_pylist())
-        kept = pc.filter(ids, pc.invert(pc.is_in(ids, value_set=decisions.column("question_id").combine_chunks())))
+        rows, digest = sum(each.sketches.rows for each in own), add_digests(each.sketches.ids_digest for each in own)
         return UnitResult(
-            inputs=len(ids),
-            used=len(ids),
+            inputs=rows,
+            used=rows,
             tables=split(decisions, given["parts"]),
             id_column="question_id",
-            input_ids_digest=add_digests(each.sketches.ids_digest for each in own),
-            accepted=len(kept),
-            accepted_ids_digest=ids_digest(kept.to_pylist()),
+            input_ids_digest=digest,
+            accepted=rows - decisions.num_rows,
+            accepted_ids_digest=subtract_digest(digest, ids_digest(decisions.column("question_id").to_pylist())),
             ledger={"clusters": repeats.clusters},
             facts={**dict(sorted(reasons.items())), "largest_cluster": repeats.largest}
             | ({"repeat_published": repeats.known} if part(compared, REPEATS) else {}),
@@ -109,7 +113,8 @@ def decide_units(
     sketched = sketched_files(outputs)
     questions = sum(each.sketches.rows for each in sketched)
     pairs = sum(file.rows for file in part(compared, EDGES)) + 2 * sum(file.rows for file in part(compared, REPEATS))
-    count = max(1, min(len(sketched), max(-(-questions // QUESTIONS_A_UNIT), -(-pairs // EDGES_A_UNIT))))
+    wanted = max(shares(questions, QUESTIONS_A_UNIT, QUESTIONS_A_SHARE), shares(pairs, EDGES_A_UNIT, QUESTIONS_A_SHARE))
+    count = max(1, min(len(sketched), wanted))
     bounds = [len(sketched) * number // count for number in range(count + 1)]
     parts = max(1, -(-pairs // (2 * count * PART_ROWS)))
     return [
@@ -274,10 +279,11 @@ def _known_decisions(
 
 
 def keep_order(nodes: pa.Table) -> npt.NDArray[np.int64]:
-    """Places of NODE rows, the ones to be kept first first: place of the source in the sampling order (so that a grown
-    sample keeps what a smaller one kept), lower level, smaller id."""
+    """Places of NODE rows, the ones to be kept first first: questions across documents last, then place of the source
+    in the sampling order (so that a grown sample keeps what a smaller one kept), lower level, smaller id."""
     ids = np.array(nodes.column("id").to_pylist(), "S")
-    by: npt.NDArray[np.int64] = np.lexsort((ids, nodes.column("level").to_numpy(), _numbers(nodes, "order")))
+    levels = nodes.column("level").to_numpy()
+    by: npt.NDArray[np.int64] = np.lexsort((ids, levels, _numbers(nodes, "order"), levels == ACROSS))
     return by
 
 
@@ -295,16 +301,13 @@ def judged(refs: U64, edges: pa.Table, taken: I64 | None = None) -> Verdicts:
     return judge(len(refs), first, second, similarity, exact, away)
 
 
-def leaks(store: Store, own: Sequence[Sketched]) -> tuple[pa.Table, pa.ChunkedArray]:
-    """DECISION rows of the questions that overlap a benchmark, and the ids of all questions."""
-    columns = ["question_id", "row", "contaminated_by", "overlap"]
+def leaks(store: Store, own: Sequence[Sketched]) -> pa.Table:
+    """DECISION rows of the questions that overlap a benchmark."""
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        tables = list(pool.map(lambda each: read_parquet(store, each.sketches.key, columns), own))
-    found, ids = [DECISION.empty_table()], []
-    for each, table in zip(own, tables, strict=True):
-        ids.append(table.column("question_id"))
-        leaked = table.filter(pc.is_valid(table.column("contaminated_by")))
-        if leaked.num_rows:
+        tables = list(pool.map(lambda each: _leaked(store, each.sketches.key), own))
+    found = [DECISION.empty_table()]
+    for each, leaked in zip(own, tables, strict=True):
+        if leaked is not None:
             nulls = pa.nulls(leaked.num_rows)
             values = {
                 "file": pa.array([each.parent] * leaked.num_rows),
@@ -316,8 +319,16 @@ def leaks(store: Store, own: Sequence[Sketched]) -> tuple[pa.Table, pa.ChunkedAr
                 "evidence": leaked.column("overlap"),
             }
             found.append(pa.table(values, schema=DECISION))
-    chunks = [chunk for column in ids for chunk in column.chunks]
-    return pa.concat_tables(found), pa.chunked_array(chunks, pa.string())
+    return pa.concat_tables(found)
+
+
+def _leaked(store: Store, key: str) -> pa.Table | None:
+    """The sketches that overlap a benchmark; None, and nothing more read, where none does."""
+    by = read_parquet(store, key, ["contaminated_by"])
+    if by.column("contaminated_by").null_count == by.num_rows:
+        return None
+    table = read_parquet(store, key, ["question_id", "row", "contaminated_by", "overlap"])
+    return table.filter(pc.is_valid(table.column("contaminated_by")))
 
 
 def split(decisions: pa.Table, parts: int) -> tuple[pa.Table, ...]:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from factory.curate.bands import BAND, Entries, key_range, partitions_for, ref_of
+from factory.curate.bands import BAND, Entries, key_range, partitions_for
 from factory.curate.candidates import both, candidates
 from factory.curate.index.lookup import known_candidates
 from factory.curate.index.pin import read_view
@@ -32,7 +32,7 @@ from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import Layout, read_range
 
-STEP_VERSION = 4
+STEP_VERSION = 5
 
 CANDIDATE = pa.schema(
     [
@@ -120,15 +120,10 @@ def sketched_files(outputs: Sequence[Output]) -> list[Sketched]:
 
 
 def read_entries(store: Store, files: Sequence[FileRef], keys: tuple[int, int]) -> Entries:
-    """The band entries of `files` within a range of keys; refs name a file by its place in `files`."""
+    """The band entries of `files` within a range of keys."""
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        tables = list(pool.map(lambda file: read_range(store, file.key, "key", *keys), files))
-    places = np.repeat(np.arange(len(tables), dtype=np.uint64), [table.num_rows for table in tables])
-    whole = pa.concat_tables([BAND.empty_table(), *tables])
-    rows = whole.column("row").to_numpy()
-    return Entries(
-        whole.column("key").to_numpy(),
-        ref_of(places, rows),
-        whole.column("exact").to_numpy(),
-        whole.column("order").to_numpy(),
-    )
+        tables = list(pool.map(lambda file: read_range(store, file.key, "entry", *keys), files))
+    starts = np.cumsum([0, *(table.num_rows for table in tables)])
+    whole = pa.concat_tables([BAND.empty_table(), *(table.select(BAND.names).cast(BAND) for table in tables)])
+    entries, exact, order = (whole.column(name).to_numpy() for name in BAND.names)
+    return Entries(entries, exact, order, starts)

@@ -7,30 +7,32 @@ The benchmark index is built on the driver (`prepare`), kept in the store under 
 once per worker process.
 
 Cost, one core: 5 microseconds a question of 50 words, and with benchmarks what docs/benchmarks.md says (`decon`);
-reading and writing it come on top. 360 bytes a question at 25 bands.
+reading and writing it come on top. 470 bytes a question at 25 bands.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from factory.config import CurateConfig
-from factory.corpus.sample import sample_key
+from factory.corpus.sample import sample_keys
 from factory.curate.bands import BY_PLACE, band_layout, band_table
-from factory.curate.decon.hits import Hit, Screen, count_evidence
+from factory.curate.decon.hits import Screen, count_evidence
 from factory.curate.index_store import BenchmarkIndex, benchmark_index
 from factory.curate.minhash import LshParameters, sketch_keys
-from factory.curate.words import I64, NORMALISER_VERSION, tokenise
+from factory.curate.words import I64, NORMALISER_VERSION, U64, tokenise
 from factory.identity import canonical_json, ids_digest
 from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
-from factory.store.parquet import DEFAULT_LAYOUT, read_parquet
+from factory.store.parquet import Layout, read_parquet
 
-STEP_VERSION = 4
+STEP_VERSION = 5
 
 SKETCH = pa.schema(
     [
@@ -45,6 +47,12 @@ SKETCH = pa.schema(
     ]
 )
 
+
+SKETCH_LAYOUT = Layout(1 << 14, {"question_id": "PLAIN", "exact_hash": "PLAIN", "row": "PLAIN"})
+"""Read whole, always; what is random is in no dictionary."""
+
+QUESTION_COLUMNS = ("question_id", "level", "text", "sources.list.element.file", "sources.list.element.row")
+"""Of QUESTION rows. The other parts of their sources take longer to read than all the rest."""
 
 SKETCHES, BANDS = 0, 1
 """Parts of a unit's output: SKETCH rows, and bands.BAND rows of those that overlap no benchmark."""
@@ -77,7 +85,7 @@ class SketchStep:
     def work(self, store: Store, unit: Unit) -> UnitResult:
         if unit.file is None:
             raise ValueError("a sketch unit covers a question file")
-        table = read_parquet(store, unit.file.key, ["question_id", "level", "text", "sources"])
+        table = read_parquet(store, unit.file.key, QUESTION_COLUMNS)
         rows = np.arange(table.num_rows) if unit.picks is None else np.array(unit.picks, np.int64)
         if unit.picks is not None:
             table = table.take(rows)
@@ -89,7 +97,8 @@ class SketchStep:
             inputs=len(ids),
             used=len(ids),
             tables=(sketches, bands),
-            layouts=(DEFAULT_LAYOUT, band_layout(bands)),
+            layouts=(SKETCH_LAYOUT, band_layout(bands)),
+            ids_digests=(digest, ids_digest(())),
             id_column="question_id",
             input_ids_digest=digest,
             accepted=len(ids),
@@ -117,30 +126,42 @@ def sketch_tables(
     texts: list[str] = table.column("text").to_pylist()
     array = tokenise(texts)
     hits = screen.best(texts, array) if screen is not None else {}
-    found: list[Hit | None] = [None] * len(texts)
-    similar: list[Hit | None] = [None] * len(texts)
-    for position, hit in hits.items():
-        (found if screen is not None and screen.rejects(hit) else similar)[position] = hit
+    found = {place: hit for place, hit in hits.items() if screen is not None and screen.rejects(hit)}
+    similar = {place: hit for place, hit in hits.items() if place not in found}
     columns = [
         table.column("question_id").combine_chunks(),
         pa.array(rows, pa.int64()),
         pa.array(array.counts, pa.int32()),
         array.text_hash_column(),
-        pa.array([overlap and overlap.benchmark for overlap in found], pa.string()),
-        pa.array([overlap and overlap.item for overlap in found], pa.string()),
+        _texts_at({place: hit.benchmark for place, hit in found.items()}, len(texts)),
+        _texts_at({place: hit.item for place, hit in found.items()}, len(texts)),
         *(
-            pa.array([hit and canonical_json(hit.evidence()).decode() for hit in part], pa.string())
+            _texts_at({place: canonical_json(hit.evidence()).decode() for place, hit in part.items()}, len(texts))
             for part in (found, similar)
         ),
     ]
     sketches = pa.table(columns, schema=SKETCH)
-    clean = np.array([overlap is None for overlap in found], np.bool_)
-    order = np.array(sample_keys(table.column("sources")), np.uint64)
+    clean = np.ones(len(texts), np.bool_)
+    clean[list(found)] = False
+    order = source_order(table.column("sources"))
     order[table.column("level").to_numpy() == ACROSS] = BY_PLACE
     keys = sketch_keys(array, parameters)
     return sketches, band_table(keys[clean], rows[clean], array.text_hashes[clean, 0], order[clean])
 
 
-def sample_keys(sources: pa.ChunkedArray) -> list[int]:
-    """Place of each question's first source in the sampling order (corpus/sample.py); 0 for one without."""
-    return [sample_key(row[0]["file"], row[0]["row"]) if row else 0 for row in sources.to_pylist()]
+def _texts_at(values: Mapping[int, str], count: int) -> pa.Array:
+    """`count` texts, null but at the places given."""
+    if not values:
+        return pa.nulls(count, pa.string())
+    return pa.array([values.get(place) for place in range(count)], pa.string())
+
+
+def source_order(sources: pa.ChunkedArray) -> U64:
+    """uint64[N]: place of each question's first source in the sampling order (corpus/sample.py); 0 for one without."""
+    lists = sources.combine_chunks()
+    stated = lists.value_lengths().fill_null(0).to_numpy() > 0
+    order = np.zeros(len(lists), np.uint64)
+    if stated.any():
+        first = pc.list_element(lists.filter(pa.array(stated)), 0)
+        order[stated] = sample_keys(pc.struct_field(first, "file"), pc.struct_field(first, "row").to_numpy())
+    return order

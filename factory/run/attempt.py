@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from factory.identity import canonical_json, ids_digest, sha256_hex
+from factory.identity import add_digests, canonical_json, ids_digest, sha256_hex
 from factory.run.reject import Reject
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
@@ -95,9 +95,10 @@ def finish(
         "schema_version": str(SCHEMA_VERSION),
     }
     layouts = result.layouts or (DEFAULT_LAYOUT,) * len(result.tables)
+    digests = result.ids_digests or tuple(ids_digest(_ids(table, result.id_column)) for table in result.tables)
     files = tuple(
-        _write_table(store, run.folder, attempt, part, table, result.id_column, metadata, layout)
-        for part, (table, layout) in enumerate(zip(result.tables, layouts, strict=True))
+        _write_table(store, run.folder, attempt, part, table, metadata, layout, digest)
+        for part, (table, layout, digest) in enumerate(zip(result.tables, layouts, digests, strict=True))
     )
     others: dict[str, Mapping[str, Any]] = {}
     if result.rejects:
@@ -116,9 +117,7 @@ def finish(
         counts=counts,
         reasons=reasons,
         input_ids_digest=result.input_ids_digest,
-        accepted_ids_digest=result.accepted_ids_digest
-        if result.accepted is not None
-        else ids_digest(_ids(result.tables, result.id_column)),
+        accepted_ids_digest=result.accepted_ids_digest if result.accepted is not None else add_digests(digests),
         ledger=ledger,
         engine=engine,
         facts=dict(result.facts),
@@ -180,8 +179,8 @@ class _Hashed(io.RawIOBase):
         return len(data)
 
 
-def _ids(tables: Sequence[pa.Table], column: str) -> list[str]:
-    return [item for table in tables for item in table.column(column).to_pylist()]
+def _ids(table: pa.Table, column: str) -> list[str]:
+    return table.column(column).to_pylist() if column in table.column_names else []
 
 
 def _write_table(
@@ -190,18 +189,15 @@ def _write_table(
     attempt: Attempt,
     part: int,
     table: pa.Table,
-    id_column: str,
     metadata: Mapping[str, str],
     layout: Layout,
+    digest: str,
 ) -> FileRef:
     unit = attempt.unit.unit_id
     key = f"steps/{folder}/data/{unit}.{attempt.attempt}.{part}.parquet"
     data = to_parquet(table, dict(metadata), layout)
     store.put(key, data)
-    ids = table.column(id_column).to_pylist() if id_column in table.column_names else []
-    return FileRef(
-        f"{folder}/{unit}/{part}", key, sha256_hex(data), content_sha256(table), table.num_rows, ids_digest(ids)
-    )
+    return FileRef(f"{folder}/{unit}/{part}", key, sha256_hex(data), content_sha256(table), table.num_rows, digest)
 
 
 def _write_other(

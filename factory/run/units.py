@@ -80,7 +80,8 @@ class UnitResult:
     `tables` become the unit's data files, one each, in order. `inputs` counts rows read; `used` those that
     gave at least one accepted row (or, for steps that merge rows, went into one). `id_column` names the
     column whose values are the accepted rows' ids. Steps whose tables are not
-    the accepted rows themselves (picks, decisions) say `accepted` and its digest outright. `ledger` holds
+    the accepted rows themselves (picks, decisions) say `accepted` and its digest outright. `ids_digests` are those
+    of the tables, one each in order, where the step has them already. `ledger` holds
     numbers to be summed over units; `facts` whatever else the commit should say (JSON, small). `layouts` say
     how the tables lie in their files, one each in order; without them, as `to_parquet` does it.
     """
@@ -96,3 +97,4 @@ class UnitResult:
     ledger: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     layouts: tuple[Layout, ...] = ()
+    ids_digests: tuple[str, ...] = ()

@@ -33,7 +33,7 @@ from factory.select.document_sketch import document_texts
 from factory.store.base import Store
 from factory.store.parquet import read_parquet, read_rows
 
-STEP_VERSION = 2
+STEP_VERSION = 3
 
 REPEATS = pa.schema(
     [

@@ -27,7 +27,7 @@ from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import DEFAULT_LAYOUT, read_parquet
 
-STEP_VERSION = 2
+STEP_VERSION = 3
 
 DOCUMENT_SKETCH = pa.schema(
     [

@@ -99,7 +99,8 @@ def parquet_metadata(data: bytes) -> dict[str, str]:
 
 
 def read_parquet(store: Store, key: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """The whole table, or some columns of it. Raises AbsentObjectError, and StoreError when it is no Parquet."""
+    """The whole table, or some columns of it ("sources.list.element.row": that part of a nested one). Raises
+    AbsentObjectError, and StoreError when it is no Parquet."""
     source = pa.BufferReader(store.get(key))
     return _read(_opened(source, key, store.uri), None, columns, key, store.uri)
 
@@ -289,7 +290,8 @@ def _read(
     threads: bool = True,
 ) -> pa.Table:
     chosen = None if columns is None else list(columns)
-    missing = [column for column in chosen or () if column not in file.schema_arrow.names]
+    whole = [*dict.fromkeys(column.split(".")[0] for column in chosen or ())]
+    missing = [column for column in whole if column not in file.schema_arrow.names]
     if missing:
         raise StoreError(
             f"{key} in {uri} has no column {missing[0]!r}; it has {', '.join(file.schema_arrow.names)}",
@@ -300,7 +302,7 @@ def _read(
         table = file.read(chosen) if groups is None else file.read_row_groups(groups, chosen, use_threads=threads)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(key, uri, error) from error
-    return table if chosen is None else table.select(chosen)
+    return table if chosen is None else table.select(whole)
 
 
 def _damaged(key: str, uri: str, error: Exception) -> StoreError:

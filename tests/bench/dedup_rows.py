@@ -12,6 +12,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -92,8 +93,33 @@ def question_table(texts: Sequence[str], first: int) -> pa.Table:
         "question_id": pa.array([f"{first + row:032x}" for row in range(count)]),
         "level": pa.array([1] * count, pa.int8()),
         "text": pa.array(texts),
+        "sources": pa.array([_source(first + row) for row in range(count)], QUESTION.field("sources").type),
     }
     return pa.table([columns.get(field.name, pa.nulls(count, field.type)) for field in QUESTION], schema=QUESTION)
+
+
+QUESTIONS_A_PASSAGE, PASSAGES_A_FILE = 5, 256
+
+
+def _source(number: int) -> list[dict[str, Any]]:
+    """One passage, as a run writes it: curation reads its file and row."""
+    passage = number // QUESTIONS_A_PASSAGE
+    name = f"{passage:032x}"
+    return [
+        {
+            "doc_id": name,
+            "chunk_id": name,
+            "span_start": 0,
+            "span_end": 2_000,
+            "file": f"select-0123456789abcdef/{passage // PASSAGES_A_FILE:032x}/0",
+            "row": passage % PASSAGES_A_FILE,
+            "source": "generated",
+            "license": "CC-BY-4.0",
+            "url": f"https://example.org/{passage}",
+            "shard": "generated/shard-00000.parquet",
+            "shard_row": passage,
+        }
+    ]
 
 
 def document_table(texts: Sequence[str], first: int) -> pa.Table:

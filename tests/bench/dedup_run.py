@@ -119,9 +119,9 @@ def _warm(_number: int) -> None:
     """Loads what a worker needs, compiled code included."""
     import numpy as np
 
-    from factory.curate.duplicates import Sketches, find_duplicates
     from factory.curate.minhash import LshParameters, shingle_hashes, sketch_keys
     from factory.curate.words import tokenise
+    from tests.curate.one_process import Sketches, find_duplicates
 
     array = tokenise(WARM_TEXTS)
     parameters = LshParameters(3, 128, 0.1)

@@ -100,10 +100,10 @@ async def _asked(step: LlmStep, rows: Sequence[Row], texts: Texts) -> Iterator[R
 
 
 def _curated(config: FactoryConfig, questions: pa.Table) -> pa.Table:
-    from factory.curate.duplicates import Sketches, find_duplicates
     from factory.curate.minhash import LshParameters, shingle_hashes, sketch_keys
-    from factory.curate.sketch import sample_keys
+    from factory.curate.sketch import source_order
     from factory.curate.words import tokenise
+    from tests.curate.one_process import Sketches, find_duplicates
 
     parameters = LshParameters(config.curate.shingle_words, config.curate.permutations, config.curate.threshold)
     count = questions.num_rows
@@ -111,7 +111,7 @@ def _curated(config: FactoryConfig, questions: pa.Table) -> pa.Table:
     sketches = Sketches(
         np.array(questions.column("question_id").to_pylist(), "S"),
         questions.column("level").to_numpy(),
-        np.array(sample_keys(questions.column("sources")), np.uint64),
+        source_order(questions.column("sources")),
         array.text_hashes,
         sketch_keys(array, parameters),
         np.ones(count, np.bool_),

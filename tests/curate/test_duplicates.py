@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factory.curate import candidates
-from factory.curate.duplicates import Duplicates, Sketches, find_duplicates
 from factory.curate.minhash import LshParameters, shingle_hashes, sketch_keys
 from factory.curate.words import I64, U64, tokenise
 from factory.identity import make_id
+from tests.curate.one_process import Duplicates, Sketches, find_duplicates
 
 PARAMETERS = LshParameters(3, 128, 0.7)
 DUCKS = (

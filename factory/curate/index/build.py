@@ -20,11 +20,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from factory.curate.bands import ROW_MASK
 from factory.curate.index import segment
 from factory.curate.index.listing import Entry
 from factory.curate.index.segment import (
     ROW_LAYOUT,
-    ROW_MASK,
     WHOLE_ROW,
     Member,
     Part,

@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from factory.curate.bands import Entries, exact_keys, place_bits, place_of, ref_of, row_of, sorted_places
+from factory.curate.bands import EQUAL_TEXTS, ROW_MASK, Entries, place_bits, place_of, ref_of, row_of, sorted_places
 from factory.curate.candidates import FEWEST_HUBS, HUBS, PAIRS_A_BUCKET, Candidates, distinct_pairs
-from factory.curate.index.segment import ROW_BITS, ROW_MASK, Part
+from factory.curate.index.segment import Part
 from factory.curate.words import I64, U64, Mask
 from factory.native import compiled
 from factory.store.base import Store
@@ -29,10 +29,10 @@ PARALLEL_READS = 8
 
 def known_candidates(store: Store, parts: Sequence[Part], first_place: int, entries: Entries) -> Candidates:
     """Pairs of a text of `entries` (first) and a published one (second, its place `first_place` and up, by part)."""
-    order = sorted_places(entries.keys)
-    # Both sides by the same bits: those that entries have, and that the places here left of the keys.
-    bits = max(ROW_BITS, place_bits(len(order)))
-    keys = entries.keys[order] >> np.uint64(bits)
+    order = sorted_places(entries.entries)
+    # Both sides by the same bits: those that the places here left of the keys.
+    bits = place_bits(len(order))
+    keys = entries.entries[order] >> np.uint64(bits)
     new = np.ones(len(keys), np.bool_)
     new[1:] = keys[1:] != keys[:-1]
     wanted = keys[new]
@@ -107,8 +107,8 @@ def _texts(entries: Entries, order: I64, bounds: I64, hit: I64) -> tuple[U64, I6
     owners = np.repeat(np.arange(len(hit)), sizes)
     within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     chosen = order[np.repeat(bounds[hit], sizes) + within]
-    refs, exact = entries.refs[chosen], entries.exact[chosen]
-    equal = entries.keys[chosen] == exact_keys(exact)
+    refs, exact = entries.refs(chosen), entries.exact[chosen]
+    equal = (entries.entries[chosen] & EQUAL_TEXTS) > 0
     same = np.zeros(len(hit), np.bool_)
     same[owners[equal]] = True
     by = np.lexsort((refs, exact, owners))

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from factory.curate.bands import Entries, exact_keys, row_of
+from factory.curate.bands import Entries, entries_of, row_of, upper_half
 from factory.curate.index.known import Texts, best_known, evidence_of, reason_of
 from factory.curate.index.lookup import known_candidates
 from factory.curate.index.pin import View, read_view
@@ -80,14 +80,13 @@ class RecheckStep:
         signed = signatures(hashes, offsets, self.parameters.permutations)
         keys = band_keys(signed, significant_keys(array), self.parameters)
         exact = array.text_hashes[:, 0]
-        refs = np.arange(len(texts), dtype=np.uint64)
         bands = keys.shape[1]
         # Unlike in `match` each text stands for itself: samples that repeat each other are gone already.
         entries = Entries(
-            np.concatenate((keys.reshape(-1), exact_keys(exact))),
-            np.concatenate((np.repeat(refs, bands), refs)),
-            np.concatenate((np.repeat(exact, bands), exact)),
-            np.zeros(len(texts) * (bands + 1), np.uint64),
+            entries_of(keys, np.arange(len(texts)), exact),
+            upper_half(np.concatenate((np.repeat(exact, bands), exact))),
+            np.zeros(len(texts) * (bands + 1), np.uint32),
+            np.array([0, len(texts) * (bands + 1)]),
         )
         found = known_candidates(store, view.parts, 1, entries)
         concerned = np.unique(found.first)

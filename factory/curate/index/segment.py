@@ -11,10 +11,9 @@ Shingles are no Parquet but bare integers end to end, and rows say where theirs 
 there are a read each. As a column in row groups of 256 rows, comparing 3,000 new questions with 300,000 published ones
 took 0.10 to 0.24 s of a busy core, with this 0.04.
 
-An entry is one integer: the upper 44 bits of a band key (or of the key made of the text's hash), the row in the lower
-20. bands.BAND has 28 bytes for it, of which a lookup would read 12; but what is published always stays, so it has no
-order, and its hash is in the rows. Keys that agree in 44 bits by chance (some hundred pairs between a million
-questions and ten million) are candidates like others: every pair is verified (known.py).
+Entries are those of bands.py, without what stands beside them there: what is published always stays, so it has no
+order, and its hash is in the rows. Keys that agree in 43 bits by chance (some hundred pairs between a million questions
+and ten million) are candidates like others: every pair is verified (known.py).
 
 Cost: 14 microseconds a question of 50 words, its text tokenised and signed (one core that others kept busy); 618 bytes
 a question at 25 bands, 210 of them entries.
@@ -30,7 +29,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from factory.curate.bands import exact_keys
+from factory.curate.bands import entries_of
 from factory.curate.minhash import LshParameters, band_keys, shingle_hashes, signatures
 from factory.curate.similarity import distinct_sets
 from factory.curate.words import NORMALISER_VERSION, U64, significant_keys, tokenise
@@ -42,9 +41,6 @@ from factory.store.objects import read_mapping
 from factory.store.parquet import Layout
 
 ENTRY = pa.schema([pa.field("entry", pa.uint64(), nullable=False)])
-
-ROW_BITS = 20
-"""Lowest bits of an entry: the row in the part."""
 
 QUESTION = (
     pa.field("sample_id", pa.string(), nullable=False),
@@ -72,7 +68,7 @@ ENTRIES_A_GROUP = 1 << 18
 MAX_GROUPS = 64
 ROWS_A_GROUP = 1 << 14
 
-KIND, FORMAT = "factory-index-segment", 1
+KIND, FORMAT = "factory-index-segment", 2
 SEGMENTS = "curate/index/segments"
 
 Member = tuple[str, str]
@@ -156,22 +152,12 @@ def part_tables(ids: pa.Array, levels: pa.Array, texts: list[str], parameters: L
 def entry_table(keys: U64, exact: U64) -> pa.Table:
     """ENTRY rows of N texts: `keys` uint64[N, bands], `exact` uint64[N]. Raises ValueError for more than ROW_BITS
     can name."""
-    count, bands = keys.shape
-    if count > 1 << ROW_BITS:
-        raise ValueError(f"{count} rows in a part, of which an entry can name {1 << ROW_BITS}")
-    rows = np.arange(count, dtype=np.uint64)
-    entries = np.concatenate((keys.reshape(-1), exact_keys(exact)))
-    entries &= ~ROW_MASK
-    entries |= np.concatenate((np.repeat(rows, bands), rows))
-    return entries_in_order(entries)
+    return entries_in_order(entries_of(keys, np.arange(len(keys)), exact))
 
 
 def entries_in_order(entries: U64) -> pa.Table:
     """ENTRY rows from entries in any order."""
     return pa.table([pa.array(np.sort(entries))], schema=ENTRY)
-
-
-ROW_MASK = np.uint64((1 << ROW_BITS) - 1)
 
 
 def entry_layout(table: pa.Table) -> Layout:

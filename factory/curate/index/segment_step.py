@@ -28,7 +28,7 @@ from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import Layout, read_parquet
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 ENTRIES, ROWS = 0, 1
 """Parts of a unit's output; none where a unit has no samples."""

@@ -1,7 +1,7 @@
 """Which of some texts repeat others, in one process: candidates, comparison and judgement one after another.
 
 Design: the same functions that the passes of curation run on ranges (candidates.py, similarity.py, clusters.py), for
-rows that are in memory together.
+rows that are in memory together: up to a million. For tests, and for the loop that benchmarks compare a run with.
 
 Cost: 200,000 questions of 20-80 words, of which 10 % repeat others, 0.8 s after sketching (one core).
 Memory: 60 x (bands + 1) bytes a row, and 8 bytes a shingle of the rows that share a key.
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from factory.curate.bands import Entries, exact_keys
+from factory.curate.bands import Entries, entries_of, upper_half
 from factory.curate.candidates import candidates
 from factory.curate.clusters import judge
 from factory.curate.similarity import jaccard
@@ -91,10 +91,10 @@ def keep_order(sketches: Sketches) -> I64:
 
 
 def _entries(sketches: Sketches, order: I64, place: U64) -> Entries:
-    """Band entries of the eligible rows; a ref is a row's place in keep order."""
+    """Band entries of the eligible rows, as of one file; a ref is a row's place in keep order."""
     exact = sketches.exact[order, 0]
     bands = sketches.keys.shape[1]
-    keys = np.concatenate((sketches.keys[order].reshape(-1), exact_keys(exact)))
-    refs = place[order]
-    refs = np.concatenate((np.repeat(refs, bands), refs))
-    return Entries(keys, refs, np.concatenate((np.repeat(exact, bands), exact)), refs)
+    entries = entries_of(sketches.keys[order], place[order], exact)
+    orders = np.concatenate((np.repeat(place[order], bands), place[order])).astype(np.uint32)
+    halves = upper_half(np.concatenate((np.repeat(exact, bands), exact)))
+    return Entries(entries, halves, orders, np.array([0, len(entries)]))
