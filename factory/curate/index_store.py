@@ -2,8 +2,9 @@
 
 Design: a step or filter carries only the index's identity (hashes of the benchmark files, normal form, rules) and where
 the files lie on the machine that starts the run; the index itself lies in the store under the hash of that identity
-without the rules, so every step that wants the same index shares it, across runs and whatever the rules. It holds the
-question side: answers do not exist yet when questions are curated, and a page with an answer has the question, too.
+without the rules, so every step that wants the same index shares it, across runs and whatever the rules. It holds one
+side of the benchmarks. Questions and pages are held against questions: answers do not exist yet when questions are
+curated, and a page with an answer has the question, too. Answers are held against answers (publish/leaked_answers.py).
 
 Cost: 19,000 items of seven benchmarks: docs/benchmarks.md, `decon`.
 """
@@ -40,11 +41,12 @@ HELD_INDEXES = 2
 @dataclass(frozen=True)
 class BenchmarkIndex:
     """`files` is what was read (benchmarks.py); `rules` None where only the index is wanted; `sources` is where the
-    files lie (not part of the identity)."""
+    files lie (not part of the identity); `side` says which texts of the benchmarks are in it."""
 
     files: tuple[dict[str, Any], ...]
     rules: DecontaminationConfig | None = None
     sources: tuple[BenchmarkConfig, ...] = field(default=(), compare=False)
+    side: Side = "question"
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -55,7 +57,8 @@ class BenchmarkIndex:
 
     @property
     def _index_identity(self) -> dict[str, Any]:
-        return {"files": list(self.files), "index": INDEX_VERSION, **view_identity()}
+        side = {"side": self.side} if self.side != "question" else {}
+        return {"files": list(self.files), "index": INDEX_VERSION, **view_identity(), **side}
 
     @property
     def key(self) -> str | None:
@@ -75,7 +78,7 @@ class BenchmarkIndex:
                 "the benchmark files changed while the run was being planned",
                 remedy="start the run again; it will be planned with the files as they are now",
             )
-        index = build_index(items_of(benchmarks, "question"))
+        index = build_index(items_of(benchmarks, self.side))
         store.put(self.key, index_to_bytes(index))
         _remember(self.key, index)
 
@@ -105,6 +108,15 @@ def benchmark_index(configs: Sequence[BenchmarkConfig], rules: DecontaminationCo
     """Reads the benchmark files for their hashes. Raises ConfigError where they are missing, unreadable or lack
     a field."""
     return BenchmarkIndex(tuple(read_benchmarks(configs).identity()), rules, tuple(configs))
+
+
+def answer_index(configs: Sequence[BenchmarkConfig], rules: DecontaminationConfig) -> BenchmarkIndex | None:
+    """The answers and solutions of the benchmarks that have such fields; None where none has. Raises as
+    `benchmark_index`."""
+    answered = tuple(config for config in configs if config.answer_fields)
+    if not answered:
+        return None
+    return BenchmarkIndex(tuple(read_benchmarks(answered).identity()), rules, answered, "answer")
 
 
 def items_of(benchmarks: Benchmarks, side: Side) -> list[Item]:
