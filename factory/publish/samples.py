@@ -170,7 +170,7 @@ class SamplesStep:
             id_column="sample_id",
             rejects=(*leaked.rejects.values(), *rejects),
             input_ids_digest=ids_digest(answers.column("answer_id").to_pylist()),
-            facts=split_facts(table) | level_facts(table) | leaked.facts,
+            facts={**split_facts(table), **level_facts(table), **leaked.facts},
         )
 
 
