@@ -1,4 +1,4 @@
-"""Benchmarks and a whole run: nothing is asked from a page with an item on it, no answer of a benchmark is published."""
+"""Benchmarks and a whole run: a page with an item has no children, no answer of a benchmark is published."""
 
 from __future__ import annotations
 
