@@ -13,6 +13,7 @@ Cost: the embedding model's; see select/training/embedding.py.
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -61,7 +62,11 @@ class Nearest:
 
     def __call__(self, texts: Sequence[str], rows: Sequence[int]) -> list[Hit]:
         """At most `top_k` hits of each of `rows` (places in `texts`), the most similar first."""
-        found: list[Hit] = []
+        return [hit for hit, _ in self.found(texts, rows)]
+
+    def found(self, texts: Sequence[str], rows: Sequence[int]) -> list[tuple[Hit, int]]:
+        """These hits, each with the place of its item."""
+        found: list[tuple[Hit, int]] = []
         for start in range(0, len(rows), ROWS_AT_ONCE):
             part = rows[start : start + ROWS_AT_ONCE]
             vectors = unit(embedder(self.model).embed([texts[row] for row in part]))
@@ -70,7 +75,7 @@ class Nearest:
                 least = self.config.min_similarity
                 close = [(item, score) for item, score in zip(near, scores, strict=True) if score >= least]
                 words = viewed_words(texts[row]) if close else []
-                found += [self._hit(row, item, score, words) for item, score in close]
+                found += [(self._hit(row, item, score, words), item) for item, score in close]
         return found
 
     def _hit(self, row: int, item: int, score: float, words: Sequence[str]) -> Hit:
@@ -102,20 +107,23 @@ def vectors_identity(model: EmbeddingModel) -> dict[str, Any]:
 
 def item_vectors(items: Sequence[Item], model: EmbeddingModel) -> ItemVectors:
     """Embeds the distinct texts of `items`, in their order. Raises ConfigError or EngineError as the embedder does."""
-    first: dict[str, int] = {}
-    copies: dict[str, int] = {}
-    for place, text in enumerate(_told(items)):
-        if text:
-            first.setdefault(text, place)
-            copies[text] = copies.get(text, -1) + 1
-    texts = list(first)
+    told = _told(items)
+    first = {text: place for place, text in reversed(list(enumerate(told)))}
+    copies = Counter(told)
+    texts = distinct_texts(items)
+    named = [items[first[text]] for text in texts]
     vectors = embedder(model).embed(texts) if texts else np.zeros((0, 1), np.float32)
     return ItemVectors(
-        tuple((items[place].benchmark, items[place].item, items[place].field) for place in first.values()),
-        np.array([copies[text] for text in texts], np.int32),
+        tuple((item.benchmark, item.item, item.field) for item in named),
+        np.array([copies[text] - 1 for text in texts], np.int32),
         view(tokenise(texts)).counts,
         unit(vectors),
     )
+
+
+def distinct_texts(items: Sequence[Item]) -> list[str]:
+    """The texts behind `item_vectors`, in the order of these."""
+    return [text for text in dict.fromkeys(_told(items)) if text]
 
 
 def _told(items: Sequence[Item]) -> list[str]:
