@@ -169,7 +169,10 @@ with warnings.catch_warnings():
 
 
 class CurateConfig(Section):
-    shingle_words: int = Field(default=3, ge=1, le=10, description="word n-gram size; short questions need small ones")
+    shingles: Literal["by_length", "words"] = Field(
+        default="by_length", description="by_length: questions below 21 words are compared by characters; words: never"
+    )
+    shingle_words: int = Field(default=3, ge=1, le=10, description="word n-gram size, of the longer questions")
     permutations: int = Field(default=128, ge=16, le=1024, description="MinHash functions")
     threshold: float = Field(default=0.7, gt=0, le=1, description="exact Jaccard at which two questions are one")
     benchmarks: tuple[BenchmarkConfig, ...] = ()

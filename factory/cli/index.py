@@ -32,6 +32,8 @@ def add_parser(subparsers: Any) -> None:
     add = _action(actions, "add", "put a published dataset on the list", add_dataset, root=False)
     add.add_argument("dataset", metavar="DATASET", help="folder or s3://… of one version of a dataset")
     defaults = CurateConfig()
+    add.add_argument("--shingles", choices=("by_length", "words"), default=defaults.shingles,
+                     help="curate.shingles of runs")  # fmt: skip
     add.add_argument("--shingle-words", type=int, default=defaults.shingle_words, help="curate.shingle_words of runs")
     add.add_argument("--permutations", type=int, default=defaults.permutations, help="curate.permutations of runs")
     add.add_argument("--threshold", type=float, default=defaults.threshold, help="curate.threshold of runs")
@@ -94,7 +96,7 @@ def add_dataset(args: argparse.Namespace) -> int:
             remedy="say with --root which root's index it goes into",
         )
     store = _store(where, args.endpoint_url)
-    parameters = LshParameters(args.shingle_words, args.permutations, args.threshold)
+    parameters = LshParameters(args.shingle_words, args.permutations, args.threshold, args.shingles == "by_length")
     if _entry_of(store, member, lsh_identity(parameters)) is not None:
         _say(f"{_name(member)} is on the list already, with these settings")
         return _close(store, dataset=_name(member), added=0)

@@ -86,25 +86,24 @@ def row_of(refs: U64) -> I64:
     return (refs & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
-def entries_of(keys: U64, rows: npt.NDArray[np.integer], exact: U64) -> U64:
-    """uint64[N * (bands + 1)]: entries of N texts, the bands of one after another and then those made of their hashes.
+def entries_of(keys: U64, owners: I64, rows: npt.NDArray[np.integer], exact: U64) -> U64:
+    """uint64[K * bands + N]: entries of N texts, band after band and then those made of their hashes.
 
-    `keys` uint64[N, bands], `rows` [N], `exact` uint64[N] (first halves of the normal forms' hashes). Raises ValueError
-    for a row that an entry cannot name.
+    `keys` uint64[K, bands] with the text each row of them is of, `owners` int64[K]; `rows` [N], `exact` uint64[N]
+    (first halves of the normal forms' hashes). Raises ValueError for a row that an entry cannot name.
     """
     own = _nameable(rows)
     cleared = ~(ROW_MASK | EQUAL_TEXTS)
-    bands = (keys & cleared) | own[:, None]
+    bands = (keys & cleared) | own[owners][:, None]
     equal = (mix64(exact ^ EXACT) & cleared) | EQUAL_TEXTS | own
     return np.concatenate((bands.reshape(-1), equal))
 
 
-def band_table(keys: U64, rows: I64, exact: U64, order: U64) -> pa.Table:
-    """BAND rows of N texts, sorted by entry: `keys` uint64[N, bands], the others [N], rows ascending. `order` is given
-    by its upper half, but for BY_PLACE."""
-    count = len(keys)
+def band_table(keys: U64, owners: I64, rows: I64, exact: U64, order: U64) -> pa.Table:
+    """BAND rows of N texts, sorted by entry: `keys` and `owners` as `entries_of` takes them, the others [N], rows
+    ascending. `order` is given by its upper half, but for BY_PLACE."""
     own = _nameable(rows)
-    every = entries_of(keys, np.arange(count), exact)
+    every = entries_of(keys, owners, np.arange(len(rows)), exact)
     every.sort()
     owner = (every & ROW_MASK).astype(np.int64)
     # Sorted by the texts' places, which lead to their hashes; a unit that picks rows has others in the file.

@@ -89,7 +89,19 @@ def _pair(
         key = ordered[start] >> bits
         while stop < total and ordered[stop] >> bits == key:
             stop += 1
-        if stop - start > 1:
+        if stop - start == 2:
+            # Nearly all buckets that are any: without the arrays of the general way, a fifth of the time.
+            one = _ref(ordered[start] & mask, entries, starts)
+            other = _ref(ordered[start + 1] & mask, entries, starts)
+            first, second = ordered[start] & mask, ordered[start + 1] & mask
+            equal = exact[first] == exact[second]
+            marked = entries[first] & EQUAL_TEXTS != 0
+            if one != other and (marked or not equal):
+                if found < len(pairs):
+                    pairs[found, 0], pairs[found, 1] = min(one, other), max(one, other)
+                    pairs[found, 2] = np.uint64(equal)
+                found += 1
+        elif stop - start > 2:
             # Equal texts stand together. Places name files in order and rows within, so the first has the lowest ref.
             members = (ordered[start:stop] & mask).astype(np.int64)
             refs = _refs(members, entries, starts)
@@ -139,6 +151,17 @@ def _refs(members: I64, entries: U64, starts: I64) -> U64:
     """bands.ref_of the texts of these entries."""
     refs = np.empty(len(members), np.uint64)
     for index in range(len(members)):
-        place = np.searchsorted(starts, members[index], "right") - 1
-        refs[index] = (np.uint64(place) << np.uint64(32)) | (entries[members[index]] & ROW_MASK)
+        refs[index] = _ref(np.uint64(members[index]), entries, starts)
     return refs
+
+
+@compiled
+def _ref(entry: np.uint64, entries: U64, starts: I64) -> np.uint64:
+    low, high = 0, len(starts) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if np.uint64(starts[middle]) <= entry:
+            low = middle
+        else:
+            high = middle
+    return (np.uint64(low) << np.uint64(32)) | (entries[entry] & ROW_MASK)

@@ -25,10 +25,11 @@ from factory.curate.candidates import distinct_pairs
 from factory.curate.index.known import Texts, best_known
 from factory.curate.index.pin import read_view
 from factory.curate.match import CANDIDATE, PARALLEL_READS, Sketched, sketched_files
-from factory.curate.minhash import LshParameters, shingle_hashes
-from factory.curate.similarity import jaccard
+from factory.curate.minhash import LshParameters
+from factory.curate.shingles import shingled
+from factory.curate.similarity import similarities
 from factory.curate.sketch import ACROSS, QUESTION_COLUMNS, source_order
-from factory.curate.words import I64, U64, Mask, tokenise
+from factory.curate.words import I64, U64, Mask
 from factory.identity import add_digests, make_id
 from factory.run.outputs import Output, read_outputs, resolve
 from factory.run.units import Unit, UnitResult
@@ -45,8 +46,12 @@ NODE = pa.schema(
         ("id", pa.string()),
         ("level", pa.int8()),
         ("order", pa.uint64()),  # which of two is kept: the lower
+        ("kind", pa.int8()),  # of the shingles it is compared by (shingles.py)
     ]
 )
+
+FOUND_NODE = pa.schema([field for field in NODE if field.name != "kind"])
+"""What readers give of a row; its kind is found with its shingles."""
 
 EDGE = pa.schema(
     [
@@ -64,8 +69,9 @@ where the run is compared with published questions."""
 PAIRS_A_UNIT = 500_000
 """Candidate pairs of a unit, about: what bounds the texts that it holds at once."""
 
-PAIRS_A_SHARE = 2_000
-"""Fewer are not worth a unit of their own."""
+PAIRS_A_SHARE = 50_000
+"""Fewer are not worth a unit of their own: the second texts of its pairs lie anywhere, so every unit reads nearly every
+file (2 microseconds a row). Files are read by threads, so one unit keeps two cores busy as well."""
 
 SHARES = 16
 """Up to so many units there are where none would be full, so that several workers have work."""
@@ -74,7 +80,7 @@ ROWS_A_GROUP = 1 << 14
 
 
 Reader = Callable[[Store, Sequence[Sketched], U64], tuple[pa.Table, list[str]]]
-"""NODE rows and texts of the rows that refs (sorted) name, in their order."""
+"""FOUND_NODE rows and texts of the rows that refs (sorted) name, in their order."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ class CompareStep:
     version = STEP_VERSION
 
     def identity(self) -> dict[str, Any]:
-        return {"shingle_words": self.parameters.shingle_words, "threshold": self.parameters.threshold}
+        return {**self.parameters.shingling.identity(), "threshold": self.parameters.threshold}
 
     def work(self, store: Store, unit: Unit) -> UnitResult:
         given = unit.parameters
@@ -99,21 +105,21 @@ class CompareStep:
         published = first[~ours], second[~ours], exact[~ours]
         refs = np.unique(np.concatenate((first, second[ours])))
         nodes, texts = self.reader(store, sketched, refs)
-        array = tokenise(texts)
-        hashes, offsets = shingle_hashes(array, self.parameters.shingle_words)
+        array, views = shingled(texts, self.parameters.shingling)
+        nodes = nodes.append_column(NODE.field("kind"), pa.array(views.kinds))
         first, second, exact = first[ours], second[ours], exact[ours]
         one, other = np.searchsorted(refs, first), np.searchsorted(refs, second)
         exact &= (array.text_hashes[one] == array.text_hashes[other]).all(axis=1)
         similarity = np.ones(len(first))
         near = ~exact
-        similarity[near] = jaccard(hashes, offsets, one[near], other[near], self.parameters.threshold)
+        similarity[near] = similarities(views, one[near], other[near], self.parameters.threshold)
         alike = similarity >= self.parameters.threshold
         edges = edge_table(first[alike], second[alike], similarity[alike], exact[alike])
         tables = [nodes, edges]
         ledger = {"compared_pairs": int(near.sum()), "alike_pairs": int(alike.sum())}
         if "index" in given:
             parts = read_view(store, given["index"]).parts
-            new = Texts(refs, hashes, offsets, array.text_hashes)
+            new = Texts(refs, views, array.text_hashes)
             tables.append(best_known(store, parts, len(sketched), published, new, self.parameters.threshold))
             ledger["compared_known_pairs"] = int((~published[2]).sum())
         own = [each.sketches for each in sketched[start:stop]]
@@ -138,7 +144,7 @@ def compare_units(
     """One unit a range of the `files` places; `outputs` are those of the match step, whose index is `candidates`.
     `index` is what `match_units` was given."""
     pairs = sum(output.file.rows for output in outputs)
-    count = min(files, shares(pairs, PAIRS_A_UNIT, PAIRS_A_SHARE))
+    count = max(1, min(files, shares(pairs, PAIRS_A_UNIT, PAIRS_A_SHARE)))
     bounds = [files * number // count for number in range(count + 1)]
     shared = {"sketches": sketches, "candidates": candidates} | ({"index": index} if index else {})
     return [
@@ -168,7 +174,7 @@ def read_candidates(store: Store, outputs: Sequence[Output], places: tuple[int, 
 
 
 def read_questions(store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, list[str]]:
-    """NODE rows and texts of the questions that `refs` (sorted) name. Reads every question file concerned once."""
+    """FOUND_NODE rows and texts of the questions that `refs` (sorted) name. Reads every file concerned once."""
 
     def read(place: int, rows: I64) -> pa.Table:
         key = resolve(store, sketched[place].parent).key
@@ -176,12 +182,13 @@ def read_questions(store: Store, sketched: Sequence[Sketched], refs: U64) -> tup
 
     tables = by_place(refs, read)
     if not tables:
-        return NODE.empty_table(), []
+        return FOUND_NODE.empty_table(), []
     found = pa.concat_tables(tables)
     levels = found.column("level").to_numpy()
     order = source_order(found.column("sources"))
     order[levels == ACROSS] = refs[levels == ACROSS]
-    nodes = pa.table([pa.array(refs), found.column("question_id"), pa.array(levels), pa.array(order)], schema=NODE)
+    columns = [pa.array(refs), found.column("question_id"), pa.array(levels), pa.array(order)]
+    nodes = pa.table(columns, schema=FOUND_NODE)
     return nodes, found.column("text").to_pylist()
 
 

@@ -209,6 +209,8 @@ def repeated(
     dropped = np.flatnonzero(own & ~known & (verdicts.kept != np.arange(len(refs))))
     kept = verdicts.kept[dropped]
     ids, levels = nodes.column("id").to_pylist(), nodes.column("level").to_pylist()
+    kinds = nodes.column("kind").to_numpy()
+    by = np.minimum(kinds[dropped], kinds[kept])
     sizes = np.bincount(verdicts.cluster, minlength=len(refs))
     similarity = verdicts.similarity[dropped].tolist()
     evidence = [
@@ -218,12 +220,12 @@ def repeated(
                 "kept_level": levels[keeper],
                 "similarity": round(value, 6),
                 "threshold": parameters.threshold,
-                "shingle_words": parameters.shingle_words,
+                "shingles": parameters.shingling.in_words(kind),
                 "cluster_size": size,
             }
         ).decode()
-        for keeper, value, size in zip(
-            kept.tolist(), similarity, sizes[verdicts.cluster[dropped]].tolist(), strict=True
+        for keeper, value, size, kind in zip(
+            kept.tolist(), similarity, sizes[verdicts.cluster[dropped]].tolist(), by.tolist(), strict=True
         )
     ]
     decisions = pa.table(

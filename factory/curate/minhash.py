@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from factory.curate.scan import ngram_hash
+from factory.curate.shingles import WORDS, Shingling, Views, signed
 from factory.curate.words import I64, U64, TokenArray, mix64, significant_keys
 from factory.native import compiled
 
@@ -42,6 +43,11 @@ class LshParameters:
     shingle_words: int
     permutations: int
     threshold: float
+    by_length: bool = False
+
+    @property
+    def shingling(self) -> Shingling:
+        return Shingling(self.shingle_words, self.by_length, self.threshold)
 
     @property
     def rows(self) -> int:
@@ -62,7 +68,7 @@ class LshParameters:
 
     def identity(self) -> dict[str, Any]:
         return {
-            "shingle_words": self.shingle_words,
+            **self.shingling.identity(),
             "permutations": self.permutations,
             "threshold": self.threshold,
             "scheme": SCHEME,
@@ -108,12 +114,15 @@ def band_keys(signature: U32, significant: U64, parameters: LshParameters) -> U6
     return keys
 
 
-def sketch_keys(array: TokenArray, parameters: LshParameters) -> U64:
-    """uint64[N, bands]: band keys of N tokenised texts."""
-    if not len(array.counts):
-        return np.empty((0, parameters.bands), np.uint64)
-    hashes, offsets = shingle_hashes(array, parameters.shingle_words)
-    return band_keys(signatures(hashes, offsets, parameters.permutations), significant_keys(array), parameters)
+def sketch_keys(array: TokenArray, views: Views, parameters: LshParameters) -> tuple[U64, I64]:
+    """uint64[K, bands] and int64[K]: band keys of N texts, and the text that each row of keys is of. A text has as many
+    rows as it has views (shingles.py); those of two kinds never agree."""
+    offsets, owners, kinds = signed(views)
+    if not len(owners):
+        return np.empty((0, parameters.bands), np.uint64), owners
+    apart = np.where(kinds == WORDS, np.uint64(0), mix64(kinds.astype(np.uint64) + np.uint64(1)))
+    significant = significant_keys(array)[owners] ^ apart
+    return band_keys(signatures(views.hashes, offsets, parameters.permutations), significant, parameters), owners
 
 
 @lru_cache(maxsize=4)

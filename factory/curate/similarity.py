@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from factory.curate.shingles import Views, by_shorter
 from factory.curate.words import I64, U64
 from factory.native import compiled
 
@@ -28,6 +29,13 @@ def jaccard(hashes: U64, offsets: I64, first: I64, second: I64, threshold: float
     result = np.empty(len(first), np.float64)
     _compare(values, offsets, sizes, first, second, threshold, result)
     return result
+
+
+def similarities(views: Views, one: I64, other: I64, threshold: float) -> F64:
+    """float64[P]: similarity of texts one[i] and other[i], by the kind of shingle of the shorter; 0 as in `jaccard`."""
+    compared = by_shorter(views.kinds, one, other)
+    found = jaccard(views.hashes, views.offsets, compared.one, compared.other, threshold)
+    return np.where(compared.apart, 0.0, found)
 
 
 def distinct_sets(hashes: U64, offsets: I64) -> tuple[U64, I64]:

@@ -26,7 +26,8 @@ from factory.curate.bands import BY_PLACE, band_layout, band_table
 from factory.curate.decon.hits import Screen, count_evidence
 from factory.curate.index_store import BenchmarkIndex, benchmark_index
 from factory.curate.minhash import LshParameters, sketch_keys
-from factory.curate.words import I64, NORMALISER_VERSION, U64, tokenise
+from factory.curate.shingles import shingled
+from factory.curate.words import I64, NORMALISER_VERSION, U64
 from factory.identity import canonical_json, ids_digest
 from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
@@ -115,8 +116,12 @@ class SketchStep:
 def sketch_step(config: CurateConfig) -> SketchStep:
     """The step that `config` describes. Reads the benchmark files; raises ConfigError where they are missing,
     unreadable or lack a field."""
-    parameters = LshParameters(config.shingle_words, config.permutations, config.threshold)
+    parameters = lsh_parameters(config)
     return SketchStep(parameters, benchmark_index(config.benchmarks, config.decontamination))
+
+
+def lsh_parameters(config: CurateConfig) -> LshParameters:
+    return LshParameters(config.shingle_words, config.permutations, config.threshold, config.shingles == "by_length")
 
 
 def sketch_tables(
@@ -124,7 +129,7 @@ def sketch_tables(
 ) -> tuple[pa.Table, pa.Table]:
     """SKETCH and BAND rows of a question table's rows; `rows` int64[N] are their places in the question file."""
     texts: list[str] = table.column("text").to_pylist()
-    array = tokenise(texts)
+    array, views = shingled(texts, parameters.shingling)
     hits = screen.best(texts, array) if screen is not None else {}
     found = {place: hit for place, hit in hits.items() if screen is not None and screen.rejects(hit)}
     similar = {place: hit for place, hit in hits.items() if place not in found}
@@ -145,8 +150,11 @@ def sketch_tables(
     clean[list(found)] = False
     order = source_order(table.column("sources"))
     order[table.column("level").to_numpy() == ACROSS] = BY_PLACE
-    keys = sketch_keys(array, parameters)
-    return sketches, band_table(keys[clean], rows[clean], array.text_hashes[clean, 0], order[clean])
+    keys, owners = sketch_keys(array, views, parameters)
+    kept = clean[owners]
+    places = np.cumsum(clean) - 1
+    exact = array.text_hashes[clean, 0]
+    return sketches, band_table(keys[kept], places[owners[kept]], rows[clean], exact, order[clean])
 
 
 def _texts_at(values: Mapping[int, str], count: int) -> pa.Array:

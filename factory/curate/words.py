@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -65,20 +66,46 @@ class TokenArray:
 
 def tokenise(texts: Sequence[str]) -> TokenArray:
     """Tokens of many texts as arrays."""
-    counts = np.empty(len(texts), np.int64)
-    text_hashes = np.empty((len(texts), 2), np.uint64)
-    parts = [np.zeros(0, np.uint64)]
+    return gathered([piece.tokens() for piece in scan_pieces(texts)])
+
+
+class Piece(NamedTuple):
+    """Some of the texts, scanned: `codes` uint32[C] are their code points, folded; token i of these texts, with
+    hashes[i], is codes[spans[i, 0]:spans[i, 1]] (no spans where none were asked for); text j has the tokens
+    offsets[j] to offsets[j + 1]."""
+
+    codes: npt.NDArray[np.uint32]
+    hashes: U64
+    spans: I64
+    offsets: I64
+    text_hashes: U64
+
+    def tokens(self) -> Piece:
+        """What is kept of a piece: the rest takes as much memory as the texts, several times."""
+        return self._replace(codes=_NO_CODES, spans=_NO_SPANS)
+
+
+def scan_pieces(texts: Sequence[str], *, spans: bool = False) -> Iterator[Piece]:
+    """Texts in pieces of about PIECE characters, each scanned."""
     for start, stop in _pieces(texts):
         codes, bounds = _code_points([fold(text) for text in texts[start:stop]])
         hashes, offsets = np.empty(len(codes), np.uint64), np.empty(stop - start + 1, np.int64)
-        count = scan.scan(
-            codes, bounds, classes(), _number_words(), hashes, _NO_SPANS, offsets, text_hashes[start:stop]
-        )
-        parts.append(hashes[:count].copy())
-        counts[start:stop] = np.diff(offsets)
-    for index in np.flatnonzero(counts == 0).tolist():
-        text_hashes[index] = _hash_without_tokens(texts[index])
-    return TokenArray(np.concatenate(parts), np.concatenate(([0], np.cumsum(counts))), text_hashes)
+        where = np.empty((len(codes), 2), np.int64) if spans else _NO_SPANS
+        text_hashes = np.empty((stop - start, 2), np.uint64)
+        count = scan.scan(codes, bounds, classes(), _number_words(), hashes, where, offsets, text_hashes)
+        for index in np.flatnonzero(np.diff(offsets) == 0).tolist():
+            text_hashes[index] = _hash_without_tokens(texts[start + index])
+        yield Piece(codes, hashes[:count].copy(), where[:count], offsets, text_hashes)
+
+
+def gathered(pieces: Sequence[Piece]) -> TokenArray:
+    """The tokens of all pieces."""
+    counts = [np.zeros(1, np.int64), *(np.diff(piece.offsets) for piece in pieces)]
+    return TokenArray(
+        np.concatenate([np.zeros(0, np.uint64), *(piece.hashes for piece in pieces)]),
+        np.cumsum(np.concatenate(counts)),
+        np.concatenate([np.zeros((0, 2), np.uint64), *(piece.text_hashes for piece in pieces)]),
+    )
 
 
 PIECE = 200_000
@@ -153,6 +180,7 @@ def _hash_without_tokens(text: str) -> list[int]:
 
 
 _NO_SPANS = np.empty((0, 2), np.int64)
+_NO_CODES = np.empty(0, np.uint32)
 
 _NUMBER_WORD_LIST = """
 zero two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen

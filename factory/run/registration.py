@@ -33,6 +33,7 @@ from factory.curate.index.pin import (
 )
 from factory.curate.index.segment import Segment, lsh_identity
 from factory.curate.minhash import LshParameters
+from factory.curate.sketch import lsh_parameters
 from factory.identity import fingerprint
 from factory.run.outputs import outputs_key, read_outputs
 from factory.run.record import Record, write_record
@@ -45,8 +46,7 @@ if TYPE_CHECKING:
 
 
 def parameters_of(config: FactoryConfig) -> LshParameters:
-    curate = config.curate
-    return LshParameters(curate.shingle_words, curate.permutations, curate.threshold)
+    return lsh_parameters(config.curate)
 
 
 def check_index(store: Store, config: FactoryConfig, run: str) -> None:

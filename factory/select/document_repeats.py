@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from factory.curate.compare import NODE, by_place, place_range
+from factory.curate.compare import FOUND_NODE, by_place, place_range
 from factory.curate.decide import judged, keep_order, whole_clusters
 from factory.curate.match import Sketched, sketched_files
 from factory.curate.minhash import LshParameters
@@ -109,11 +109,11 @@ def read_documents(store: Store, sketched: Sequence[Sketched], refs: U64) -> tup
 
     read_in = by_place(refs, read)
     if not read_in:
-        return NODE.empty_table(), []
+        return FOUND_NODE.empty_table(), []
     found = pa.concat_tables([table for table, _ in read_in])
     levels = np.zeros(len(refs), np.int8)
     columns = [pa.array(refs), found.column("doc_id"), pa.array(levels), found.column("sample_key")]
-    return pa.table(columns, schema=NODE), [text for _, texts in read_in for text in texts]
+    return pa.table(columns, schema=FOUND_NODE), [text for _, texts in read_in for text in texts]
 
 
 def read_repeats(store: Store, key: str) -> dict[str, tuple[str, float]]:

@@ -89,7 +89,7 @@ def sketch_tables(table: pa.Table, starts: I64, file: str, parameters: LshParame
     """DOCUMENT_SKETCH and BAND rows of the documents that begin at rows `starts` of the select file named `file`."""
     counts = np.diff(np.append(starts, table.num_rows))
     array = tokenise(document_texts(table.column("text").to_pylist(), starts))
-    keys = sketch_keys(array, parameters)
+    keys, owners = sketch_keys(array, parameters), np.arange(len(starts))
     order = np.array([sample_key(file, row) for row in starts.tolist()], np.uint64)
     columns = [
         table.column("doc_id").take(pa.array(starts)).combine_chunks(),
@@ -98,7 +98,7 @@ def sketch_tables(table: pa.Table, starts: I64, file: str, parameters: LshParame
         pa.array(order),
         array.text_hash_column(),
     ]
-    return pa.table(columns, schema=DOCUMENT_SKETCH), band_table(keys, starts, array.text_hashes[:, 0], order)
+    return pa.table(columns, schema=DOCUMENT_SKETCH), band_table(keys, owners, starts, array.text_hashes[:, 0], order)
 
 
 def document_texts(chunks: Sequence[str], starts: I64) -> list[str]:

@@ -119,17 +119,14 @@ def _warm(_number: int) -> None:
     """Loads what a worker needs, compiled code included."""
     import numpy as np
 
-    from factory.curate.minhash import LshParameters, shingle_hashes, sketch_keys
-    from factory.curate.words import tokenise
-    from tests.curate.one_process import Sketches, find_duplicates
+    from factory.curate.minhash import LshParameters
+    from tests.curate.one_process import Rows, find_duplicates
 
-    array = tokenise(WARM_TEXTS)
-    parameters = LshParameters(3, 128, 0.1)
-    sketches = Sketches(
-        np.array(["a", "b"], "S"), np.ones(2, np.int8), np.zeros(2, np.uint64), array.text_hashes,
-        sketch_keys(array, parameters), np.ones(2, np.bool_),
-    )  # fmt: skip
-    find_duplicates(sketches, 0.1, lambda rows: shingle_hashes(tokenise([WARM_TEXTS[row] for row in rows]), 3))
+    rows = Rows(
+        WARM_TEXTS, np.array(["a", "b"], "S"), np.ones(2, np.int8), np.zeros(2, np.uint64), np.ones(2, np.bool_)
+    )
+    find_duplicates(rows, LshParameters(3, 128, 0.1, by_length=True))
+    find_duplicates(rows, LshParameters(3, 128, 0.1))
     time.sleep(0.1)  # so that every worker takes part
 
 

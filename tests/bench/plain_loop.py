@@ -100,30 +100,19 @@ async def _asked(step: LlmStep, rows: Sequence[Row], texts: Texts) -> Iterator[R
 
 
 def _curated(config: FactoryConfig, questions: pa.Table) -> pa.Table:
-    from factory.curate.minhash import LshParameters, shingle_hashes, sketch_keys
-    from factory.curate.sketch import source_order
-    from factory.curate.words import tokenise
-    from tests.curate.one_process import Sketches, find_duplicates
+    from factory.curate.sketch import lsh_parameters, source_order
+    from tests.curate.one_process import Rows, find_duplicates
 
-    parameters = LshParameters(config.curate.shingle_words, config.curate.permutations, config.curate.threshold)
     count = questions.num_rows
-    array = tokenise(questions.column("text").to_pylist())
-    sketches = Sketches(
+    rows = Rows(
+        questions.column("text").to_pylist(),
         np.array(questions.column("question_id").to_pylist(), "S"),
         questions.column("level").to_numpy(),
         source_order(questions.column("sources")),
-        array.text_hashes,
-        sketch_keys(array, parameters),
         np.ones(count, np.bool_),
     )
-
-    def shingles(chosen: Any) -> Any:
-        return shingle_hashes(
-            tokenise(questions.column("text").take(pa.array(chosen)).to_pylist()), parameters.shingle_words
-        )
-
     kept = np.ones(count, np.bool_)
-    kept[find_duplicates(sketches, parameters.threshold, shingles).dropped] = False
+    kept[find_duplicates(rows, lsh_parameters(config.curate)).dropped] = False
     return questions.filter(pa.array(kept))
 
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from factory.curate import candidates
 from factory.curate.minhash import LshParameters, shingle_hashes, sketch_keys
-from factory.curate.words import I64, U64, tokenise
+from factory.curate.shingles import shingled
+from factory.curate.words import tokenise
 from factory.identity import make_id
-from tests.curate.one_process import Duplicates, Sketches, find_duplicates
+from tests.curate.one_process import Duplicates, Rows, find_duplicates
 
 PARAMETERS = LshParameters(3, 128, 0.7)
 DUCKS = (
@@ -27,20 +28,14 @@ def judge(
     eligible: Sequence[bool] | None = None,
     names: Sequence[int] | None = None,
 ) -> Duplicates:
-    array = tokenise(texts)
-    sketches = Sketches(
+    rows = Rows(
+        texts,
         ids=np.array([make_id("question", name) for name in names or range(len(texts))], "S32"),
         levels=np.array(levels or [1] * len(texts), np.int8),
         sample_keys=np.zeros(len(texts), np.uint64),
-        exact=array.text_hashes,
-        keys=sketch_keys(array, PARAMETERS),
         eligible=np.array(eligible or [True] * len(texts), np.bool_),
     )
-
-    def shingles(rows: I64) -> tuple[U64, I64]:
-        return shingle_hashes(tokenise([texts[row] for row in rows.tolist()]), PARAMETERS.shingle_words)
-
-    return find_duplicates(sketches, PARAMETERS.threshold, shingles)
+    return find_duplicates(rows, PARAMETERS)
 
 
 def jaccard(one: str, other: str) -> float:
@@ -145,7 +140,8 @@ def test_the_outcome_is_the_greedy_one_whatever_the_order_of_rows(seed: int, num
         assert keeper not in dropped
         assert abs(jaccard(texts[row], texts[keeper]) - similarity) < 1e-12
         assert similarity >= 0.7
-    keys = sketch_keys(tokenise(texts), PARAMETERS)
+    array, views = shingled(texts, PARAMETERS.shingling)
+    keys, _ = sketch_keys(array, views, PARAMETERS)
     kept = [row for row in range(number) if row not in dropped]
     for place, row in enumerate(kept):
         for other in kept[:place]:

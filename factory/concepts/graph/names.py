@@ -119,6 +119,8 @@ _INNER_ARTICLE = re.compile(r"(?<= of | in | on | to )an? (?=\w{3})|(?<= for )an
 
 
 def _pass(text: str) -> str:
+    if "*" in text or "_" in text or "`" in text:
+        text = _EMPHASIS.sub(r"\2", text)
     text = _BRACES.sub("", _read_out(text))
     if "'" in text:
         text = _POSSESSIVE.sub("", text).replace("'", "")

@@ -20,7 +20,8 @@ from factory.curate.bands import place_of, row_of
 from factory.curate.index.lookup import PARALLEL_READS
 from factory.curate.index.segment import ROW, Part
 from factory.curate.minhash import LshParameters
-from factory.curate.similarity import jaccard
+from factory.curate.shingles import I8, Views, joined
+from factory.curate.similarity import similarities
 from factory.curate.words import I64, U64, Mask
 from factory.store.base import Store
 from factory.store.parquet import read_scattered
@@ -34,17 +35,16 @@ KNOWN = pa.schema(
         ("version", pa.string()),
         ("similarity", pa.float64()),
         ("exact", pa.bool_()),
+        ("kind", pa.int8()),  # of the shingles that both were compared by
     ]
 )
 
 
 class Texts(NamedTuple):
-    """N new questions: `refs` (sorted), shingle hashes end to end with `offsets` int64[N + 1] (minhash.shingle_hashes),
-    and `exact` uint64[N, 2], the hashes of their normal forms."""
+    """N new questions: `refs` (sorted), their shingles, and `exact` uint64[N, 2], the hashes of their normal forms."""
 
     refs: U64
-    hashes: U64
-    offsets: I64
+    views: Views
     exact: U64
 
 
@@ -72,19 +72,17 @@ def best_known(
     similarity = np.ones(len(first))
     near = np.flatnonzero(~exact)
     asked = np.unique(other[near])
-    hashes, offsets = known_shingles(store, parts, first_place, refs[asked], found.take(pa.array(asked)))
-    both = np.concatenate((texts.hashes, hashes))
-    starts = np.concatenate((texts.offsets, texts.offsets[-1] + offsets[1:]))
-    similarity[near] = jaccard(
-        both, starts, one[near], len(texts.refs) + np.searchsorted(asked, other[near]), threshold
-    )
+    both = joined(texts.views, known_views(store, parts, first_place, refs[asked], found.take(pa.array(asked))))
+    published = len(texts.refs) + np.searchsorted(asked, other[near])
+    similarity[near] = similarities(both, one[near], published, threshold)
     alike = np.flatnonzero(similarity >= threshold)
     members = known_members(parts, first_place, refs)
-    return _best(found, members, first[alike], other[alike], similarity[alike], exact[alike])
+    kinds = np.minimum(texts.views.kinds[one], found.column("kind").to_numpy()[other])
+    return _best(found, members, first[alike], other[alike], similarity[alike], exact[alike], kinds[alike])
 
 
 def _best(
-    found: pa.Table, members: Sequence[tuple[str, str]], first: U64, other: I64, similarity: Any, exact: Mask
+    found: pa.Table, members: Sequence[tuple[str, str]], first: U64, other: I64, similarity: Any, exact: Mask, kinds: I8
 ) -> pa.Table:
     """KNOWN rows of pairs that are alike; `other` are places in `found` and `members`."""
     # A name and a version have no zero byte, so this is their order.
@@ -102,16 +100,16 @@ def _best(
             "version": [members[place][1] for place in kept.tolist()],
             "similarity": similarity[chosen],
             "exact": exact[chosen],
+            "kind": kinds[chosen],
         },
         schema=KNOWN,
     )
 
 
-def known_shingles(store: Store, parts: Sequence[Part], first_place: int, refs: U64, rows: pa.Table) -> tuple[U64, I64]:
-    """Distinct shingle hashes of published texts, end to end, and offsets int64[N + 1]; `refs` are sorted, `rows` are
-    their segment.ROW rows."""
+def known_views(store: Store, parts: Sequence[Part], first_place: int, refs: U64, rows: pa.Table) -> Views:
+    """Distinct shingle hashes of published texts; `refs` are sorted, `rows` are their segment.ROW rows."""
     places = place_of(refs) - first_place
-    starts, stops = (rows.column(name).to_numpy().astype(np.int64) for name in ("start", "stop"))
+    starts, middles, stops = (rows.column(name).to_numpy().astype(np.int64) for name in ("start", "middle", "stop"))
 
     def read(group: I64) -> list[bytes]:
         key = parts[int(places[group[0]])].shingles.key
@@ -120,7 +118,9 @@ def known_shingles(store: Store, parts: Sequence[Part], first_place: int, refs: 
     groups = [np.flatnonzero(places == place) for place in np.unique(places).tolist()]
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         data = b"".join(value for values in pool.map(read, groups) for value in values)
-    return np.frombuffer(data, "<u8"), np.concatenate((np.zeros(1, np.int64), np.cumsum(stops - starts) // 8))
+    sizes = np.stack((middles - starts, stops - middles), axis=1).reshape(-1) // 8
+    kinds = rows.column("kind").to_numpy()
+    return Views(np.frombuffer(data, "<u8"), np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes))), kinds)
 
 
 def read_spans(store: Store, key: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
@@ -172,7 +172,7 @@ def evidence_of(known: Mapping[str, Any], parameters: LshParameters) -> dict[str
         "version": known["version"],
         "similarity": round(known["similarity"], 6),
         "threshold": parameters.threshold,
-        "shingle_words": parameters.shingle_words,
+        "shingles": parameters.shingling.in_words(known["kind"]),
     }
 
 

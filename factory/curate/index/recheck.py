@@ -24,8 +24,8 @@ from factory.curate.index.lookup import known_candidates
 from factory.curate.index.pin import View, read_view
 from factory.curate.index.segment import lsh_identity
 from factory.curate.index.segment_step import read_samples, sample_files
-from factory.curate.minhash import LshParameters, band_keys, shingle_hashes, signatures
-from factory.curate.words import significant_keys, tokenise
+from factory.curate.minhash import LshParameters, sketch_keys
+from factory.curate.shingles import chosen, shingled
 from factory.identity import add_digests, ids_digest
 from factory.publish.left_out import LEFT_OUT
 from factory.run.reject import Reject
@@ -75,28 +75,18 @@ class RecheckStep:
     def _rejects(self, store: Store, samples: pa.Table, view: View) -> list[Reject]:
         texts = samples.column("question").to_pylist()
         ids = samples.column("sample_id").to_pylist()
-        array = tokenise(texts)
-        hashes, offsets = shingle_hashes(array, self.parameters.shingle_words)
-        signed = signatures(hashes, offsets, self.parameters.permutations)
-        keys = band_keys(signed, significant_keys(array), self.parameters)
+        array, views = shingled(texts, self.parameters.shingling)
+        keys, owners = sketch_keys(array, views, self.parameters)
         exact = array.text_hashes[:, 0]
-        bands = keys.shape[1]
+        entries = entries_of(keys, owners, np.arange(len(texts)), exact)
         # Unlike in `match` each text stands for itself: samples that repeat each other are gone already.
-        entries = Entries(
-            entries_of(keys, np.arange(len(texts)), exact),
-            upper_half(np.concatenate((np.repeat(exact, bands), exact))),
-            np.zeros(len(texts) * (bands + 1), np.uint32),
-            np.array([0, len(texts) * (bands + 1)]),
-        )
-        found = known_candidates(store, view.parts, 1, entries)
+        halves = upper_half(np.concatenate((np.repeat(exact[owners], keys.shape[1]), exact)))
+        ours = Entries(entries, halves, np.zeros(len(entries), np.uint32), np.array([0, len(entries)]))
+        found = known_candidates(store, view.parts, 1, ours)
         concerned = np.unique(found.first)
-        chosen = concerned.astype(np.int64)
-        lengths = np.diff(offsets)[chosen]
-        starts = np.concatenate(([0], np.cumsum(lengths)))
-        within = np.arange(starts[-1]) - np.repeat(starts[:-1], lengths)
-        shingles = hashes[np.repeat(offsets[chosen], lengths) + within]
         pairs = found.first, found.second, found.exact
-        new = Texts(concerned, shingles, starts, array.text_hashes[chosen])
+        rows = concerned.astype(np.int64)
+        new = Texts(concerned, chosen(views, rows), array.text_hashes[rows])
         known = best_known(store, view.parts, 1, pairs, new, self.parameters.threshold)
         rejects = []
         for place, row in zip(row_of(known.column("ref").to_numpy()).tolist(), known.to_pylist(), strict=True):

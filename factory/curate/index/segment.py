@@ -30,9 +30,10 @@ import numpy as np
 import pyarrow as pa
 
 from factory.curate.bands import entries_of
-from factory.curate.minhash import LshParameters, band_keys, shingle_hashes, signatures
+from factory.curate.minhash import LshParameters, sketch_keys
+from factory.curate.shingles import shingled
 from factory.curate.similarity import distinct_sets
-from factory.curate.words import NORMALISER_VERSION, U64, significant_keys, tokenise
+from factory.curate.words import NORMALISER_VERSION, U64
 from factory.errors import StoreError
 from factory.identity import canonical_json, fingerprint
 from factory.run.units import FileRef
@@ -46,15 +47,20 @@ QUESTION = (
     pa.field("sample_id", pa.string(), nullable=False),
     pa.field("level", pa.int8(), nullable=False),
     pa.field("exact", pa.binary(16), nullable=False),  # hash of the normal form
+    pa.field("kind", pa.int8(), nullable=False),  # of its shingles
 )
 
-WHOLE_ROW = pa.schema([*QUESTION, pa.field("shingles", pa.binary(), nullable=False)])
-"""A row while a part is made: `shingles` are its distinct shingle hashes in order, uint64 little-endian."""
+WHOLE_ROW = pa.schema(
+    [*QUESTION, pa.field("shingles", pa.binary(), nullable=False), pa.field("below", pa.binary(), nullable=False)]
+)
+"""A row while a part is made: its distinct shingle hashes in order, uint64 little-endian, by its own kind and by the
+kind below (shingles.py)."""
 
 ROW = pa.schema(
     [
         *QUESTION,
         pa.field("start", pa.uint64(), nullable=False),  # bytes of the part's shingles that are this row's
+        pa.field("middle", pa.uint64(), nullable=False),  # where those of the kind below begin
         pa.field("stop", pa.uint64(), nullable=False),
     ]
 )
@@ -137,22 +143,17 @@ def lsh_identity(parameters: LshParameters) -> dict[str, Any]:
 
 def part_tables(ids: pa.Array, levels: pa.Array, texts: list[str], parameters: LshParameters) -> tuple[pa.Table, ...]:
     """ENTRY and WHOLE_ROW tables of N questions, rows in the order given."""
-    array = tokenise(texts)
-    hashes, offsets = shingle_hashes(array, parameters.shingle_words)
-    signed = signatures(hashes, offsets, parameters.permutations)
-    keys = band_keys(signed, significant_keys(array), parameters)
-    values, starts = distinct_sets(hashes, offsets)
-    shingles = pa.Array.from_buffers(
-        pa.binary(), len(texts), [None, pa.py_buffer((starts * 8).astype(np.int32)), pa.py_buffer(values)]
+    array, views = shingled(texts, parameters.shingling)
+    keys, owners = sketch_keys(array, views, parameters)
+    entries = entries_of(keys, owners, np.arange(len(texts)), array.text_hashes[:, 0])
+    values, starts = distinct_sets(views.hashes, views.offsets)
+    every = pa.Array.from_buffers(
+        pa.binary(), len(starts) - 1, [None, pa.py_buffer((starts * 8).astype(np.int32)), pa.py_buffer(values)]
     )
-    rows = pa.table([ids, levels, array.text_hash_column(), shingles], schema=WHOLE_ROW)
-    return entry_table(keys, array.text_hashes[:, 0]), rows
-
-
-def entry_table(keys: U64, exact: U64) -> pa.Table:
-    """ENTRY rows of N texts: `keys` uint64[N, bands], `exact` uint64[N]. Raises ValueError for more than ROW_BITS
-    can name."""
-    return entries_in_order(entries_of(keys, np.arange(len(keys)), exact))
+    own, below = (every.take(pa.array(np.arange(first, len(every), 2))) for first in (0, 1))
+    kinds = pa.array(views.kinds)
+    rows = pa.table([ids, levels, array.text_hash_column(), kinds, own, below], schema=WHOLE_ROW)
+    return entries_in_order(entries), rows
 
 
 def entries_in_order(entries: U64) -> pa.Table:
@@ -172,25 +173,30 @@ def entry_layout(table: pa.Table) -> Layout:
     return Layout(tuple(counts) or 1, {"entry": "PLAIN"}, "none")
 
 
-ROW_LAYOUT = Layout(ROWS_A_GROUP, dict.fromkeys(("sample_id", "exact", "start", "stop"), "PLAIN"), "none")
+ROW_LAYOUT = Layout(ROWS_A_GROUP, dict.fromkeys(("sample_id", "exact", "start", "middle", "stop"), "PLAIN"), "none")
 
 
 def split_rows(rows: pa.Table) -> tuple[pa.Table, bytes]:
     """ROW rows and the part's shingles, of WHOLE_ROW rows."""
     whole = rows.combine_chunks()
-    values = whole.column("shingles").to_pylist()
-    stops = np.cumsum([len(value) for value in values], dtype=np.uint64)
-    starts = np.concatenate((np.zeros(1, np.uint64), stops[:-1]))[: len(stops)]
-    data = b"".join(values)
+    values = [whole.column(name).to_pylist() for name in ("shingles", "below")]
+    sizes = np.array([[len(value) for value in column] for column in values], np.uint64).reshape(2, -1)
+    stops = np.cumsum(sizes.sum(axis=0), dtype=np.uint64)
+    middles = stops - sizes[1]
+    data = b"".join(part for row in zip(*values, strict=True) for part in row)
     columns = [whole.column(field.name) for field in QUESTION]
-    return pa.table([*columns, pa.array(starts), pa.array(stops)], schema=ROW), data
+    bounds = [pa.array(column) for column in (middles - sizes[0], middles, stops)]
+    return pa.table([*columns, *bounds], schema=ROW), data
 
 
 def joined_rows(rows: pa.Table, shingles: bytes) -> pa.Table:
     """WHOLE_ROW rows of what `split_rows` gave."""
-    bounds = zip(rows.column("start").to_pylist(), rows.column("stop").to_pylist(), strict=True)
-    values = pa.array([shingles[start:stop] for start, stop in bounds], pa.binary())
-    return pa.table([*(rows.column(field.name) for field in QUESTION), values], schema=WHOLE_ROW)
+    bounds = [rows.column(name).to_pylist() for name in ("start", "middle", "stop")]
+    values = [
+        pa.array([shingles[start:stop] for start, stop in zip(*pair, strict=True)], pa.binary())
+        for pair in itertools.pairwise(bounds)
+    ]
+    return pa.table([*(rows.column(field.name) for field in QUESTION), *values], schema=WHOLE_ROW)
 
 
 def prefix_of(segment_id: str) -> str:

@@ -33,7 +33,8 @@ STEP_VERSION = 2
 ENTRIES, ROWS = 0, 1
 """Parts of a unit's output; none where a unit has no samples."""
 
-ROWS_LAYOUT = Layout(segment.ROWS_A_GROUP, {"sample_id": "PLAIN", "exact": "PLAIN", "shingles": "PLAIN"}, "none")
+RANDOM = ("sample_id", "exact", "shingles", "below")
+ROWS_LAYOUT = Layout(segment.ROWS_A_GROUP, dict.fromkeys(RANDOM, "PLAIN"), "none")
 
 PARALLEL_READS = 16
 COLUMNS = ["sample_id", "level", "question"]

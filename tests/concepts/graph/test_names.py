@@ -192,6 +192,7 @@ texts = st.one_of(
 @example("the the matrices")
 @example("non non-linear")
 @example("x ^ ^ 2")
+@example("(FFT)*Matrices*")
 @example("\\alpha\\alpha")
 def test_normalising_twice_changes_nothing(text: str) -> None:
     once = normal_form(text)

@@ -51,7 +51,7 @@ def test_what_another_dataset_asks_is_dropped_and_names_that_sample_and_how_alik
     assert reason == "exact_duplicate"
     assert evidence == {
         "kept": sample_id(DUCKS, "school"), "kept_level": 1, "dataset": "school", "version": "v1", "similarity": 1.0,
-        "threshold": 0.7, "shingle_words": 3,
+        "threshold": 0.7, "shingles": "3 words",
     }  # fmt: skip
     reason, evidence = found[LAKE.replace("week", "month")]
     assert reason == "near_duplicate"
