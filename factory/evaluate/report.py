@@ -354,9 +354,9 @@ def _selection(data: ReportInput) -> list[Ranking]:
 
 DECONTAMINATION = {
     "leak": "Dropped as benchmark items, by rule (questions)",
-    "alike": "Kept: an item's template with other numbers, by rule (questions)",
+    "alike": "Kept: similar to an item (other numbers, or near by embedding), by rule (questions)",
     "answer_leak": "Dropped as answers of benchmarks, by rule (answers)",
-    "answer_alike": "Kept: a benchmark's answer with other numbers, by rule (answers)",
+    "answer_alike": "Kept: similar to a benchmark's answer (other numbers), by rule (answers)",
 }
 """What the rules of decontamination found among questions (factory/curate/decon/hits.py, `count_evidence`) and answers
 (factory/publish/leaked_answers.py)."""
