@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from factory.concepts.graph.config import GraphConfig
 from factory.concepts.walks.config import PairConfig, WalkConfig
-from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig
+from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig, EmbeddingConfig
 from factory.evaluate.diversity.config import DiversityConfig
 from factory.section import Section, Share, checked
 from factory.select.config import SelectConfig
@@ -298,6 +298,8 @@ class FactoryConfig(Section):
         values = self.model_dump(mode="json", exclude={"cluster", "store", "engine", "prices", "diversity"})
         if self.curate.index == IndexConfig():
             del values["curate"]["index"]  # runs from before there was an index keep their ids
+        if self.curate.decontamination.embedding == EmbeddingConfig():
+            del values["curate"]["decontamination"]["embedding"]  # likewise
         return values
 
 

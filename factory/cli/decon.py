@@ -12,8 +12,8 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -52,7 +52,22 @@ def add_parser(subparsers: Any) -> None:
         metavar="FILE.yaml|KEY=VALUE",
         help="curate.benchmarks and curate.decontamination of a YAML file, or overrides as for a run",
     )
-    parser.add_argument("--rule", action="append", default=[], metavar="NAME=VALUE", help="a rule's threshold, or null")
+    parser.add_argument(
+        "--rule",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a rule's threshold, or null; embedding.model=minilm looks up similar questions by embedding as well",
+    )
+    parser.add_argument(
+        "--judge",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="ask a model, in both orders, whether questions found by embedding are the same problem; keys as for a "
+        "run: engine=openai engine.base_url=URL model.id=NAME, or engine=vllm model.id=FOLDER",
+    )
     parser.add_argument("--field", action="append", default=[], metavar="COLUMN", help="column of questions or texts")
     parser.add_argument("--answer-field", action="append", default=[], metavar="COLUMN", help="column of answers")
     parser.add_argument("--out", metavar="HITS", help="write every hit to this .parquet or .jsonl file")
@@ -84,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
     files = data_files(args.paths)
     configs, rules = settings(args)
     benchmarks = read_benchmarks(configs)
+    check_judge(args, rules)
     sides = screens(benchmarks, rules)
     said = sys.stderr if args.json else sys.stdout
     counted = ", ".join(f"{name} {number:,}" for name, number in _items_by_benchmark(benchmarks).items())
@@ -91,7 +107,8 @@ def run(args: argparse.Namespace) -> int:
     columns = columns_of(args)
     if args.self_test:
         return _self_test(args, sides, benchmarks, files, columns, said)
-    return _look(args, sides, benchmarks, files, columns, said)
+    with looking_near(args, sides, benchmarks, rules) as near:
+        return _look(args, near, benchmarks, files, columns, said)
 
 
 def settings(args: argparse.Namespace) -> tuple[list[BenchmarkConfig], DecontaminationConfig]:
@@ -108,6 +125,42 @@ def settings(args: argparse.Namespace) -> tuple[list[BenchmarkConfig], Decontami
             remedy="name one: --benchmark gsm8k=/data/gsm8k/test.jsonl:question, or --config with curate.benchmarks",
         )
     return configs, with_rules(rules, args.rule)
+
+
+def check_judge(args: argparse.Namespace, rules: DecontaminationConfig) -> None:
+    """Raises ConfigError where a judge would have nothing to judge."""
+    from factory.errors import ConfigError
+
+    if not args.judge:
+        return
+    if args.self_test:
+        raise ConfigError("--judge and --self-test do not go together", remedy="the self-test counts rules of words")
+    if rules.embedding.model is None:
+        raise ConfigError(
+            "--judge has nothing to judge",
+            cause="it is asked about questions found by embedding, and no embedding model is named",
+            remedy="name one: --rule embedding.model=minilm (or a folder, a Hugging Face id, smollm2)",
+        )
+
+
+@contextmanager
+def looking_near(
+    args: argparse.Namespace, sides: Sides, benchmarks: Benchmarks, rules: DecontaminationConfig
+) -> Iterator[Sides]:
+    """`sides` with retrieval by embedding on the question side, where it is on, and with its judge."""
+    from factory.cli.decon_judge import open_judge
+    from factory.cli.decon_near import nearest_of
+    from factory.curate.index_store import items_of
+
+    items = items_of(benchmarks, "question")
+    near = nearest_of(items, rules.embedding)
+    if near is None:
+        yield sides
+    elif not args.judge:
+        yield replace(sides, question=replace(sides.question, near=near))
+    else:
+        with open_judge(args.judge, near, items) as judge:
+            yield replace(sides, question=replace(sides.question, near=judge))
 
 
 def screens(benchmarks: Benchmarks, rules: DecontaminationConfig) -> Sides:
@@ -144,8 +197,7 @@ def _look(
         for cell, hits in _hits(sides, files, columns, looked):
             for hit in hits:
                 tally[hit.benchmark, hit.rule, hit.verdict] += 1
-            looked["contaminated"] += any(_rejected(sides, cell, hit) for hit in hits)
-            looked["similar"] += all(not _rejected(sides, cell, hit) for hit in hits)
+            looked[_verdict(sides, cell, hits)] += 1
             if write is not None:
                 write(cell, hits)
             if args.review and shown < args.limit:
@@ -155,7 +207,8 @@ def _look(
         print(line, file=said)
     print(
         f"{looked['texts']:,} texts in {looked['rows']:,} rows of {len(files):,} files: "
-        f"{looked['contaminated']:,} contaminated, {looked['similar']:,} similar",
+        f"{looked['contaminated']:,} contaminated, {looked['similar']:,} similar"
+        + (f", {looked['undecided']:,} undecided, {looked['different']:,} judged different" if args.judge else ""),
         file=said,
     )
     if args.json:
@@ -185,6 +238,14 @@ def _hits(
                     found.setdefault(hit.row, []).append(hit)
                 for place in sorted(found):
                     yield of_side[place], found[place]
+
+
+def _verdict(sides: Sides, cell: Cell, hits: Sequence[Hit]) -> str:
+    """What a text is by all its hits: what is worst of them."""
+    if any(_rejected(sides, cell, hit) for hit in hits):
+        return "contaminated"
+    verdicts = {hit.verdict for hit in hits}
+    return "undecided" if "undecided" in verdicts else "different" if verdicts == {"different"} else "similar"
 
 
 def _rejected(sides: Sides, cell: Cell, hit: Hit) -> bool:
@@ -268,7 +329,7 @@ def _items_by_benchmark(benchmarks: Benchmarks) -> dict[str, int]:
 def _summary(benchmarks: Benchmarks, looked: Counter[str], tally: Counter[tuple[str, str, str]]) -> dict[str, Any]:
     return {
         "clean": not looked["contaminated"],
-        **{name: looked[name] for name in ("rows", "texts", "contaminated", "similar")},
+        **{name: looked[name] for name in ("rows", "texts", "contaminated", "similar", "undecided", "different")},
         "hits": [
             {"benchmark": benchmark, "rule": rule, "verdict": verdict, "texts": number}
             for (benchmark, rule, verdict), number in sorted(tally.items())

@@ -28,7 +28,7 @@ def configured(given: Sequence[str]) -> tuple[list[BenchmarkConfig], Decontamina
         from factory.run.compose import compose
 
         named = {text.partition("=")[0] for text in overrides}
-        unused = [f"{key}={value}" for key, value in _UNUSED.items() if key not in named]
+        unused = [f"{key}={value}" for key, value in UNUSED.items() if key not in named]
         sections.append(compose([*unused, *overrides]).curate)
     for section in sections:
         benchmarks += section.benchmarks
@@ -36,7 +36,7 @@ def configured(given: Sequence[str]) -> tuple[list[BenchmarkConfig], Decontamina
     return benchmarks, rules
 
 
-_UNUSED = {"engine": "scripted", "store.root": "unused"}
+UNUSED = {"engine": "scripted", "store.root": "unused"}
 """Keys a run must have and this command has no use for."""
 
 
@@ -109,5 +109,9 @@ def with_rules(rules: DecontaminationConfig, given: Sequence[str]) -> Decontamin
         name, equals, value = text.partition("=")
         if not equals:
             raise ConfigError(f"--rule {text} is not NAME=VALUE", remedy="for example --rule aligned_share=0.8")
-        values[name] = yaml.safe_load(value)
+        section, dot, key = name.partition(".")
+        if dot and isinstance(values.get(section), dict):
+            values[section] = {**values[section], key: yaml.safe_load(value)}
+        else:
+            values[name] = yaml.safe_load(value)
     return checked(DecontaminationConfig, values)

@@ -7,7 +7,7 @@ prompt under `prompts/`. `system.md` there is optional and goes before every pro
 reads a pack looks into two folders at most. All of it is read and checked once, before anything starts; the
 loaded pack is plain data and travels to workers pickled. Packs that come with the package lie beside this
 module; another is named by `domain.path`. What only level 3 or the training of a domain classifier needs is
-optional: three prompts, and `syllabus.yaml` (factory/domains/syllabus.py).
+optional: four prompts, and `syllabus.yaml` (factory/domains/syllabus.py).
 
 Cost: a few files, about a millisecond.
 """
@@ -42,7 +42,7 @@ _PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     ),
     "answer": (frozenset({"question"}), frozenset({"answer_style", "document", "edu_level", "subject"})),
 }
-# The same for prompts that a pack need not have: level 3, and `python -m jobs.train_selector`.
+# The same for prompts that a pack need not have: level 3, `python -m jobs.train_selector`, `factory decon --judge`.
 _OPTIONAL_PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "question_level_3": (
         frozenset({"document_1", "document_2", "concepts"}),
@@ -53,6 +53,7 @@ _OPTIONAL_PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
         frozenset({"instructions", "level", "scope", "terms", "subject", "discipline", "domain"}),
     ),
     "rate_document": (frozenset({"document", "domain"}), frozenset()),
+    "same_problem": (frozenset({"first", "second"}), frozenset()),
 }
 _SYSTEM = "system"
 SYLLABUS = "syllabus.yaml"

@@ -355,15 +355,18 @@ def _selection(data: ReportInput) -> list[Ranking]:
 
 DECONTAMINATION = {
     "leak": "Dropped as benchmark items, by rule (questions)",
-    "alike": "Kept: an item's template with other numbers, by rule (questions)",
+    "alike": "Kept: similar to an item (other numbers, or near by embedding), by rule (questions)",
+    "answer_leak": "Dropped as answers of benchmarks, by rule (answers)",
+    "answer_alike": "Kept: similar to a benchmark's answer (other numbers), by rule (answers)",
 }
-"""What the rules of decontamination found among questions (factory/curate/decon/hits.py, `count_evidence`)."""
+"""What the rules of decontamination found among questions (factory/curate/decon/hits.py, `count_evidence`) and answers
+(factory/publish/leaked_answers.py)."""
 
 
 def _decontamination(data: ReportInput) -> list[Ranking]:
-    step = data.step("sketch")
     rankings = []
     for kind, title in DECONTAMINATION.items():
+        step = data.step("samples" if kind.startswith("answer_") else "sketch")
         counts = findings_of(step.facts, kind) if step else {}
         if counts:
             most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))

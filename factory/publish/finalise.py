@@ -40,7 +40,8 @@ from factory.publish.manifest import (
     shard_lineage,
     unseal,
 )
-from factory.publish.samples import DIGITAL_SOURCE_TYPE, SAMPLE, SPLITS
+from factory.publish.sample_facts import SPLITS
+from factory.publish.samples import DIGITAL_SOURCE_TYPE, SAMPLE
 from factory.run.outputs import Output
 from factory.run.record import now
 from factory.run.units import FileRef

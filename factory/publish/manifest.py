@@ -22,7 +22,8 @@ from factory.errors import StoreError
 from factory.identity import canonical_json, ids_digest, sha256_hex
 from factory.licences.expression import combine
 from factory.publish.gates import GateResult
-from factory.publish.samples import DIGITAL_SOURCE_TYPE, SAMPLE, SPLITS
+from factory.publish.sample_facts import SPLITS
+from factory.publish.samples import DIGITAL_SOURCE_TYPE, SAMPLE
 from factory.tables import SCHEMA_VERSION
 
 MANIFEST, CARD, ATTRIBUTION = "manifest.json", "README.md", "ATTRIBUTION.md"

@@ -10,18 +10,19 @@ tokenizer (tests/publish/test_samples.py holds it above 5,000 rows/s).
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from factory.curate.index_store import BenchmarkIndex
 from factory.identity import ids_digest, make_id
 from factory.licences.duties import combined_duties
 from factory.licences.expression import combine
+from factory.publish.leaked_answers import LeakedAnswers, leaked_answers
 from factory.publish.origins import Origins, read_origins
+from factory.publish.sample_facts import level_facts, split_facts
 from factory.run.reject import Reject
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
@@ -32,8 +33,6 @@ STEP_VERSION = 4
 
 DIGITAL_SOURCE_TYPE = "http://c2pa.org/digitalsourcetype/trainedAlgorithmicData"
 """C2PA's term for data made by a trained model (C2PA 2.2, digital source types)."""
-
-SPLITS = ("train", "validation", "test")
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 ATTRIBUTIONS = pa.list_(pa.struct([("source", pa.string()), ("license", pa.string()), ("url", pa.string())]))
@@ -115,7 +114,7 @@ class SamplesStep:
     """`folders` are (step name, step folder) of the row-wise steps before this one, in order; a question of
     level n comes from step `question_n`, the answer from `answer`. `origins` is the table of documents met
     more than once (doc_id, origins), or None. `tokenizer` counts tokens and pickles cheaply; `tokenizer_name`
-    is what identity and file metadata call it."""
+    is what identity and file metadata call it. `benchmark_answers` is what answers must not repeat, or None."""
 
     run: str
     seed: int
@@ -128,6 +127,7 @@ class SamplesStep:
     tokenizer: TokenCounter
     tokenizer_name: str
     origins: FileRef | None = None
+    benchmark_answers: BenchmarkIndex | None = None
 
     name = "samples"
     version = STEP_VERSION
@@ -146,6 +146,7 @@ class SamplesStep:
             # An answer keeps its unit when its document turns up again under another licence.
             "origins": self.origins.content_sha256 if self.origins else None,
             "schema": str(KEYED_SAMPLE),
+            **({"benchmark_answers": self.benchmark_answers.identity} if self.benchmark_answers else {}),
         }
 
     def work(self, store: Store, unit: Unit) -> UnitResult:
@@ -155,17 +156,21 @@ class SamplesStep:
         rows = list(range(answers.num_rows)) if unit.picks is None else list(unit.picks)
         if unit.picks is not None:
             answers = answers.take(pa.array(rows, pa.int64()))
-        doc_ids = {doc_id for docs in answers.column("doc_ids").to_pylist() for doc_id in docs}
+        screen = self.benchmark_answers.screen(store) if self.benchmark_answers else None
+        leaked = leaked_answers(screen, answers) if screen else LeakedAnswers()
+        kept = [place for place in range(answers.num_rows) if place not in leaked.rejects]
+        clean = answers.take(pa.array(kept, pa.int64())) if leaked.rejects else answers
+        doc_ids = {doc_id for docs in clean.column("doc_ids").to_pylist() for doc_id in docs}
         origins = read_origins(store, self.origins.key, doc_ids) if self.origins else {}
-        table, rejects = build_samples(self, answers, unit.file.name, rows, origins)
+        table, rejects = build_samples(self, clean, unit.file.name, [rows[place] for place in kept], origins)
         return UnitResult(
             inputs=answers.num_rows,
             used=table.num_rows,
             tables=(table,) if table.num_rows else (),
             id_column="sample_id",
-            rejects=tuple(rejects),
+            rejects=(*leaked.rejects.values(), *rejects),
             input_ids_digest=ids_digest(answers.column("answer_id").to_pylist()),
-            facts=split_facts(table) | level_facts(table),
+            facts={**split_facts(table), **level_facts(table), **leaked.facts},
         )
 
 
@@ -324,26 +329,3 @@ def _array(values: Any, kind: pa.DataType) -> pa.Array:
     if isinstance(values, pa.Array):
         return values if values.type.equals(kind) else values.cast(kind)
     return pa.array(values, kind)
-
-
-def split_facts(table: pa.Table) -> dict[str, int]:
-    """Rows and (proportional) compressed bytes of each split: what `plan_shards` needs."""
-    rows = Counter(table.column("split").to_pylist())
-    size = compressed_bytes(table) if table.num_rows else 0
-    facts: dict[str, int] = {}
-    for split in SPLITS:
-        facts[f"{split}_rows"] = rows[split]
-        facts[f"{split}_bytes"] = round(size * rows[split] / max(1, table.num_rows))
-    return facts
-
-
-def level_facts(table: pa.Table) -> dict[str, int]:
-    """Rows of each level: how much a run's walks gave."""
-    return {f"level_{level}": rows for level, rows in sorted(Counter(table.column("level").to_pylist()).items())}
-
-
-def compressed_bytes(table: pa.Table) -> int:
-    """Size as Parquet; somewhat above its share of a large shard, which compresses better."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    return int(sink.tell())

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 
 from factory.identity import ids_digest, make_id
 from factory.publish.left_out import published
-from factory.publish.samples import KEYED_SAMPLE, SPLITS
+from factory.publish.sample_facts import SPLITS
+from factory.publish.samples import KEYED_SAMPLE
 from factory.run.outputs import read_outputs
 from factory.run.units import Unit, UnitResult
 from factory.store.base import Store

@@ -234,6 +234,7 @@ def build_stages(
             tokenizer=settings.tokenizer,
             tokenizer_name=settings.tokenizer_name,
             origins=origins if origins.rows else None,
+            benchmark_answers=steps.benchmark_answers,
         )
         return row_wise(step, None, outputs_of("answer"))(store, dones)
 
@@ -292,7 +293,12 @@ def build_stages(
         *deciding(steps.questions_alike, lambda store: pinned(store, config, run)),
         Stage("curate", plan_curate, questions, step=steps.curate),
         asking["answer"],
-        Stage("samples", plan_samples, ("answer",)),
+        Stage(
+            "samples",
+            plan_samples,
+            ("answer",),
+            prepare=steps.benchmark_answers.prepare if steps.benchmark_answers else None,
+        ),
         *index_stages(),
     )
 

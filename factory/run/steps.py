@@ -20,6 +20,7 @@ from factory.curate.compare import CompareStep, Questions
 from factory.curate.decide import DecideStep
 from factory.curate.index.recheck import RecheckStep
 from factory.curate.index.segment_step import SegmentStep
+from factory.curate.index_store import BenchmarkIndex, answer_index
 from factory.curate.match import MatchStep
 from factory.curate.minhash import LshParameters
 from factory.curate.sketch import SketchStep, sketch_step
@@ -57,8 +58,9 @@ class DuplicateSteps:
 @dataclass(frozen=True)
 class Steps:
     """`llm` has the LLM steps this run takes, by name, in order. `documents` looks for near-duplicate documents,
-    `questions_alike` for duplicate questions, `across` leads from concepts to level 3, `recheck` and `segment` belong
-    to the index of published questions; None where that is off."""
+    `questions_alike` for duplicate questions, `across` leads from concepts to level 3, `benchmark_answers`
+    is what answers must not repeat, `recheck` and `segment` belong to the index of published questions; None where
+    that is off."""
 
     select: SelectStep
     documents: DuplicateSteps | None
@@ -68,6 +70,7 @@ class Steps:
     sketch: SketchStep
     questions_alike: DuplicateSteps
     curate: CurateStep
+    benchmark_answers: BenchmarkIndex | None
     recheck: RecheckStep | None
     gate: GateStep
     shards: ShardStep
@@ -96,6 +99,7 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any) -> Steps:
             DecideStep(sketch.parameters),
         ),
         curate=CurateStep(),
+        benchmark_answers=answer_index(config.curate.benchmarks, config.curate.decontamination),
         recheck=RecheckStep(sketch.parameters) if config.curate.index.use is not None else None,
         gate=GateStep(config.gate),
         shards=ShardStep(),

@@ -120,7 +120,8 @@ def _curated(config: FactoryConfig, questions: pa.Table) -> pa.Table:
 def _published(settings: Settings, answers: pa.Table, questions: int, out: Path) -> int:
     """Writes one file a split; the number of rows written."""
     from factory.publish.gates import evaluate_gates, gather_stats
-    from factory.publish.samples import SAMPLE, SPLITS, Generator, SamplesStep, build_samples
+    from factory.publish.sample_facts import SPLITS
+    from factory.publish.samples import SAMPLE, Generator, SamplesStep, build_samples
 
     config, model = settings.config, settings.models["generator"]
     generator = Generator(model.id, model.revision)

@@ -43,6 +43,7 @@ def test_general_pack_loads_and_travels() -> None:
         "answer",
         "reference_document",
         "rate_document",
+        "same_problem",
     }
     again = pickle.loads(pickle.dumps(pack))
     assert again == pack

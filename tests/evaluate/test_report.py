@@ -289,6 +289,15 @@ def test_benchmark_items_are_shown_by_benchmark_and_rule_and_left_out_where_none
     assert '<section id="decontamination">' not in build_report(report_input())
 
 
+def test_answers_of_benchmarks_are_shown_beside_questions() -> None:
+    facts = {"answer_leak=gsm8k: exact": 3, "answer_alike=gsm8k: ngram_coverage": 2}
+    samples = StepFacts("samples", "samples-1", facts=facts)
+    steps = (*(step for step in report_input().steps if step.name != "samples"), samples)
+    section = build_report(replace(report_input(), steps=steps)).split('<section id="decontamination">')[1]
+    for text in ("Dropped as answers of benchmarks", "gsm8k: exact", "gsm8k: ngram_coverage"):
+        assert text in section.split("</section>")[0]
+
+
 def test_what_selection_found_is_shown_as_counts_and_left_out_where_filters_found_nothing() -> None:
     select = StepFacts("select", "select-1", counts={"used": 9}, facts=FOUND)
     page = build_report(replace(report_input(), steps=(select, *report_input().steps[1:])))

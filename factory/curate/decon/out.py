@@ -15,13 +15,24 @@ from factory.curate.decon.hits import Hit
 from factory.curate.decon.rows import Cell
 from factory.errors import ConfigError
 
+JUDGED = pa.struct(
+    [
+        ("verdict", pa.string()),  # same | different | undecided
+        ("first", pa.bool_()),  # the item first, the row second
+        ("second", pa.bool_()),  # the other way round
+        ("model", pa.string()),
+        ("revision", pa.string()),
+        ("prompt_id", pa.string()),
+    ]
+)
+
 HITS = pa.schema(
     [
         ("file", pa.string()),
         ("row", pa.int64()),
         ("column", pa.string()),  # of the row
         ("side", pa.string()),  # question | answer
-        ("verdict", pa.string()),  # contaminated | similar
+        ("verdict", pa.string()),  # contaminated | similar | undecided | different
         ("benchmark", pa.string()),
         ("item", pa.string()),
         ("field", pa.string()),  # of the benchmark
@@ -33,6 +44,7 @@ HITS = pa.schema(
         ("matched_words", pa.int64()),
         ("item_words", pa.int64()),
         ("copies", pa.int64()),
+        ("judged", JUDGED),  # null where no judge was asked
     ]
 )
 

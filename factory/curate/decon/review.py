@@ -23,6 +23,9 @@ AROUND = 160
 
 ITEM_CHARACTERS = 1200
 
+BY_JUDGE = ("undecided", "different")
+"""Verdicts that only a judge gives."""
+
 Tally = Mapping[tuple[str, str, str], int]
 """(benchmark, rule, verdict) -> texts."""
 
@@ -31,13 +34,17 @@ def table(tally: Tally) -> list[str]:
     """Lines of a table by benchmark and rule; empty where nothing was found."""
     if not tally:
         return []
-    rows = [("benchmark", "rule", "contaminated", "similar")]
+    said = {verdict for _, _, verdict in tally}
+    verdicts = ["contaminated", "similar", *(verdict for verdict in BY_JUDGE if verdict in said)]
+    rows = [["benchmark", "rule", *verdicts]]
     for benchmark, rule in sorted({(benchmark, rule) for benchmark, rule, _ in tally}):
-        numbers = (tally.get((benchmark, rule, verdict), 0) for verdict in ("contaminated", "similar"))
-        rows.append((benchmark, rule, *(f"{number:,}" for number in numbers)))  # type: ignore[arg-type]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+        rows.append([benchmark, rule, *(f"{tally.get((benchmark, rule, verdict), 0):,}" for verdict in verdicts)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]:>{widths[3]}}".rstrip()
+        "  ".join(
+            f"{cell:<{width}}" if place < 2 else f"{cell:>{width}}"
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in rows
     ]
 
@@ -46,7 +53,10 @@ def side_by_side(hit: Hit, where: str, item: str, row: str, width: int, colour: 
     """Lines that show a match: what was found on top, the item on the left, the row with the match marked on the
     right; `width` is that of the terminal."""
     title = f"{where}  {hit.verdict}: {hit.benchmark} {hit.item} by {hit.rule} {hit.score:.2f}"
-    title += f", {hit.stop - hit.start} words from word {hit.start}"
+    if hit.judged is not None:
+        title += f", the judge said {_word(hit.judged.first)} and {_word(hit.judged.second)}"
+    else:
+        title += f", {hit.stop - hit.start} words from word {hit.start}"
     column = max(20, (width - 3) // 2)
     left = _wrapped(item[:ITEM_CHARACTERS], column)
     right = _wrapped(marked(row, hit.start, hit.stop), column)
@@ -58,6 +68,10 @@ def side_by_side(hit: Hit, where: str, item: str, row: str, width: int, colour: 
             here, inside = _coloured(here, inside)
         lines.append(f"{left[place] if place < len(left) else '':<{column}} | {here}".rstrip())
     return [*lines, ""]
+
+
+def _word(same: bool | None) -> str:
+    return "nothing usable" if same is None else "same" if same else "different"
 
 
 def marked(row: str, start: int, stop: int) -> str:

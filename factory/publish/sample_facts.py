@@ -1,0 +1,33 @@
+"""What a unit of samples says of its rows: how many of each split and level, and how large they will be."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SPLITS = ("train", "validation", "test")
+
+
+def split_facts(table: pa.Table) -> dict[str, int]:
+    """Rows and (proportional) compressed bytes of each split: what `plan_shards` needs."""
+    rows = Counter(table.column("split").to_pylist())
+    size = compressed_bytes(table) if table.num_rows else 0
+    facts: dict[str, int] = {}
+    for split in SPLITS:
+        facts[f"{split}_rows"] = rows[split]
+        facts[f"{split}_bytes"] = round(size * rows[split] / max(1, table.num_rows))
+    return facts
+
+
+def level_facts(table: pa.Table) -> dict[str, int]:
+    """Rows of each level: how much a run's walks gave."""
+    return {f"level_{level}": rows for level, rows in sorted(Counter(table.column("level").to_pylist()).items())}
+
+
+def compressed_bytes(table: pa.Table) -> int:
+    """Size as Parquet; somewhat above its share of a large shard, which compresses better."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return int(sink.tell())
