@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from factory.concepts.graph.config import GraphConfig
 from factory.concepts.walks.config import PairConfig, WalkConfig
 from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig, EmbeddingConfig
+from factory.curate.semantic.config import SemanticConfig
 from factory.evaluate.diversity.config import DiversityConfig
 from factory.section import Section, Share, checked
 from factory.select.config import SelectConfig
@@ -185,6 +186,7 @@ class CurateConfig(Section):
     )
     benchmarks: tuple[BenchmarkConfig, ...] = ()
     decontamination: DecontaminationConfig = DecontaminationConfig()
+    semantic: SemanticConfig = SemanticConfig()
     index: IndexConfig = IndexConfig()
     unit_rows: int = Field(default=256, ge=1, le=10_000, description="questions a unit of the answer step")
 

@@ -169,7 +169,8 @@ class _Known:
         return min(walks, round(target / self.config.question.level_3_questions / QUESTION_YIELD))
 
     def _questions(self) -> float:
-        curated = self._accepted("curate")
+        distinct = self._accepted("semantic")
+        curated = self._accepted("curate") if distinct is None else distinct
         if curated is not None:
             return curated
         question = self.config.question

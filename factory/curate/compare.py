@@ -15,7 +15,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,9 +26,8 @@ from factory.curate.index.known import Texts, best_known
 from factory.curate.index.pin import read_view
 from factory.curate.keep import ACROSS, DEFAULT, Criterion, keep_keys, question_columns
 from factory.curate.match import CANDIDATE, PAIRS, PARALLEL_READS, Sketched, sketched_files
-from factory.curate.minhash import LshParameters
-from factory.curate.shingles import shingled
-from factory.curate.similarity import similarities
+from factory.curate.shingles import I8, Shingling, Views, shingled
+from factory.curate.similarity import F64, Judged, similarities
 from factory.curate.words import I64, U64, Mask
 from factory.identity import add_digests, make_id
 from factory.run.outputs import Output, part, read_outputs, resolve
@@ -79,22 +78,57 @@ SHARES = 16
 ROWS_A_GROUP = 1 << 14
 
 
-Reader = Callable[[Store, Sequence[Sketched], U64], tuple[pa.Table, list[str]]]
-"""FOUND_NODE rows and texts of the rows that refs (sorted) name, in their order."""
+class Comparable(Protocol):
+    """N rows that can be compared, named by their places."""
+
+    @property
+    def kinds(self) -> I8:
+        """int8[N]: what each is compared by; of two the lower counts."""
+        ...
+
+    def equal(self, one: I64, other: I64) -> Mask:
+        """Of pairs that match.py takes for equal, those that are."""
+        ...
+
+    def similarities(self, one: I64, other: I64, threshold: float) -> F64:
+        """float64[P]; below the threshold any number below it."""
+        ...
+
+
+class ByShingles(NamedTuple):
+    """Texts: their shingles, and the 128 bits that name their normal forms."""
+
+    views: Views
+    text_hashes: U64
+
+    @property
+    def kinds(self) -> I8:
+        return self.views.kinds
+
+    def equal(self, one: I64, other: I64) -> Mask:
+        found: Mask = (self.text_hashes[one] == self.text_hashes[other]).all(axis=1)
+        return found
+
+    def similarities(self, one: I64, other: I64, threshold: float) -> F64:
+        return similarities(self.views, one, other, threshold)
+
+
+Reader = Callable[[Store, Sequence[Sketched], U64], tuple[pa.Table, Comparable]]
+"""FOUND_NODE rows of the rows that refs (sorted) name, in their order, and what they are compared by."""
 
 
 @dataclass(frozen=True)
 class CompareStep:
     """Work step with a unit a range of places; see `compare_units` for its parameters."""
 
-    parameters: LshParameters
+    parameters: Judged
     reader: Reader
     name: str = "compare"
 
     version = STEP_VERSION
 
     def identity(self) -> dict[str, Any]:
-        return {**self.parameters.shingling.identity(), "threshold": self.parameters.threshold}
+        return self.parameters.compared_by()
 
     def work(self, store: Store, unit: Unit) -> UnitResult:
         given = unit.parameters
@@ -105,22 +139,22 @@ class CompareStep:
         ours = place_of(second) < len(sketched)
         published = first[~ours], second[~ours], exact[~ours]
         refs = np.unique(np.concatenate((first, second[ours])))
-        nodes, texts = self.reader(store, sketched, refs)
-        array, views = shingled(texts, self.parameters.shingling)
-        nodes = nodes.append_column(NODE.field("kind"), pa.array(views.kinds))
+        nodes, rows_compared = self.reader(store, sketched, refs)
+        nodes = nodes.append_column(NODE.field("kind"), pa.array(rows_compared.kinds))
         first, second, exact = first[ours], second[ours], exact[ours]
         one, other = np.searchsorted(refs, first), np.searchsorted(refs, second)
-        exact &= (array.text_hashes[one] == array.text_hashes[other]).all(axis=1)
+        exact &= rows_compared.equal(one, other)
         similarity = np.ones(len(first))
         near = ~exact
-        similarity[near] = similarities(views, one[near], other[near], self.parameters.threshold)
+        similarity[near] = rows_compared.similarities(one[near], other[near], self.parameters.threshold)
         alike = similarity >= self.parameters.threshold
         edges = edge_table(first[alike], second[alike], similarity[alike], exact[alike])
         tables = [nodes, edges]
         ledger = {"compared_pairs": int(near.sum()), "alike_pairs": int(alike.sum())}
         if "index" in given:
             parts = read_view(store, given["index"]).parts
-            new = Texts(refs, views, array.text_hashes)
+            assert isinstance(rows_compared, ByShingles)
+            new = Texts(refs, *rows_compared)
             tables.append(best_known(store, parts, len(sketched), published, new, self.parameters.threshold))
             ledger["compared_known_pairs"] = int((~published[2]).sum())
         own = [each.sketches for each in sketched[start:stop]]
@@ -178,10 +212,17 @@ def read_candidates(store: Store, files: Sequence[FileRef], places: tuple[int, i
 class Questions:
     """Reads questions; `keep` is the declared order of keeping."""
 
+    shingling: Shingling
     keep: tuple[Criterion, ...] = DEFAULT
 
-    def __call__(self, store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, list[str]]:
-        return read_questions(store, sketched, refs, self.keep)
+    def __call__(self, store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, ByShingles]:
+        nodes, texts = read_questions(store, sketched, refs, self.keep)
+        return nodes, by_shingles(texts, self.shingling)
+
+
+def by_shingles(texts: Sequence[str], shingling: Shingling) -> ByShingles:
+    array, views = shingled(texts, shingling)
+    return ByShingles(views, array.text_hashes)
 
 
 def read_questions(

@@ -34,7 +34,7 @@ from factory.curate.compare import EDGE, EDGES, NODE, NODES, REPEATS, by_place, 
 from factory.curate.index.known import KNOWN, evidence_of, reason_of
 from factory.curate.keep import ACROSS
 from factory.curate.match import CAPS, PARALLEL_READS, Sketched, sketched_files
-from factory.curate.minhash import LshParameters
+from factory.curate.similarity import Judged
 from factory.curate.templates import CAPPED
 from factory.curate.words import I64, U64
 from factory.identity import add_digests, canonical_json, ids_digest, make_id, subtract_digest
@@ -70,11 +70,13 @@ QUESTIONS_A_SHARE = 50_000
 
 @dataclass(frozen=True)
 class DecideStep:
-    """Work step with a unit a range of places; see `decide_units` for its parameters."""
+    """Work step with a unit a range of places; see `decide_units` for its parameters. `near` is the reason for rows
+    that are alike and not equal."""
 
-    parameters: LshParameters
+    parameters: Judged
+    name: str = "decide"
+    near: str = "near_duplicate"
 
-    name = "decide"
     version = STEP_VERSION
 
     def identity(self) -> dict[str, Any]:
@@ -86,7 +88,7 @@ class DecideStep:
         sketched = sketched_files(read_outputs(store, given["sketches"]))
         compared = read_outputs(store, given["edges"])
         clusters = whole_clusters(store, compared, (start, stop))
-        repeats = repeated(clusters, place_range(start, stop), sketched, self.parameters)
+        repeats = repeated(clusters, place_range(start, stop), sketched, self.parameters, self.near)
         own = sketched[start:stop]
         leaked = leaks(store, own)
         capped = over_cap(store, part(read_outputs(store, given["candidates"]), CAPS), (start, stop), sketched)
@@ -196,7 +198,11 @@ class Repeats(NamedTuple):
 
 
 def repeated(
-    clusters: Clusters, bounds: tuple[int, int], sketched: Sequence[Sketched], parameters: LshParameters
+    clusters: Clusters,
+    bounds: tuple[int, int],
+    sketched: Sequence[Sketched],
+    parameters: Judged,
+    near: str = "near_duplicate",
 ) -> Repeats:
     """DECISION rows of the dropped questions whose refs lie within `bounds`."""
     if not clusters.nodes.num_rows:
@@ -223,7 +229,7 @@ def repeated(
                 "kept_level": levels[keeper],
                 "similarity": round(value, 6),
                 "threshold": parameters.threshold,
-                "shingles": parameters.shingling.in_words(kind),
+                **parameters.evidence_of(kind),
                 "cluster_size": size,
             }
         ).decode()
@@ -236,7 +242,7 @@ def repeated(
             "file": [sketched[place].parent for place in place_of(refs[dropped]).tolist()],
             "row": row_of(refs[dropped]),
             "question_id": [ids[node] for node in dropped.tolist()],
-            "reason": np.where(verdicts.exact[dropped], "exact_duplicate", "near_duplicate").tolist(),
+            "reason": np.where(verdicts.exact[dropped], "exact_duplicate", near).tolist(),
             "kept_id": [ids[node] for node in kept.tolist()],
             "similarity": similarity,
             "evidence": evidence,
@@ -265,7 +271,7 @@ def _known_decisions(
     refs: U64,
     ids: Sequence[str],
     sketched: Sequence[Sketched],
-    parameters: LshParameters,
+    parameters: Judged,
 ) -> pa.Table:
     """DECISION rows of nodes that repeat published questions: node `fallen[i]` that of row published[fallen[i]]."""
     rows = known.take(pa.array(published[fallen])).to_pylist()

@@ -59,6 +59,7 @@ class Sketched:
     parent: str
     sketches: FileRef
     bands: FileRef
+    others: tuple[FileRef, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ def sketched_files(outputs: Sequence[Output]) -> list[Sketched]:
     """The sketch step's units in the order of its outputs index: a place in this list is what refs are made of."""
     parents = {output.file.name: output.parent for output in outputs}
     return [
-        Sketched(parents[files[SKETCHES].name], files[SKETCHES], files[BANDS]) for files in by_unit(outputs).values()
+        Sketched(parents[files[SKETCHES].name], files[SKETCHES], files[BANDS], tuple(files[BANDS + 1 :]))
+        for files in by_unit(outputs).values()
     ]
 
 

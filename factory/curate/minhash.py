@@ -66,6 +66,14 @@ class LshParameters:
         rows = rows or self.rows
         return float(1 - (1 - similarity**rows) ** (self.permutations // rows))
 
+    def compared_by(self) -> dict[str, Any]:
+        """What the similarity of two texts depends on."""
+        return {**self.shingling.identity(), "threshold": self.threshold}
+
+    def evidence_of(self, kind: int) -> dict[str, Any]:
+        """What a reject says of the measure, for shingles of a kind."""
+        return {"shingles": self.shingling.in_words(kind)}
+
     def identity(self) -> dict[str, Any]:
         return {
             **self.shingling.identity(),

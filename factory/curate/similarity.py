@@ -8,6 +8,8 @@ Cost, one core: 27 nanoseconds a shingle for the sets.
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +18,25 @@ from factory.curate.words import I64, U64
 from factory.native import compiled
 
 F64 = npt.NDArray[np.float64]
+
+
+class Judged(Protocol):
+    """Parameters of a measure (LshParameters, semantic.hyperplanes.SemanticParameters)."""
+
+    @property
+    def threshold(self) -> float: ...
+
+    def identity(self) -> dict[str, Any]:
+        """What candidates and verdicts depend on."""
+        ...
+
+    def compared_by(self) -> dict[str, Any]:
+        """What the similarity of two rows depends on."""
+        ...
+
+    def evidence_of(self, kind: int) -> dict[str, Any]:
+        """What a reject says of the measure, for rows of a kind."""
+        ...
 
 
 def jaccard(hashes: U64, offsets: I64, first: I64, second: I64, threshold: float) -> F64:

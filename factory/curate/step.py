@@ -33,7 +33,8 @@ STEP_VERSION = 3
 class CurateStep:
     """Work step over question files."""
 
-    name = "curate"
+    name: str = "curate"
+
     version = STEP_VERSION
 
     def identity(self) -> dict[str, Any]:

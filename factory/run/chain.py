@@ -26,6 +26,7 @@ from factory.curate.decide import decide_units
 from factory.curate.index.pin import View, newer_key, pin_key
 from factory.curate.index.segment_step import sample_units
 from factory.curate.match import match_units, sketched_files
+from factory.curate.step import CurateStep
 from factory.identity import fingerprint
 from factory.publish.samples import STEP_VERSION as SAMPLES_VERSION
 from factory.publish.samples import Generator, SamplesStep
@@ -127,6 +128,7 @@ def build_stages(
 
     rechecked = steps.recheck is not None
     published = "recheck" if rechecked else "samples"
+    curated = "semantic" if steps.rephrased is not None else "curate"
     without = {"without": key("recheck")} if rechecked else {}
 
     def gate_parameters(dones: Dones) -> dict[str, Any]:
@@ -220,6 +222,24 @@ def build_stages(
         parts = outputs_of(*questions)(store)
         return Planned(steps.curate, folder, plan_rows(store, folder, parts, done, {"decisions": key("decide")}))
 
+    def rephrased() -> Iterator[Stage]:
+        """The stages that look for rephrased questions among those that curation accepted."""
+        if steps.rephrased is None:
+            return
+        sketch = steps.rephrased.sketch
+        yield Stage(sketch.name, row_wise(sketch, None, outputs_of("curate")), ("curate",), step=sketch)
+        yield from deciding(steps.rephrased)
+        apply = CurateStep("semantic")
+
+        def plan(store: Store, dones: Dones) -> Planned:
+            decided = dones["semantic_decide"]["folder"]
+            folder = global_folder(apply, planned_units(store, run, "semantic_decide"), decided)
+            given = {"decisions": key("semantic_decide")}
+            parts = outputs_of("curate")(store)
+            return Planned(apply, folder, plan_rows(store, folder, parts, committed_units(store, folder), given))
+
+        yield Stage(apply.name, plan, ("curate",), step=apply)
+
     def plan_samples(store: Store, dones: Dones) -> Planned:
         origins = read_outputs(store, key("merge"))[1].file
         step = SamplesStep(
@@ -270,7 +290,7 @@ def build_stages(
         "question_1": ("merge", merged),
         "question_2": ("extract", outputs_of("extract")),
         "question_3": ("pair", outputs_of("pair")),
-        "answer": ("curate", outputs_of("curate")),
+        "answer": (curated, outputs_of(curated)),
     }
     asking = {
         name: llm_stage(step, "answerer" if name == "answer" else "generator", *inputs[name])
@@ -292,6 +312,7 @@ def build_stages(
         ),
         *deciding(steps.questions_alike, lambda store: pinned(store, config, run)),
         Stage("curate", plan_curate, questions, step=steps.curate),
+        *rephrased(),
         asking["answer"],
         Stage(
             "samples",

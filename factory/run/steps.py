@@ -15,7 +15,7 @@ import orjson
 
 from factory.answers.step import AnswerStep
 from factory.concepts.extract import ExtractStep
-from factory.config import FactoryConfig, load_config
+from factory.config import CurateConfig, FactoryConfig, load_config
 from factory.curate.compare import CompareStep, Questions
 from factory.curate.decide import DecideStep
 from factory.curate.index.recheck import RecheckStep
@@ -23,6 +23,7 @@ from factory.curate.index.segment_step import SegmentStep
 from factory.curate.index_store import BenchmarkIndex, answer_index
 from factory.curate.match import MatchStep
 from factory.curate.minhash import LshParameters
+from factory.curate.semantic.sketch import SemanticSketchStep, Vectors, semantic_sketch_step
 from factory.curate.sketch import SketchStep, sketch_step
 from factory.curate.step import CurateStep
 from factory.domains.pack import Pack, load_pack
@@ -37,7 +38,7 @@ from factory.run.across import AcrossSteps, across_steps
 from factory.run.record import read_record
 from factory.run.step import LlmStep
 from factory.select.config import DocumentDuplicatesConfig
-from factory.select.document_repeats import DocumentDecideStep, read_documents
+from factory.select.document_repeats import DocumentDecideStep, Documents
 from factory.select.document_sketch import DocumentSketchStep
 from factory.select.merge import MergeStep
 from factory.select.step import SelectStep, select_step
@@ -49,7 +50,7 @@ from factory.store.objects import read_mapping
 class DuplicateSteps:
     """The passes that say which rows repeat others (curate/)."""
 
-    sketch: SketchStep | DocumentSketchStep
+    sketch: SketchStep | DocumentSketchStep | SemanticSketchStep
     match: MatchStep
     compare: CompareStep
     decide: DecideStep | DocumentDecideStep
@@ -58,9 +59,9 @@ class DuplicateSteps:
 @dataclass(frozen=True)
 class Steps:
     """`llm` has the LLM steps this run takes, by name, in order. `documents` looks for near-duplicate documents,
-    `questions_alike` for duplicate questions, `across` leads from concepts to level 3, `benchmark_answers`
-    is what answers must not repeat, `recheck` and `segment` belong to the index of published questions; None where
-    that is off."""
+    `questions_alike` for duplicate questions, `rephrased` for those that say the same in other words, `across` leads
+    from concepts to level 3, `benchmark_answers` is what answers must not repeat, `recheck` and `segment` belong to the
+    index of published questions; None where that is off."""
 
     select: SelectStep
     documents: DuplicateSteps | None
@@ -70,6 +71,7 @@ class Steps:
     sketch: SketchStep
     questions_alike: DuplicateSteps
     curate: CurateStep
+    rephrased: DuplicateSteps | None
     benchmark_answers: BenchmarkIndex | None
     recheck: RecheckStep | None
     gate: GateStep
@@ -95,10 +97,11 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any) -> Steps:
         questions_alike=DuplicateSteps(
             sketch,
             MatchStep(template_variants=config.curate.template_variants),
-            CompareStep(sketch.parameters, Questions(config.curate.keep)),
+            CompareStep(sketch.parameters, Questions(sketch.parameters.shingling, config.curate.keep)),
             DecideStep(sketch.parameters),
         ),
         curate=CurateStep(),
+        rephrased=semantic_steps(config.curate),
         benchmark_answers=answer_index(config.curate.benchmarks, config.curate.decontamination),
         recheck=RecheckStep(sketch.parameters) if config.curate.index.use is not None else None,
         gate=GateStep(config.gate),
@@ -107,11 +110,24 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any) -> Steps:
     )
 
 
+def semantic_steps(config: CurateConfig) -> DuplicateSteps | None:
+    """The passes that find rephrased questions among those that curation accepted; None where that is off."""
+    sketch = semantic_sketch_step(config)
+    if sketch is None:
+        return None
+    return DuplicateSteps(
+        sketch,
+        MatchStep("semantic_match"),
+        CompareStep(sketch.parameters, Vectors(config.keep), "semantic_compare"),
+        DecideStep(sketch.parameters, "semantic_decide", "semantic_duplicate"),
+    )
+
+
 def document_steps(parameters: LshParameters) -> DuplicateSteps:
     return DuplicateSteps(
         DocumentSketchStep(parameters),
         MatchStep("document_match"),
-        CompareStep(parameters, read_documents, "document_compare"),
+        CompareStep(parameters, Documents(parameters.shingling), "document_compare"),
         DocumentDecideStep(parameters),
     )
 

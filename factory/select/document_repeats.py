@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from factory.curate.compare import FOUND_NODE, by_place, place_range
+from factory.curate.compare import FOUND_NODE, ByShingles, by_place, by_shingles, place_range
 from factory.curate.decide import judged, keep_order, whole_clusters
 from factory.curate.match import Sketched, sketched_files
 from factory.curate.minhash import LshParameters
+from factory.curate.shingles import Shingling
 from factory.curate.words import I64, U64
 from factory.identity import add_digests, ids_digest
 from factory.run.outputs import read_outputs, resolve
@@ -94,8 +95,19 @@ def repeated(nodes: pa.Table, edges: pa.Table, bounds: tuple[int, int]) -> pa.Ta
     return pa.table([*names, verdicts.similarity[fallen].tolist()], schema=REPEATS)
 
 
+@dataclass(frozen=True)
+class Documents:
+    """A compare.Reader: documents by the select file they begin in and their first row there."""
+
+    shingling: Shingling
+
+    def __call__(self, store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, ByShingles]:
+        nodes, texts = read_documents(store, sketched, refs)
+        return nodes, by_shingles(texts, self.shingling)
+
+
 def read_documents(store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, list[str]]:
-    """As compare.Reader: documents by the select file they begin in and their first row there."""
+    """FOUND_NODE rows and texts of documents; `refs` (sorted) name select files and first rows there."""
 
     def read(place: int, rows: I64) -> tuple[pa.Table, list[str]]:
         sketches = read_parquet(store, sketched[place].sketches.key, ["doc_id", "row", "rows", "sample_key"])

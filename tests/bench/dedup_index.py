@@ -24,13 +24,10 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from factory.config import CurateConfig
-from factory.curate.compare import CompareStep, Questions
-from factory.curate.decide import DecideStep
 from factory.curate.index.build import build_segment
 from factory.curate.index.listing import change_list, read_list, with_segment
 from factory.curate.index.pin import pin_key, view_bytes, view_of
 from factory.curate.index.segment import Segment
-from factory.curate.match import MatchStep
 from factory.curate.sketch import sketch_step
 from factory.curate.step import CurateStep
 from factory.identity import make_id
@@ -38,7 +35,7 @@ from factory.run.units import FileRef, Unit, UnitResult, unit_over
 from factory.store.local import LocalStore
 from tests.bench.dedup_rows import question_table, questions
 from tests.bench.figures import Row
-from tests.curate.passes import Passes, commit, decided_by
+from tests.curate.passes import commit, decided_by, passes_of
 
 SHARE, REPEATED = 0.01, 0.1
 ROWS_A_FILE = 4096
@@ -122,7 +119,7 @@ def _add(store: LocalStore, files: Sequence[FileRef], pin: str | None, name: str
     """Curation of questions and the segment of those that are kept."""
     began = time.process_time()
     step = sketch_step(CurateConfig())
-    passes = Passes(step, MatchStep(), CompareStep(step.parameters, Questions()), DecideStep(step.parameters))
+    passes = passes_of(step)
     units = [unit_over(file) for file in files]
     decided = decided_by(store, passes, units, name, pin)
     results = [CurateStep().work(store, with_(unit, parameters={"decisions": decided.key})) for unit in units]

@@ -81,7 +81,10 @@ def passes(kind: str) -> Any:
         return document_steps(LshParameters(5, 128, 0.7))
     sketch = sketch_step(CurateConfig())
     return DuplicateSteps(
-        sketch, MatchStep(), CompareStep(sketch.parameters, Questions()), DecideStep(sketch.parameters)
+        sketch,
+        MatchStep(),
+        CompareStep(sketch.parameters, Questions(sketch.parameters.shingling)),
+        DecideStep(sketch.parameters),
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from factory.curate.compare import CompareStep, compare_units
-from factory.curate.decide import decide_units
+from factory.curate.compare import CompareStep, Questions, compare_units
+from factory.curate.decide import DecideStep, decide_units
 from factory.curate.match import MatchStep, match_units, sketched_files
+from factory.curate.sketch import SketchStep
 from factory.run.attempt import StepRun, begin, finish
 from factory.run.outputs import Output, read_outputs, write_outputs
 from factory.run.step import WorkStep
@@ -21,6 +22,12 @@ class Passes(NamedTuple):
     match: MatchStep
     compare: CompareStep
     decide: WorkStep
+
+
+def passes_of(step: SketchStep, template_variants: int | None = None) -> Passes:
+    """The passes over questions that follow a sketch step."""
+    compare = CompareStep(step.parameters, Questions(step.parameters.shingling, step.keep))
+    return Passes(step, MatchStep(template_variants=template_variants), compare, DecideStep(step.parameters))
 
 
 class Decided(NamedTuple):

@@ -16,10 +16,8 @@ import pytest
 from factory.config import BenchmarkConfig, CurateConfig
 from factory.corpus.sample import sample_key
 from factory.curate import bands, compare, decide
-from factory.curate.compare import CompareStep, Questions
-from factory.curate.decide import DecideStep, part_of
+from factory.curate.decide import part_of
 from factory.curate.decon.config import DecontaminationConfig
-from factory.curate.match import MatchStep
 from factory.curate.sketch import SketchStep, sketch_step
 from factory.curate.step import CurateStep
 from factory.errors import ConfigError, ConservationError
@@ -29,7 +27,7 @@ from factory.run.units import FileRef, Unit, UnitResult, unit_over
 from factory.store.commits import Commit
 from factory.store.local import LocalStore
 from factory.tables import QUESTION
-from tests.curate.passes import Passes, commit, decided_by
+from tests.curate.passes import commit, decided_by, passes_of
 
 LEAKED = "A robe takes 2 bolts of blue fiber and half that much white fiber. How many bolts in total does it take?"
 DUCKS = (
@@ -63,11 +61,6 @@ SECOND = [
     question("Explain why every finite integral domain is a field.", 3, level=2),
     question(LEAKED.replace("blue", "green"), 4, level=2),
 ]
-
-
-def passes_of(step: SketchStep, template_variants: int | None = None) -> Passes:
-    match = MatchStep(template_variants=template_variants)
-    return Passes(step, match, CompareStep(step.parameters, Questions(step.keep)), DecideStep(step.parameters))
 
 
 @pytest.fixture

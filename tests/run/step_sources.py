@@ -52,6 +52,7 @@ STEPS = {
     "curate": "factory.curate.step",
     "recheck": "factory.curate.index.recheck",
     "segment": "factory.curate.index.segment_step",
+    "semantic_sketch": "factory.curate.semantic.sketch",
     "graph_pairs": "factory.concepts.graph.pairs",
     "graph_edges": "factory.concepts.graph.edges",
     "graph_index": "factory.concepts.graph.segments",

@@ -19,9 +19,8 @@ import pyarrow as pa
 from factory.curate.bands import place_of, row_of
 from factory.curate.index.lookup import PARALLEL_READS
 from factory.curate.index.segment import ROW, Part
-from factory.curate.minhash import LshParameters
 from factory.curate.shingles import I8, Views, joined
-from factory.curate.similarity import similarities
+from factory.curate.similarity import Judged, similarities
 from factory.curate.words import I64, U64, Mask
 from factory.store.base import Store
 from factory.store.parquet import read_scattered
@@ -163,7 +162,7 @@ def known_members(parts: Sequence[Part], first_place: int, refs: U64) -> list[tu
     return found
 
 
-def evidence_of(known: Mapping[str, Any], parameters: LshParameters) -> dict[str, Any]:
+def evidence_of(known: Mapping[str, Any], parameters: Judged) -> dict[str, Any]:
     """What a reject says of the published question that it repeats; `known` is a KNOWN row."""
     return {
         "kept": known["kept_id"],
@@ -172,7 +171,7 @@ def evidence_of(known: Mapping[str, Any], parameters: LshParameters) -> dict[str
         "version": known["version"],
         "similarity": round(known["similarity"], 6),
         "threshold": parameters.threshold,
-        "shingles": parameters.shingling.in_words(known["kind"]),
+        **parameters.evidence_of(known["kind"]),
     }
 
 

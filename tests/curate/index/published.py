@@ -8,13 +8,10 @@ from dataclasses import replace
 import pyarrow as pa
 
 from factory.config import CurateConfig
-from factory.curate.compare import CompareStep, Questions
-from factory.curate.decide import DecideStep
 from factory.curate.index.build import build_segment
 from factory.curate.index.listing import Listed, change_list, read_list, with_segment
 from factory.curate.index.pin import View, pin_key, view_bytes, view_of
 from factory.curate.index.segment import Segment
-from factory.curate.match import MatchStep
 from factory.curate.minhash import LshParameters
 from factory.curate.sketch import sketch_step
 from factory.curate.step import CurateStep
@@ -22,7 +19,7 @@ from factory.identity import make_id
 from factory.run.units import FileRef, UnitResult, unit_over
 from factory.store.base import Store
 from factory.store.commits import Commit
-from tests.curate.passes import Passes, decided_by
+from tests.curate.passes import decided_by, passes_of
 
 PARAMETERS = LshParameters(3, 128, 0.7)
 
@@ -63,7 +60,7 @@ def curated(
     pin = pin_key(f"run-{folder}")
     store.put(pin, view_bytes(view))
     units = [unit_over(file) for file in files]
-    passes = Passes(step, MatchStep(), CompareStep(step.parameters, Questions()), DecideStep(step.parameters))
+    passes = passes_of(step)
     decisions, commits = decided_by(store, passes, units, folder, pin)
     return [CurateStep().work(store, replace(unit, parameters={"decisions": decisions})) for unit in units], commits
 

@@ -1,0 +1,1 @@
+"""Questions that say the same in other words, found by sentence embeddings; off by default."""
