@@ -91,8 +91,9 @@ def test_both_answers_of_an_endpoint_decide_and_stand_in_the_evidence(
 ) -> None:  # fmt: skip
     out = tmp_path / "hits.parquet"
     with ModelServer(Fixed(item_first, row_first)) as server:
-        judge = ["--judge", "engine=openai", f"engine.base_url={server.base_url}", "model.id=fixed"]
-        judge += ["model.license=MIT", "model.output_terms=none", "model.revision=v7"]
+        keys = ("engine=openai", f"engine.base_url={server.base_url}", "model.id=fixed", "model.license=MIT")
+        keys = (*keys, "model.output_terms=none", "model.revision=v7")
+        judge = [word for key in keys for word in ("--judge", key)]
         assert main([*arguments, *judge, "--out", str(out), "--json", "--review"]) == code
         assert server.seen["answered"] == 1 + 2 * ROWS  # the engine greets the server first
     printed = capsys.readouterr()
