@@ -173,12 +173,26 @@ class CurateConfig(Section):
         default="by_length", description="by_length: questions below 21 words are compared by characters; words: never"
     )
     shingle_words: int = Field(default=3, ge=1, le=10, description="word n-gram size, of the longer questions")
+    keep: tuple[Literal["sample", "level", "score"], ...] = Field(
+        default=("sample", "level"),
+        min_length=1,
+        description="of repeats, which stays: place in the sample, lower level, higher domain score; weightiest first",
+    )
     permutations: int = Field(default=128, ge=16, le=1024, description="MinHash functions")
     threshold: float = Field(default=0.7, gt=0, le=1, description="exact Jaccard at which two questions are one")
+    template_variants: int | None = Field(
+        default=None, ge=1, description="questions kept that differ in their numbers alone; null: all, only counted"
+    )
     benchmarks: tuple[BenchmarkConfig, ...] = ()
     decontamination: DecontaminationConfig = DecontaminationConfig()
     index: IndexConfig = IndexConfig()
     unit_rows: int = Field(default=256, ge=1, le=10_000, description="questions a unit of the answer step")
+
+    @model_validator(mode="after")
+    def _each_criterion_once(self) -> CurateConfig:
+        if len(set(self.keep)) < len(self.keep):
+            raise ValueError(f"curate.keep={list(self.keep)} names a criterion twice")
+        return self
 
 
 class AnswerConfig(Section):

@@ -1,13 +1,13 @@
 """Band entries: what a text is looked up by, sorted so that a part of the keys can be read from every file alone.
 
-Design: an entry is one integer: the upper 43 bits of a band key (minhash.py), one bit that says which kind of key it
-is, and in the lower 20 the row of the text in its file. One entry more, made of the hash of the text, brings equal
-texts together. Beside it stand 32 bits of that hash, and 32 of the text's place in the order in which duplicates are
-kept: what candidates are chosen by. Keys that agree in 43 bits by chance are candidates like others: every pair is
-compared, equal texts by all bits of their hashes. The file is sorted by key and cut into row groups at equal key
-ranges, so a worker that owns a range of keys (match.py) reads that range of every file: M files, no shuffle, nothing
-in memory but its range (as the concept graph does it, decision 0004). Nothing is encoded or compressed: these are
-random bits.
+Design: an entry is one integer: the upper 42 bits of a band key (minhash.py), two that say which kind of key it is, and
+in the lower 20 the row of the text in its file. One entry more, made of the hash of the text, brings equal texts
+together; texts with numbers have another, made of their template (templates.py). Beside it stand 32 bits of the hash,
+and 32 of the text's place in the order in which duplicates are kept: what candidates are chosen by. Keys that agree in
+42 bits by chance are candidates like others: every pair is compared, equal texts by all bits of their hashes. The file
+is sorted by key and cut into row groups at equal key ranges, so a worker that owns a range of keys (match.py) reads
+that range of every file: M files, no shuffle, nothing in memory but its range (as the concept graph does it, decision
+0004). Nothing is encoded or compressed: these are random bits.
 
 Cost, one core, a question of 25 bands in files of 4,096: 0.4 microseconds to make, 0.4 to write, 0.2 to read; 416
 bytes.
@@ -38,8 +38,9 @@ ROW_BITS = 20
 """Lowest bits of an entry: the row in the file."""
 
 ROW_MASK = np.uint64((1 << ROW_BITS) - 1)
-EQUAL_TEXTS = np.uint64(1 << ROW_BITS)
-"""The bit of an entry that is set in those made of a text's hash."""
+EQUAL_TEXTS, TEMPLATE = np.uint64(1 << ROW_BITS), np.uint64(2 << ROW_BITS)
+KIND_BITS = EQUAL_TEXTS | TEMPLATE
+"""The bits of an entry of which one is set in those made of a text's hash, or of its template."""
 
 BY_PLACE = 2**32 - 1
 """Order of texts that are kept after all others, among themselves as their files and rows come."""
@@ -93,17 +94,22 @@ def entries_of(keys: U64, owners: I64, rows: npt.NDArray[np.integer], exact: U64
     (first halves of the normal forms' hashes). Raises ValueError for a row that an entry cannot name.
     """
     own = _nameable(rows)
-    cleared = ~(ROW_MASK | EQUAL_TEXTS)
+    cleared = ~(ROW_MASK | KIND_BITS)
     bands = (keys & cleared) | own[owners][:, None]
     equal = (mix64(exact ^ EXACT) & cleared) | EQUAL_TEXTS | own
     return np.concatenate((bands.reshape(-1), equal))
 
 
-def band_table(keys: U64, owners: I64, rows: I64, exact: U64, order: U64) -> pa.Table:
+def band_table(keys: U64, owners: I64, rows: I64, exact: U64, order: U64, templates: U64 | None = None) -> pa.Table:
     """BAND rows of N texts, sorted by entry: `keys` and `owners` as `entries_of` takes them, the others [N], rows
-    ascending. `order` is given by its upper half, but for BY_PLACE."""
+    ascending. `order` is given by its upper half, but for BY_PLACE. `templates` are 0 for texts without one."""
     own = _nameable(rows)
     every = entries_of(keys, owners, np.arange(len(rows)), exact)
+    if templates is not None:
+        numbered = np.flatnonzero(templates)
+        every = np.append(
+            every, (templates[numbered] & ~(ROW_MASK | KIND_BITS)) | TEMPLATE | numbered.astype(np.uint64)
+        )
     every.sort()
     owner = (every & ROW_MASK).astype(np.int64)
     # Sorted by the texts' places, which lead to their hashes; a unit that picks rows has others in the file.

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from factory.curate.bands import EQUAL_TEXTS, ROW_MASK, U32, Entries, packed, place_bits
+from factory.curate.bands import EQUAL_TEXTS, ROW_MASK, TEMPLATE, U32, Entries, packed, place_bits
 from factory.curate.words import I64, U64, Mask
 from factory.native import compiled
 
@@ -89,7 +89,9 @@ def _pair(
         key = ordered[start] >> bits
         while stop < total and ordered[stop] >> bits == key:
             stop += 1
-        if stop - start == 2:
+        if entries[ordered[start] & mask] & TEMPLATE:
+            pass
+        elif stop - start == 2:
             # Nearly all buckets that are any: without the arrays of the general way, a fifth of the time.
             one = _ref(ordered[start] & mask, entries, starts)
             other = _ref(ordered[start + 1] & mask, entries, starts)
@@ -164,4 +166,5 @@ def _ref(entry: np.uint64, entries: U64, starts: I64) -> np.uint64:
             low = middle
         else:
             high = middle
-    return (np.uint64(low) << np.uint64(32)) | (entries[entry] & ROW_MASK)
+    found: np.uint64 = (np.uint64(low) << np.uint64(32)) | (entries[entry] & ROW_MASK)
+    return found

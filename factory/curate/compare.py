@@ -24,15 +24,15 @@ from factory.curate.bands import place_of, row_of
 from factory.curate.candidates import distinct_pairs
 from factory.curate.index.known import Texts, best_known
 from factory.curate.index.pin import read_view
-from factory.curate.match import CANDIDATE, PARALLEL_READS, Sketched, sketched_files
+from factory.curate.keep import ACROSS, DEFAULT, Criterion, keep_keys, question_columns
+from factory.curate.match import CANDIDATE, PAIRS, PARALLEL_READS, Sketched, sketched_files
 from factory.curate.minhash import LshParameters
 from factory.curate.shingles import shingled
 from factory.curate.similarity import similarities
-from factory.curate.sketch import ACROSS, QUESTION_COLUMNS, source_order
 from factory.curate.words import I64, U64, Mask
 from factory.identity import add_digests, make_id
-from factory.run.outputs import Output, read_outputs, resolve
-from factory.run.units import Unit, UnitResult
+from factory.run.outputs import Output, part, read_outputs, resolve
+from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import Layout, read_range, read_rows
 
@@ -100,7 +100,8 @@ class CompareStep:
         given = unit.parameters
         start, stop = given["places"]
         sketched = sketched_files(read_outputs(store, given["sketches"]))
-        first, second, exact = read_candidates(store, read_outputs(store, given["candidates"]), (start, stop))
+        candidates = part(read_outputs(store, given["candidates"]), PAIRS)
+        first, second, exact = read_candidates(store, candidates, (start, stop))
         ours = place_of(second) < len(sketched)
         published = first[~ours], second[~ours], exact[~ours]
         refs = np.unique(np.concatenate((first, second[ours])))
@@ -143,7 +144,7 @@ def compare_units(
 ) -> list[Unit]:
     """One unit a range of the `files` places; `outputs` are those of the match step, whose index is `candidates`.
     `index` is what `match_units` was given."""
-    pairs = sum(output.file.rows for output in outputs)
+    pairs = sum(file.rows for file in part(outputs, PAIRS))
     count = max(1, min(files, shares(pairs, PAIRS_A_UNIT, PAIRS_A_SHARE)))
     bounds = [files * number // count for number in range(count + 1)]
     shared = {"sketches": sketches, "candidates": candidates} | ({"index": index} if index else {})
@@ -163,29 +164,41 @@ def place_range(start: int, stop: int) -> tuple[int, int]:
     return start << 32, max(start << 32, (stop << 32) - 1)
 
 
-def read_candidates(store: Store, outputs: Sequence[Output], places: tuple[int, int]) -> tuple[U64, U64, Mask]:
+def read_candidates(store: Store, files: Sequence[FileRef], places: tuple[int, int]) -> tuple[U64, U64, Mask]:
     """The pairs that begin within a range of places, each once, sorted."""
     bounds = place_range(*places)
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        tables = list(pool.map(lambda output: read_range(store, output.file.key, "first", *bounds), outputs))
+        tables = list(pool.map(lambda file: read_range(store, file.key, "first", *bounds), files))
     whole = pa.concat_tables([CANDIDATE.empty_table(), *tables])
     exact: Mask = whole.column("exact").to_numpy(zero_copy_only=False)
     return distinct_pairs(whole.column("first").to_numpy(), whole.column("second").to_numpy(), exact)
 
 
-def read_questions(store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, list[str]]:
+@dataclass(frozen=True)
+class Questions:
+    """Reads questions; `keep` is the declared order of keeping."""
+
+    keep: tuple[Criterion, ...] = DEFAULT
+
+    def __call__(self, store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, list[str]]:
+        return read_questions(store, sketched, refs, self.keep)
+
+
+def read_questions(
+    store: Store, sketched: Sequence[Sketched], refs: U64, keep: Sequence[Criterion]
+) -> tuple[pa.Table, list[str]]:
     """FOUND_NODE rows and texts of the questions that `refs` (sorted) name. Reads every file concerned once."""
 
     def read(place: int, rows: I64) -> pa.Table:
         key = resolve(store, sketched[place].parent).key
-        return read_rows(store, key, rows.tolist(), QUESTION_COLUMNS)
+        return read_rows(store, key, rows.tolist(), question_columns(keep))
 
     tables = by_place(refs, read)
     if not tables:
         return FOUND_NODE.empty_table(), []
     found = pa.concat_tables(tables)
     levels = found.column("level").to_numpy()
-    order = source_order(found.column("sources"))
+    order = keep_keys(found, keep)
     order[levels == ACROSS] = refs[levels == ACROSS]
     columns = [pa.array(refs), found.column("question_id"), pa.array(levels), pa.array(order)]
     nodes = pa.table(columns, schema=FOUND_NODE)

@@ -30,14 +30,15 @@ import xxhash
 
 from factory.curate.bands import place_of, row_of
 from factory.curate.clusters import Verdicts, judge
-from factory.curate.compare import EDGE, EDGES, NODE, NODES, REPEATS, place_range, shares
+from factory.curate.compare import EDGE, EDGES, NODE, NODES, REPEATS, by_place, place_range, shares
 from factory.curate.index.known import KNOWN, evidence_of, reason_of
-from factory.curate.match import PARALLEL_READS, Sketched, sketched_files
+from factory.curate.keep import ACROSS
+from factory.curate.match import CAPS, PARALLEL_READS, Sketched, sketched_files
 from factory.curate.minhash import LshParameters
-from factory.curate.sketch import ACROSS
+from factory.curate.templates import CAPPED
 from factory.curate.words import I64, U64
 from factory.identity import add_digests, canonical_json, ids_digest, make_id, subtract_digest
-from factory.run.outputs import Output, read_outputs
+from factory.run.outputs import Output, part, read_outputs
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import read_parquet, read_range, read_values
@@ -49,8 +50,8 @@ DECISION = pa.schema(
         ("file", pa.string()),  # lineage name of the question file
         ("row", pa.int64()),
         ("question_id", pa.string()),
-        ("reason", pa.string()),  # exact_duplicate | near_duplicate | contaminated
-        ("kept_id", pa.string()),  # the question it repeats, or the published sample; null for contaminated rows
+        ("reason", pa.string()),  # exact_duplicate | near_duplicate | contaminated | template_variant
+        ("kept_id", pa.string()),  # the question it repeats, or the published sample; null for the last two reasons
         ("similarity", pa.float64()),
         ("evidence", pa.string()),  # canonical JSON
     ]
@@ -88,7 +89,13 @@ class DecideStep:
         repeats = repeated(clusters, place_range(start, stop), sketched, self.parameters)
         own = sketched[start:stop]
         leaked = leaks(store, own)
-        decisions = pa.concat_tables([leaked, repeats.decisions]).sort_by([("file", "ascending"), ("row", "ascending")])
+        capped = over_cap(store, part(read_outputs(store, given["candidates"]), CAPS), (start, stop), sketched)
+        repeated_ids = repeats.decisions.column("question_id")
+        capped = capped.filter(
+            pc.invert(pc.is_in(capped.column("question_id"), value_set=repeated_ids.combine_chunks()))
+        )
+        found = pa.concat_tables([leaked, repeats.decisions, capped])
+        decisions = found.sort_by([("file", "ascending"), ("row", "ascending")])
         reasons = Counter(decisions.column("reason").to_pylist())
         rows, digest = sum(each.sketches.rows for each in own), add_digests(each.sketches.ids_digest for each in own)
         return UnitResult(
@@ -106,10 +113,10 @@ class DecideStep:
 
 
 def decide_units(
-    folder: str, sketches: str, edges: str, outputs: Sequence[Output], compared: Sequence[Output]
+    folder: str, sketches: str, candidates: str, edges: str, outputs: Sequence[Output], compared: Sequence[Output]
 ) -> list[Unit]:
     """One unit a range of places. `outputs` are those of the sketch step, `compared` those of the compare step; their
-    indexes lie at `sketches` and `edges`."""
+    indexes lie at `sketches` and `edges`, that of the match step at `candidates`."""
     sketched = sketched_files(outputs)
     questions = sum(each.sketches.rows for each in sketched)
     pairs = sum(file.rows for file in part(compared, EDGES)) + 2 * sum(file.rows for file in part(compared, REPEATS))
@@ -117,18 +124,14 @@ def decide_units(
     count = max(1, min(len(sketched), wanted))
     bounds = [len(sketched) * number // count for number in range(count + 1)]
     parts = max(1, -(-pairs // (2 * count * PART_ROWS)))
+    shared = {"sketches": sketches, "candidates": candidates, "edges": edges}
     return [
         Unit(
             make_id("decide", folder, start, stop, parts),
-            parameters={"sketches": sketches, "edges": edges, "places": [start, stop], "parts": parts},
+            parameters={**shared, "places": [start, stop], "parts": parts},
         )
         for start, stop in itertools.pairwise(bounds)
     ]
-
-
-def part(outputs: Sequence[Output], number: int) -> list[FileRef]:
-    """The files of one part of every unit."""
-    return [output.file for output in outputs if output.file.name.endswith(f"/{number}")]
 
 
 class Clusters(NamedTuple):
@@ -281,8 +284,8 @@ def _known_decisions(
 
 
 def keep_order(nodes: pa.Table) -> npt.NDArray[np.int64]:
-    """Places of NODE rows, the ones to be kept first first: questions across documents last, then place of the source
-    in the sampling order (so that a grown sample keeps what a smaller one kept), lower level, smaller id."""
+    """Places of NODE rows, the ones to be kept first first: questions across documents last, then the declared order
+    (keep.py), lower level, smaller id."""
     ids = np.array(nodes.column("id").to_pylist(), "S")
     levels = nodes.column("level").to_numpy()
     by: npt.NDArray[np.int64] = np.lexsort((ids, levels, _numbers(nodes, "order"), levels == ACROSS))
@@ -301,6 +304,40 @@ def judged(refs: U64, edges: pa.Table, taken: I64 | None = None) -> Verdicts:
     if taken is not None:
         away[taken] = True
     return judge(len(refs), first, second, similarity, exact, away)
+
+
+def over_cap(store: Store, files: Sequence[FileRef], places: tuple[int, int], sketched: Sequence[Sketched]) -> pa.Table:
+    """DECISION rows of the questions of these places that are more than their template may have."""
+    capped = _gathered(store, files, CAPPED, lambda key: read_range(store, key, "ref", *place_range(*places)))
+    if not capped.num_rows:
+        return DECISION.empty_table()
+    capped = capped.sort_by("ref")
+    refs = _numbers(capped, "ref")
+
+    def names(place: int, rows: I64) -> list[str]:
+        table = read_parquet(store, sketched[place].sketches.key, ["question_id", "row"])
+        found = table.column("question_id").take(pa.array(np.searchsorted(table.column("row").to_numpy(), rows)))
+        return list(found.to_pylist())
+
+    evidence = [
+        canonical_json(
+            {"template": f"{row['template']:016x}", "variants": row["variants"], "place": row["place"]}
+        ).decode()
+        for row in capped.to_pylist()
+    ]
+    nulls = pa.nulls(len(refs))
+    return pa.table(
+        {
+            "file": [sketched[place].parent for place in place_of(refs).tolist()],
+            "row": row_of(refs),
+            "question_id": [name for some in by_place(refs, names) for name in some],
+            "reason": ["template_variant"] * len(refs),
+            "kept_id": nulls.cast(pa.string()),
+            "similarity": nulls.cast(pa.float64()),
+            "evidence": evidence,
+        },
+        schema=DECISION,
+    )
 
 
 def leaks(store: Store, own: Sequence[Sketched]) -> pa.Table:

@@ -26,6 +26,7 @@ from factory.curate.candidates import both, candidates
 from factory.curate.index.lookup import known_candidates
 from factory.curate.index.pin import read_view
 from factory.curate.sketch import BANDS, SKETCHES
+from factory.curate.templates import templates
 from factory.identity import add_digests, make_id
 from factory.run.outputs import Output, by_unit, read_outputs
 from factory.run.units import FileRef, Unit, UnitResult
@@ -41,6 +42,9 @@ CANDIDATE = pa.schema(
         ("exact", pa.bool_()),
     ]
 )
+
+PAIRS, CAPS = 0, 1
+"""Parts of a unit's output: CANDIDATE rows sorted by first and second, and templates.CAPPED rows sorted by ref."""
 
 PAIRS_A_GROUP = 1 << 16
 
@@ -59,14 +63,16 @@ class Sketched:
 
 @dataclass(frozen=True)
 class MatchStep:
-    """Work step with a unit a range of keys; see `match_units` for its parameters."""
+    """Work step with a unit a range of keys; see `match_units` for its parameters. `template_variants`: how many texts
+    of one template stay (templates.py), None for all."""
 
     name: str = "match"
+    template_variants: int | None = None
 
     version = STEP_VERSION
 
     def identity(self) -> dict[str, Any]:
-        return {}
+        return {} if self.template_variants is None else {"template_variants": self.template_variants}
 
     def work(self, store: Store, unit: Unit) -> UnitResult:
         given = unit.parameters
@@ -74,7 +80,13 @@ class MatchStep:
         sketched = sketched_files(read_outputs(store, given["sketches"]))
         entries = read_entries(store, [each.bands for each in sketched], key_range(partition, partitions))
         found = candidates(entries)
-        ledger = {"candidate_pairs": len(found.first), "crowded_buckets": found.crowded}
+        moulds = templates(entries, self.template_variants)
+        ledger = {
+            "candidate_pairs": len(found.first),
+            "crowded_buckets": found.crowded,
+            "templates": moulds.groups,
+            "template_variants": moulds.variants,
+        }
         if "index" in given:
             parts = read_view(store, given["index"]).parts
             known = known_candidates(store, parts, len(sketched), entries)
@@ -87,8 +99,8 @@ class MatchStep:
         return UnitResult(
             inputs=rows,
             used=rows,
-            tables=(table,),
-            layouts=(Layout(PAIRS_A_GROUP),),
+            tables=(table, moulds.capped),
+            layouts=(Layout(PAIRS_A_GROUP),) * 2,
             id_column="",
             input_ids_digest=digest,
             accepted=rows,

@@ -302,6 +302,20 @@ def ngrams(tokens: U64, offsets: I64, size: int, hashes: U64, owners: I64) -> No
 
 
 @compiled
+def templates(tokens: U64, offsets: I64, keys: U64) -> None:
+    """Fills `keys` uint64[N] with a hash of each text's tokens, every number taken for the same; 0 without a number."""
+    for text in range(len(offsets) - 1):
+        value, numbers = _START, 0
+        for place in range(offsets[text], offsets[text + 1]):
+            if tokens[place] & _KIND_MASK == np.uint64(NUMBER):
+                numbers += 1
+                value = (value ^ _SECOND) * _BASE
+            else:
+                value = (value ^ tokens[place]) * _BASE
+        keys[text] = mix(value) if numbers else np.uint64(0)
+
+
+@compiled
 def significant(tokens: U64, offsets: I64, keys: U64) -> None:
     """Fills `keys` uint64[N] with a hash of each text's numbers and operators in order."""
     for text in range(len(offsets) - 1):

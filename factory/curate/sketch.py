@@ -12,22 +12,21 @@ reading and writing it come on top. 470 bytes a question at 25 bands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from factory.config import CurateConfig
-from factory.corpus.sample import sample_keys
 from factory.curate.bands import BY_PLACE, band_layout, band_table
 from factory.curate.decon.hits import Screen, count_evidence
 from factory.curate.index_store import BenchmarkIndex, benchmark_index
+from factory.curate.keep import ACROSS, DEFAULT, Criterion, keep_keys, question_columns
 from factory.curate.minhash import LshParameters, sketch_keys
 from factory.curate.shingles import shingled
-from factory.curate.words import I64, NORMALISER_VERSION, U64
+from factory.curate.words import I64, NORMALISER_VERSION, template_keys
 from factory.identity import canonical_json, ids_digest
 from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
@@ -52,15 +51,8 @@ SKETCH = pa.schema(
 SKETCH_LAYOUT = Layout(1 << 14, {"question_id": "PLAIN", "exact_hash": "PLAIN", "row": "PLAIN"})
 """Read whole, always; what is random is in no dictionary."""
 
-QUESTION_COLUMNS = ("question_id", "level", "text", "sources.list.element.file", "sources.list.element.row")
-"""Of QUESTION rows. The other parts of their sources take longer to read than all the rest."""
-
 SKETCHES, BANDS = 0, 1
 """Parts of a unit's output: SKETCH rows, and bands.BAND rows of those that overlap no benchmark."""
-
-ACROSS = 3
-"""Level of questions across documents: of two the earlier walk's is kept, and their files come in the order of walks.
-A later round must not displace what is answered already."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +61,7 @@ class SketchStep:
 
     parameters: LshParameters
     index: BenchmarkIndex
+    keep: tuple[Criterion, ...] = DEFAULT
 
     name = "sketch"
     version = STEP_VERSION
@@ -77,7 +70,8 @@ class SketchStep:
         lsh = self.parameters.identity()
         # The threshold acts here only through the bands; a new one with the same bands keeps the sketches.
         del lsh["threshold"]
-        return {"lsh": lsh, "normaliser": NORMALISER_VERSION, "benchmarks": self.index.identity}
+        identity = {"lsh": lsh, "normaliser": NORMALISER_VERSION, "benchmarks": self.index.identity}
+        return {**identity, "keep": list(self.keep)}
 
     def prepare(self, store: Store) -> None:
         """Puts the benchmark index into the store; to be called on the driver before units are worked."""
@@ -86,11 +80,11 @@ class SketchStep:
     def work(self, store: Store, unit: Unit) -> UnitResult:
         if unit.file is None:
             raise ValueError("a sketch unit covers a question file")
-        table = read_parquet(store, unit.file.key, QUESTION_COLUMNS)
+        table = read_parquet(store, unit.file.key, question_columns(self.keep))
         rows = np.arange(table.num_rows) if unit.picks is None else np.array(unit.picks, np.int64)
         if unit.picks is not None:
             table = table.take(rows)
-        sketches, bands = sketch_tables(table, rows, self.parameters, self.index.screen(store))
+        sketches, bands = sketch_tables(table, rows, self.parameters, self.index.screen(store), self.keep)
         ids = table.column("question_id").to_pylist()
         digest = ids_digest(ids)
         contaminated = sketches.num_rows - sketches.column("contaminated_by").null_count
@@ -117,7 +111,7 @@ def sketch_step(config: CurateConfig) -> SketchStep:
     """The step that `config` describes. Reads the benchmark files; raises ConfigError where they are missing,
     unreadable or lack a field."""
     parameters = lsh_parameters(config)
-    return SketchStep(parameters, benchmark_index(config.benchmarks, config.decontamination))
+    return SketchStep(parameters, benchmark_index(config.benchmarks, config.decontamination), config.keep)
 
 
 def lsh_parameters(config: CurateConfig) -> LshParameters:
@@ -125,7 +119,11 @@ def lsh_parameters(config: CurateConfig) -> LshParameters:
 
 
 def sketch_tables(
-    table: pa.Table, rows: I64, parameters: LshParameters, screen: Screen | None
+    table: pa.Table,
+    rows: I64,
+    parameters: LshParameters,
+    screen: Screen | None,
+    keep: Sequence[Criterion] = DEFAULT,
 ) -> tuple[pa.Table, pa.Table]:
     """SKETCH and BAND rows of a question table's rows; `rows` int64[N] are their places in the question file."""
     texts: list[str] = table.column("text").to_pylist()
@@ -148,13 +146,14 @@ def sketch_tables(
     sketches = pa.table(columns, schema=SKETCH)
     clean = np.ones(len(texts), np.bool_)
     clean[list(found)] = False
-    order = source_order(table.column("sources"))
+    order = keep_keys(table, keep)
     order[table.column("level").to_numpy() == ACROSS] = BY_PLACE
     keys, owners = sketch_keys(array, views, parameters)
     kept = clean[owners]
     places = np.cumsum(clean) - 1
     exact = array.text_hashes[clean, 0]
-    return sketches, band_table(keys[kept], places[owners[kept]], rows[clean], exact, order[clean])
+    bands = band_table(keys[kept], places[owners[kept]], rows[clean], exact, order[clean], template_keys(array)[clean])
+    return sketches, bands
 
 
 def _texts_at(values: Mapping[int, str], count: int) -> pa.Array:
@@ -162,14 +161,3 @@ def _texts_at(values: Mapping[int, str], count: int) -> pa.Array:
     if not values:
         return pa.nulls(count, pa.string())
     return pa.array([values.get(place) for place in range(count)], pa.string())
-
-
-def source_order(sources: pa.ChunkedArray) -> U64:
-    """uint64[N]: place of each question's first source in the sampling order (corpus/sample.py); 0 for one without."""
-    lists = sources.combine_chunks()
-    stated = lists.value_lengths().fill_null(0).to_numpy() > 0
-    order = np.zeros(len(lists), np.uint64)
-    if stated.any():
-        first = pc.list_element(lists.filter(pa.array(stated)), 0)
-        order[stated] = sample_keys(pc.struct_field(first, "file"), pc.struct_field(first, "row").to_numpy())
-    return order

@@ -222,6 +222,13 @@ def significant_keys(array: TokenArray) -> U64:
     return keys
 
 
+def template_keys(array: TokenArray) -> U64:
+    """uint64[N]: hash of each text with its numbers left open; 0 for texts without a number."""
+    keys = np.empty(len(array.counts), np.uint64)
+    scan.templates(array.hashes, array.offsets, keys)
+    return keys
+
+
 def mix64(value: U64) -> U64:
     """Finaliser of MurmurHash3 (Appleby 2011): every input bit reaches every output bit."""
     value = (value ^ (value >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)

@@ -72,6 +72,7 @@ def build_report(summary: ReportInput) -> str:
         selection=_selection(summary),
         decontamination=_decontamination(summary),
         voting=_voting(summary),
+        templates=_templates(summary),
         diversity=sections.view(summary.diversity),
         script=Markup(picture.script()) if drawn else None,
         script_hash=picture.script_hash(),
@@ -406,6 +407,18 @@ def _voting(data: ReportInput) -> str:
         f"Votes of up to {k} answers a question that were decided early left out {saved:,.0f} answers, "
         f"about {tokens:,.0f} generated tokens."
     )
+
+
+def _templates(data: ReportInput) -> str:
+    """Questions that differ in numbers alone, in a sentence; "" where there are none."""
+    step = data.step("match")
+    groups, variants = (int(step.ledger.get(name, 0)) if step else 0 for name in ("templates", "template_variants"))
+    if not groups:
+        return ""
+    most = costs.section_of(data.config, "curate").get("template_variants")
+    kept = "all of them stay (curate.template_variants)" if most is None else f"at most {most:,} of one stay"
+    moulds = "one template" if groups == 1 else f"{groups:,} templates"
+    return f"{variants:,} different questions are of {moulds}: they say the same words with other numbers; {kept}."
 
 
 def _commands(data: ReportInput) -> list[tuple[str, str]]:

@@ -191,7 +191,9 @@ def build_stages(
             return compare_units(folder, sketch, match, files, read_outputs(store, match), index)
 
         def decide_plan(store: Store, folder: str, _index: str | None) -> list[Unit]:
-            return decide_units(folder, sketch, compare, read_outputs(store, sketch), read_outputs(store, compare))
+            return decide_units(
+                folder, sketch, match, compare, read_outputs(store, sketch), read_outputs(store, compare)
+            )
 
         yield planner(steps.match, steps.sketch, match_plan)
         yield planner(steps.compare, steps.match, compare_plan)

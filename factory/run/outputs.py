@@ -47,6 +47,11 @@ def read_outputs(store: Store, key: str) -> list[Output]:
     return [Output(value["unit"], value["parent"], FileRef(**value["file"])) for value in read_mappings(store, key)]
 
 
+def part(outputs: Sequence[Output], number: int) -> list[FileRef]:
+    """The files of one part of every unit."""
+    return [output.file for output in outputs if output.file.name.endswith(f"/{number}")]
+
+
 def by_unit(outputs: Sequence[Output]) -> dict[str, list[FileRef]]:
     """Files of each unit, in order of their part; keys are "<step folder>/<unit>", in the order of the outputs."""
     units: dict[str, dict[int, FileRef]] = {}

@@ -16,7 +16,7 @@ import orjson
 from factory.answers.step import AnswerStep
 from factory.concepts.extract import ExtractStep
 from factory.config import FactoryConfig, load_config
-from factory.curate.compare import CompareStep, read_questions
+from factory.curate.compare import CompareStep, Questions
 from factory.curate.decide import DecideStep
 from factory.curate.index.recheck import RecheckStep
 from factory.curate.index.segment_step import SegmentStep
@@ -94,8 +94,8 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any) -> Steps:
         sketch=sketch,
         questions_alike=DuplicateSteps(
             sketch,
-            MatchStep(),
-            CompareStep(sketch.parameters, read_questions),
+            MatchStep(template_variants=config.curate.template_variants),
+            CompareStep(sketch.parameters, Questions(config.curate.keep)),
             DecideStep(sketch.parameters),
         ),
         curate=CurateStep(),

@@ -28,11 +28,12 @@ from tests.bench.dedup_index import measure_index
 from tests.bench.dedup_rows import KINDS, Planted, documents, questions
 from tests.bench.dedup_run import put_rows
 from tests.bench.figures import Figures, Row
+from tests.curate.reference_shingles import true_similarity
 
 ROWS = 200_000
 TINY_ROWS = 3_000
 ROWS_A_FILE = 4096
-SHINGLE_WORDS, THRESHOLD = 3, 0.7
+THRESHOLD = 0.7
 
 TARGET_RATIO, TARGET_CORES, TARGET_FOUND = 2.0, 1.8, 0.99
 
@@ -179,18 +180,10 @@ def _found(planted: Planted, outcomes: Mapping[tuple[str, int], Outcome]) -> tup
 
 def _similarity(one: str, other: str) -> float:
     """Exact Jaccard similarity of the shingle sets; 0 where numbers or operators differ."""
-    first, second = tokens(one), tokens(other)
-    if _significant(first) != _significant(second):
+    if _significant(tokens(one)) != _significant(tokens(other)):
         return 0.0
-    left, right = _shingles(first), _shingles(second)
-    return len(left & right) / len(left | right)
+    return true_similarity(one, other)
 
 
 def _significant(words: Sequence[str]) -> list[str]:
     return [word for word in words if not word.isalpha() and kind_of(word) in (NUMBER, OPERATOR)]
-
-
-def _shingles(words: Sequence[str]) -> set[tuple[str, ...]]:
-    if len(words) < SHINGLE_WORDS:
-        return {tuple(words)}
-    return {tuple(words[start : start + SHINGLE_WORDS]) for start in range(len(words) - SHINGLE_WORDS + 1)}

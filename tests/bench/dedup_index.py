@@ -24,7 +24,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from factory.config import CurateConfig
-from factory.curate.compare import CompareStep, read_questions
+from factory.curate.compare import CompareStep, Questions
 from factory.curate.decide import DecideStep
 from factory.curate.index.build import build_segment
 from factory.curate.index.listing import change_list, read_list, with_segment
@@ -122,7 +122,7 @@ def _add(store: LocalStore, files: Sequence[FileRef], pin: str | None, name: str
     """Curation of questions and the segment of those that are kept."""
     began = time.process_time()
     step = sketch_step(CurateConfig())
-    passes = Passes(step, MatchStep(), CompareStep(step.parameters, read_questions), DecideStep(step.parameters))
+    passes = Passes(step, MatchStep(), CompareStep(step.parameters, Questions()), DecideStep(step.parameters))
     units = [unit_over(file) for file in files]
     decided = decided_by(store, passes, units, name, pin)
     results = [CurateStep().work(store, with_(unit, parameters={"decisions": decided.key})) for unit in units]

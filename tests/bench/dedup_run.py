@@ -70,7 +70,7 @@ def ours(task: dict[str, Any]) -> dict[str, Any]:
 
 def passes(kind: str) -> Any:
     from factory.config import CurateConfig
-    from factory.curate.compare import CompareStep, read_questions
+    from factory.curate.compare import CompareStep, Questions
     from factory.curate.decide import DecideStep
     from factory.curate.match import MatchStep
     from factory.curate.minhash import LshParameters
@@ -81,7 +81,7 @@ def passes(kind: str) -> Any:
         return document_steps(LshParameters(5, 128, 0.7))
     sketch = sketch_step(CurateConfig())
     return DuplicateSteps(
-        sketch, MatchStep(), CompareStep(sketch.parameters, read_questions), DecideStep(sketch.parameters)
+        sketch, MatchStep(), CompareStep(sketch.parameters, Questions()), DecideStep(sketch.parameters)
     )
 
 
@@ -103,7 +103,9 @@ def plan(store: Store, steps: Any) -> Any:
     yield (
         "decide",
         steps.decide,
-        decide_units("decide", key("sketch"), key("compare"), sketched, read_outputs(store, key("compare"))),
+        decide_units(
+            "decide", key("sketch"), key("match"), key("compare"), sketched, read_outputs(store, key("compare"))
+        ),
     )
 
 

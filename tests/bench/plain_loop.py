@@ -100,7 +100,8 @@ async def _asked(step: LlmStep, rows: Sequence[Row], texts: Texts) -> Iterator[R
 
 
 def _curated(config: FactoryConfig, questions: pa.Table) -> pa.Table:
-    from factory.curate.sketch import lsh_parameters, source_order
+    from factory.curate.keep import keep_keys
+    from factory.curate.sketch import lsh_parameters
     from tests.curate.one_process import Rows, find_duplicates
 
     count = questions.num_rows
@@ -108,7 +109,7 @@ def _curated(config: FactoryConfig, questions: pa.Table) -> pa.Table:
         questions.column("text").to_pylist(),
         np.array(questions.column("question_id").to_pylist(), "S"),
         questions.column("level").to_numpy(),
-        source_order(questions.column("sources")),
+        keep_keys(questions, config.curate.keep),
         np.ones(count, np.bool_),
     )
     kept = np.ones(count, np.bool_)

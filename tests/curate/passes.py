@@ -42,7 +42,7 @@ def decided_by(
     found, files = read_outputs(store, candidates), len(sketched_files(sketched))
     to_compare = compare_units(compare_folder, sketches, candidates, files, found, index)
     edges, _ = worked(store, passes.compare, to_compare, compare_folder)
-    to_decide = decide_units(decide_folder, sketches, edges, sketched, read_outputs(store, edges))
+    to_decide = decide_units(decide_folder, sketches, candidates, edges, sketched, read_outputs(store, edges))
     return Decided(*worked(store, passes.decide, to_decide, decide_folder))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ import pyarrow as pa
 import pytest
 
 from factory.config import BenchmarkConfig, CurateConfig
+from factory.corpus.sample import sample_key
 from factory.curate import bands, compare, decide
-from factory.curate.compare import CompareStep, read_questions
+from factory.curate.compare import CompareStep, Questions
 from factory.curate.decide import DecideStep, part_of
 from factory.curate.decon.config import DecontaminationConfig
 from factory.curate.match import MatchStep
@@ -63,8 +65,9 @@ SECOND = [
 ]
 
 
-def passes_of(step: SketchStep) -> Passes:
-    return Passes(step, MatchStep(), CompareStep(step.parameters, read_questions), DecideStep(step.parameters))
+def passes_of(step: SketchStep, template_variants: int | None = None) -> Passes:
+    match = MatchStep(template_variants=template_variants)
+    return Passes(step, match, CompareStep(step.parameters, Questions(step.keep)), DecideStep(step.parameters))
 
 
 @pytest.fixture
@@ -91,11 +94,12 @@ def curated(
     files: Sequence[FileRef],
     picks: Mapping[int, tuple[int, ...]] | None = None,
     folder: str = "0",
+    template_variants: int | None = None,
 ) -> tuple[list[UnitResult], list[Commit]]:
     """All passes; one result a question file, and the commits of the pass that decides."""
     step.prepare(store)
     units = [unit_over(file, (picks or {}).get(number)) for number, file in enumerate(files)]
-    decided = decided_by(store, passes_of(step), units, folder)
+    decided = decided_by(store, passes_of(step, template_variants), units, folder)
     results = [CurateStep().work(store, replace(unit, parameters={"decisions": decided.key})) for unit in units]
     return results, decided.commits
 
@@ -273,3 +277,59 @@ def test_benchmark_files_changed_after_planning_are_noticed(
     (tmp_path / "school.jsonl").write_text(json.dumps({"question": "Another one?"}))
     with pytest.raises(ConfigError, match="changed"):
         step.prepare(store)
+
+
+TOLD = "Ann has {} apples and gives {} of them to Bob. How many apples does Ann have left at the end of the day?"
+
+
+def test_questions_of_one_template_stay_and_are_counted(store: LocalStore) -> None:
+    rows = [question(TOLD.format(10 + number, 2), number) for number in range(6)]
+    rows += [question(TOLD.format(10, 2).upper(), 90), question(PRIME, 91)]
+    files = [put_questions(store, f"question_{place}-0", rows[place::2]) for place in range(2)]
+    results, _ = curated(store, sketch_step(CurateConfig()), files)
+    assert sum(len(result.rejects) for result in results) == 1
+    (matched,) = store.list("steps/match-0/commits/")
+    ledger = orjson.loads(store.get(matched.key))["ledger"]
+    assert (ledger["templates"], ledger["template_variants"]) == (1, 6)
+
+
+def test_a_cap_keeps_the_first_of_a_template_whatever_the_files_and_ranges(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [question(TOLD.format(10 + number, 2), number) for number in range(6)]
+    rows += [question(TOLD.format(10, 2).upper(), 90), question(PRIME, 91)]
+    step = sketch_step(CurateConfig())
+    whole, _ = curated(store, step, [put_questions(store, "question_a-0", rows)], template_variants=4)
+    monkeypatch.setattr(bands, "ENTRIES_A_PARTITION", 20)
+    files = [put_questions(store, f"question_{place}-0", [row]) for place, row in enumerate(rows)]
+    apart, _ = curated(store, step, files, folder="apart", template_variants=4)
+    reasons = Counter(reject.reason for result in whole for reject in result.rejects)
+    assert reasons == {"template_variant": 2, "exact_duplicate": 1}
+    kept = texts_of(whole)
+    assert kept == texts_of(apart)
+    assert len(kept) == 5
+    evidence = [reject.evidence for result in whole for reject in result.rejects if reject.reason == "template_variant"]
+    assert {(each["variants"], each["place"]) for each in evidence} == {(6, 5), (6, 6)}
+
+
+def source(file: str, row: int, score: float | None) -> dict[str, Any]:
+    return {"file": file, "row": row, "domain_score": score}
+
+
+@pytest.mark.parametrize(
+    ("keep", "stays"), [(("score", "sample"), "better"), (("level", "sample"), "lower"), (("sample", "level"), "first")]
+)
+def test_of_repeats_the_declared_order_says_which_one_stays(
+    keep: tuple[Any, ...], stays: str, store: LocalStore
+) -> None:
+    early, late = sorted(("select-0/a/0", "select-0/b/0"), key=lambda name: sample_key(name, 0))
+    rows = {
+        "better": question(DUCKS, 1, 2) | {"sources": [source(late, 0, 9.5)]},
+        "first": question(DUCKS, 2, 2) | {"sources": [source(early, 0, 2.0)]},
+        "lower": question(DUCKS, 3, 1) | {"sources": [source(late, 1, None)]},
+        "across": question(DUCKS, 4, 3) | {"sources": [source(early, 0, 10.0)]},
+    }
+    file = put_questions(store, "question_1-0", list(rows.values()))
+    (result,), _ = curated(store, sketch_step(CurateConfig(keep=keep)), [file])
+    assert result.tables[0].column("question_id").to_pylist() == [rows[stays]["question_id"]]
+    assert {reject.evidence["kept"] for reject in result.rejects} == {rows[stays]["question_id"]}

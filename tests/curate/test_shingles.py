@@ -10,33 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factory.curate.minhash import LshParameters, sketch_keys
-from factory.curate.shingles import CHARACTERS, LEAST_TOKENS, WORDS, Shingling, chosen, joined, shingled, signed
+from factory.curate.shingles import WORDS, Shingling, chosen, joined, shingled, signed
 from factory.curate.similarity import similarities
-from factory.curate.words import normal_text, tokens
 from tests.curate.one_process import Rows, find_duplicates
+from tests.curate.reference_shingles import grams, kind_of, true_similarity
 
 SHINGLING = Shingling(3, by_length=True, threshold=0.7)
 PARAMETERS = LshParameters(3, 128, 0.7, by_length=True)
 RANDOM = random.Random(3)
 VOCABULARY = ["".join(RANDOM.choices("abcdefghijklmnop", k=RANDOM.randint(1, 9))) for _ in range(400)]
-
-
-def kind_of(text: str) -> int:
-    return max(kind for kind, least in enumerate(LEAST_TOKENS) if len(tokens(text)) >= least)
-
-
-def grams(text: str, kind: int) -> set[tuple[str, ...]]:
-    """The reference: a text's shingles of a kind, from its normal form."""
-    units, size = (tuple(tokens(text)), 3) if kind == WORDS else (tuple(normal_text(text)), CHARACTERS[kind])
-    if len(units) < size:
-        return {(normal_text(text),)}
-    return {units[start : start + size] for start in range(len(units) - size + 1)}
-
-
-def true_similarity(one: str, other: str) -> float:
-    kind = min(kind_of(one), kind_of(other))
-    first, second = grams(one, kind), grams(other, kind)
-    return len(first & second) / len(first | second)
 
 
 def measured(one: str, other: str) -> float:

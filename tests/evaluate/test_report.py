@@ -310,3 +310,32 @@ def test_what_selection_found_is_shown_as_counts_and_left_out_where_filters_foun
     notice = section.split("notice</td>")[1].split("</tr>")[0]
     assert "67" in notice, "six of nine documents, not of nine duties"
     assert '<section id="selection">' not in build_report(report_input())
+
+
+def test_templates_are_counted_and_a_cap_is_named() -> None:
+    data = report_input()
+    counted = {"templates": 3, "template_variants": 1_200}
+    moulds = [replace(step, ledger=counted) if step.name == "match" else step for step in data.steps]
+    assert "other numbers" not in said(data)
+    page = said(replace(data, steps=tuple(moulds)))
+    assert "1,200 different questions are of 3 templates" in page
+    assert "all of them stay" in page
+    capped = {**data.config, "curate": {"template_variants": 20}}
+    assert "at most 20 of one stay" in said(replace(data, steps=tuple(moulds), config=capped))
+
+
+@pytest.mark.parametrize(
+    ("state", "samples", "says"),
+    [
+        ("finished", 120, "The target of 100 accepted samples is met: 120."),
+        ("finished", 80, "The target of 100 accepted samples is not met: 80."),
+        ("failed", 80, "Target: 100 accepted samples, 80 so far."),
+    ],
+)
+def test_a_target_and_its_rounds_are_told(state: str, samples: int, says: str) -> None:
+    data = report_input()
+    rounds = ({"walks": 64, "samples": 40}, {"walks": 1_200, "samples": samples}, {"walks": 1_300})
+    page = said(replace(data, state=state, config={**data.config, "target_samples": 100}, rounds=rounds))
+    assert says in page
+    assert f"round 2: walks up to 1,200, {samples} samples in all" in page
+    assert "1,300" not in page

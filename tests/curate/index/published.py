@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from factory.config import CurateConfig
-from factory.curate.compare import CompareStep, read_questions
+from factory.curate.compare import CompareStep, Questions
 from factory.curate.decide import DecideStep
 from factory.curate.index.build import build_segment
 from factory.curate.index.listing import Listed, change_list, read_list, with_segment
@@ -63,7 +63,7 @@ def curated(
     pin = pin_key(f"run-{folder}")
     store.put(pin, view_bytes(view))
     units = [unit_over(file) for file in files]
-    passes = Passes(step, MatchStep(), CompareStep(step.parameters, read_questions), DecideStep(step.parameters))
+    passes = Passes(step, MatchStep(), CompareStep(step.parameters, Questions()), DecideStep(step.parameters))
     decisions, commits = decided_by(store, passes, units, folder, pin)
     return [CurateStep().work(store, replace(unit, parameters={"decisions": decisions})) for unit in units], commits
 
