@@ -32,6 +32,7 @@ from factory.curate.decon.index import GENERIC_WEIGHT
 from factory.curate.decon.view import view, viewed_words
 from factory.curate.decon.weights import word_weights
 from factory.curate.words import I64, tokenise
+from factory.errors import ConfigError
 from factory.select.training.embedding import POOLING, Embedder, EmbeddingModel, named_embedding
 
 F32 = npt.NDArray[np.float32]
@@ -94,7 +95,12 @@ def embedding_of(config: EmbeddingConfig) -> EmbeddingModel | None:
     """The model as it is on this machine; None where the rule is off. Raises ConfigError when it is not there."""
     if config.model is None:
         return None
-    return named_embedding(config.model, config.revision, config.max_tokens)
+    try:
+        return named_embedding(config.model, config.revision, config.max_tokens)
+    except ConfigError as error:
+        raise ConfigError(
+            f"curate.decontamination.embedding.model: {error.what}", cause=error.cause, remedy=error.remedy
+        ) from error
 
 
 def identity(config: EmbeddingConfig, model: EmbeddingModel) -> dict[str, Any]:
