@@ -61,12 +61,11 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--judge",
-        action="extend",
-        nargs="+",
+        action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="ask a model, in both orders, whether questions found by embedding are the same problem; keys as for a "
-        "run: engine=openai engine.base_url=URL model.id=NAME, or engine=vllm model.id=FOLDER",
+        help="ask a model, in both orders, whether questions found by embedding are the same problem; keys of a run, "
+        "one each time: engine=openai, engine.base_url=URL, model.id=NAME; or engine=vllm, model.id=FOLDER",
     )
     parser.add_argument("--field", action="append", default=[], metavar="COLUMN", help="column of questions or texts")
     parser.add_argument("--answer-field", action="append", default=[], metavar="COLUMN", help="column of answers")

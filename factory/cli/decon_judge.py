@@ -35,7 +35,7 @@ def open_judge(overrides: Sequence[str], near: Nearest, items: Sequence[Item]) -
         raise ConfigError(
             "--judge does not say which engine answers",
             cause="none of its keys is `engine`",
-            remedy="for example --judge engine=openai engine.base_url=http://127.0.0.1:8000/v1 model.id=NAME",
+            remedy="for example --judge engine=openai --judge engine.base_url=http://127.0.0.1:8000/v1",
         )
     unused = [f"{key}={value}" for key, value in UNUSED.items() if key != "engine" and key not in named]
     config = compose([*unused, *overrides])

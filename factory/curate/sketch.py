@@ -43,7 +43,7 @@ SKETCH = pa.schema(
         ("contaminated_by", pa.string()),  # benchmark; null where clean
         ("benchmark_item", pa.string()),
         ("overlap", pa.string()),  # canonical JSON: rule, score, matched words, span
-        ("similar_to", pa.string()),  # the same of a kept row that is an item with other numbers
+        ("similar_to", pa.string()),  # the same of a kept row: other numbers, or near by embedding
     ]
 )
 

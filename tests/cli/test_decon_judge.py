@@ -52,6 +52,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 def arguments(tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Rows that are no benchmark's, and a benchmark of which each is near to something."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("FACTORY_CACHE", str(tmp_path / "cache"))
     benchmark, mine = tmp_path / "school.jsonl", tmp_path / "mine.jsonl"
     benchmark.write_text("".join(json.dumps({"question": text_of(number, 2)}) + "\n" for number in range(8)))
     mine.write_text("".join(json.dumps({"question": computing(number)}) + "\n" for number in range(ROWS)))
@@ -67,6 +68,20 @@ def test_without_a_judge_what_is_near_is_similar_unless_a_threshold_says_otherwi
     assert f"0 contaminated, {ROWS} similar" in out
     assert ["school", "embedding", "0", str(ROWS)] in [line.split() for line in out.splitlines()]
     assert main([*arguments, "--rule", "embedding.reject_similarity=0.0"]) == CONTAMINATED
+
+
+def test_vectors_of_items_are_kept_between_calls_and_made_anew_for_other_items(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 0
+    (kept,) = (tmp_path / "cache" / "vectors").iterdir()
+    before, told = kept.stat(), capsys.readouterr().out
+    assert main(arguments) == 0
+    assert (kept.stat().st_mtime_ns, capsys.readouterr().out) == (before.st_mtime_ns, told)
+    with (tmp_path / "school.jsonl").open("a") as benchmark:
+        benchmark.write(json.dumps({"question": text_of(99, 2)}) + "\n")
+    assert main(arguments) == 0
+    assert len(list((tmp_path / "cache" / "vectors").iterdir())) == 2
 
 
 def test_without_an_embedding_model_nothing_is_looked_up(
@@ -91,8 +106,9 @@ def test_both_answers_of_an_endpoint_decide_and_stand_in_the_evidence(
 ) -> None:  # fmt: skip
     out = tmp_path / "hits.parquet"
     with ModelServer(Fixed(item_first, row_first)) as server:
-        judge = ["--judge", "engine=openai", f"engine.base_url={server.base_url}", "model.id=fixed"]
-        judge += ["model.license=MIT", "model.output_terms=none", "model.revision=v7"]
+        keys = ("engine=openai", f"engine.base_url={server.base_url}", "model.id=fixed", "model.license=MIT")
+        keys = (*keys, "model.output_terms=none", "model.revision=v7")
+        judge = [word for key in keys for word in ("--judge", key)]
         assert main([*arguments, *judge, "--out", str(out), "--json", "--review"]) == code
         assert server.seen["answered"] == 1 + 2 * ROWS  # the engine greets the server first
     printed = capsys.readouterr()

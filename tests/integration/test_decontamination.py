@@ -16,6 +16,7 @@ from factory.store.local import LocalStore
 from factory.store.parquet import read_parquet
 from tests.corpora import row_of, text_of, write_corpus, write_shard
 from tests.runs import dataset_rows, done_of, factory_cli, run_factory
+from tests.select.training.tiny_model import write_tiny_model
 
 DOCUMENTS = 8
 ITEM = (
@@ -40,13 +41,15 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runs(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], str, dict[str, Any]]:
     """Root; a run against a benchmark whose item is in one document; an answer it published; the same run against a
-    benchmark with that answer."""
+    benchmark with that answer, and with retrieval by embedding."""
     root = tmp_path_factory.mktemp("root")
     first = run_factory(corpus, str(root), [benchmarks(root.parent / "first.jsonl", ITEM, "288 / 4 = 72")]).result
     answers = sorted(dataset_rows(str(first["dataset"]))["train"].column("answer").to_pylist())
     leaked = next(text for text in answers if len(text.split()) > 20)
-    told = benchmarks(root.parent / "second.jsonl", ITEM, leaked)
-    return root, first, leaked, run_factory(corpus, str(root), [told]).result
+    told = benchmarks(root.parent / "second.jsonl", f"{ITEM} {text_of(901, 1)}", leaked)
+    model = write_tiny_model(tmp_path_factory.mktemp("model") / "tiny")
+    near = [f"curate.decontamination.embedding.{key}" for key in (f"model={model}", "min_similarity=0.0")]
+    return root, first, leaked, run_factory(corpus, str(root), [told, *near]).result
 
 
 def test_a_page_with_a_benchmark_item_has_no_children(
@@ -83,6 +86,15 @@ def test_an_answer_of_a_benchmark_is_rejected_with_its_evidence_and_counted(
         for row in pq.read_table(path).to_pylist()
     ]
     assert {one["item"] for one in evidence if "item" in one} == {"second.jsonl:0"}
+
+
+def test_what_is_near_by_embedding_is_reported_and_kept(
+    runs: tuple[Path, dict[str, Any], str, dict[str, Any]],
+) -> None:
+    root, _, _, second = runs
+    done = done_of(root, str(second["run"]), "sketch")
+    assert done["facts"]["alike=school: embedding"] == done["ledger"]["similar"] > 0
+    assert done["ledger"]["contaminated"] == 0
 
 
 def test_the_dataset_without_it_verifies(runs: tuple[Path, dict[str, Any], str, dict[str, Any]]) -> None:

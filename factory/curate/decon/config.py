@@ -50,7 +50,7 @@ class EmbeddingConfig(Section):
     revision: str | None = Field(default=None, description="commit of a Hugging Face model; null: what is cached")
     max_tokens: int = Field(default=256, ge=16, le=4096, description="of a text; the rest of it is not looked at")
     top_k: int = Field(default=3, ge=1, le=100, description="most similar items of a row that are looked at")
-    min_similarity: Share = Field(default=0.8, description="least cosine; what it means depends on the model")
+    min_similarity: Share = Field(default=0.7, description="least cosine; what it means depends on the model")
     reject_similarity: Share | None = Field(
         default=None, description="cosine from which a row is contaminated without a judge; null: never"
     )

@@ -1,6 +1,6 @@
 """Whether a row and a benchmark item are the same problem: a language model's word, asked in both orders.
 
-Design: the second half of the LMSYS decontaminator (Yang et al. 2023, arXiv 2311.04850, section 4.1), which asks once;
+Design: the second half of the LMSYS decontaminator (Yang et al. 2023, arXiv 2311.04850, algorithm 2), which asks once;
 models prefer one position (Zheng et al. 2023, arXiv 2306.05685, section 3.3), so here each pair is asked twice with the
 texts swapped. It is the same problem only where both answers say so; where they differ, or one of them is not usable,
 it is undecided. The prompt is the domain pack's `same_problem`. Nothing here knows an engine.

@@ -1,13 +1,15 @@
 """Benchmark questions most like a row by embedding: for what no rule of words sees, a rephrased or translated item.
 
-Design: the first half of the LMSYS decontaminator (Yang et al. 2023, arXiv 2311.04850, section 4.1): the k items whose
-sentence embeddings are nearest; a judge may say of each whether it is the same problem (judge.py). Only rows in which
-the rules of words found nothing are embedded: those have an answer with better evidence, and cosines do not see that
-two problems differ in a number. All items are compared with every row, exactly: 19,000 of them are one matrix. A
-question that says nothing by itself ("Which of the following is true?") is embedded with its choices, and left out
-without any. What a cosine means depends on the model, so nothing is rejected by it unless a threshold is set.
+Design: the first half of the LMSYS decontaminator (Yang et al. 2023, arXiv 2311.04850, algorithm 2), turned round so
+that rows can stream: of each row the k items whose sentence embeddings are nearest; a judge may say of each whether it
+is the same problem (judge.py). Only rows in which the rules of words found nothing are embedded: those have an answer
+with better evidence, and cosines do not see that two problems differ in a number. All items are compared with every
+row, exactly: 19,000 of them are one matrix. A question that says nothing by itself ("Which of the following is true?")
+is embedded with its choices, and left out without any. What a cosine means depends on the model, so nothing is rejected
+by it unless a threshold is set.
 
-Cost: the embedding model's; see select/training/embedding.py.
+Cost: the embedding model's: MiniLM took 40 s of one core for 2,627 items (GSM8K, MATH-500, TruthfulQA), 16 s for 1,000
+sentences of textbooks.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from factory.curate.decon.index import GENERIC_WEIGHT
 from factory.curate.decon.view import view, viewed_words
 from factory.curate.decon.weights import word_weights
 from factory.curate.words import I64, tokenise
+from factory.errors import ConfigError
 from factory.select.training.embedding import POOLING, Embedder, EmbeddingModel, named_embedding
 
 F32 = npt.NDArray[np.float32]
@@ -92,7 +95,12 @@ def embedding_of(config: EmbeddingConfig) -> EmbeddingModel | None:
     """The model as it is on this machine; None where the rule is off. Raises ConfigError when it is not there."""
     if config.model is None:
         return None
-    return named_embedding(config.model, config.revision, config.max_tokens)
+    try:
+        return named_embedding(config.model, config.revision, config.max_tokens)
+    except ConfigError as error:
+        raise ConfigError(
+            f"curate.decontamination.embedding.model: {error.what}", cause=error.cause, remedy=error.remedy
+        ) from error
 
 
 def identity(config: EmbeddingConfig, model: EmbeddingModel) -> dict[str, Any]:

@@ -144,7 +144,7 @@ def test_a_run_looks_up_its_questions_and_names_the_model_in_its_identity(
 
 
 def test_a_model_that_is_not_there_is_told_before_anything_starts() -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=r"curate\.decontamination\.embedding\.model: .*/no/such/folder"):
         embedding_of(EmbeddingConfig(model="/no/such/folder"))
     assert embedding_of(EmbeddingConfig()) is None
 
