@@ -24,7 +24,7 @@ from factory.curate.bands import place_of, row_of
 from factory.curate.candidates import distinct_pairs
 from factory.curate.index.known import Texts, best_known
 from factory.curate.index.pin import read_view
-from factory.curate.keep import ACROSS, DEFAULT, Criterion, keep_keys, question_columns
+from factory.curate.keep import ACROSS
 from factory.curate.match import CANDIDATE, PAIRS, PARALLEL_READS, Sketched, sketched_files
 from factory.curate.shingles import I8, Shingling, Views, shingled
 from factory.curate.similarity import F64, Judged, similarities
@@ -33,7 +33,7 @@ from factory.identity import add_digests, make_id
 from factory.run.outputs import Output, part, read_outputs, resolve
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
-from factory.store.parquet import Layout, read_range, read_rows
+from factory.store.parquet import Layout, read_parquet, read_range, read_rows
 
 STEP_VERSION = 2
 
@@ -210,13 +210,12 @@ def read_candidates(store: Store, files: Sequence[FileRef], places: tuple[int, i
 
 @dataclass(frozen=True)
 class Questions:
-    """Reads questions; `keep` is the declared order of keeping."""
+    """Reads questions."""
 
     shingling: Shingling
-    keep: tuple[Criterion, ...] = DEFAULT
 
     def __call__(self, store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, ByShingles]:
-        nodes, texts = read_questions(store, sketched, refs, self.keep)
+        nodes, texts = read_questions(store, sketched, refs)
         return nodes, by_shingles(texts, self.shingling)
 
 
@@ -225,25 +224,34 @@ def by_shingles(texts: Sequence[str], shingling: Shingling) -> ByShingles:
     return ByShingles(views, array.text_hashes)
 
 
-def read_questions(
-    store: Store, sketched: Sequence[Sketched], refs: U64, keep: Sequence[Criterion]
-) -> tuple[pa.Table, list[str]]:
-    """FOUND_NODE rows and texts of the questions that `refs` (sorted) name. Reads every file concerned once."""
+def read_questions(store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, list[str]]:
+    """FOUND_NODE rows and texts of the questions that `refs` (sorted) name. Reads every file concerned once: of the
+    question files the texts alone, what else is asked for is in their sketches."""
 
-    def read(place: int, rows: I64) -> pa.Table:
-        key = resolve(store, sketched[place].parent).key
-        return read_rows(store, key, rows.tolist(), question_columns(keep))
+    def read(place: int, rows: I64) -> tuple[pa.Table, list[str]]:
+        texts = read_rows(store, resolve(store, sketched[place].parent).key, rows.tolist(), ["text"])
+        return read_nodes(store, sketched[place], rows), texts.column("text").to_pylist()
 
-    tables = by_place(refs, read)
+    read_in = by_place(refs, read)
+    return nodes_of(refs, [nodes for nodes, _ in read_in]), [text for _, texts in read_in for text in texts]
+
+
+def read_nodes(store: Store, sketched: Sketched, rows: I64) -> pa.Table:
+    """Columns id, level and order of these rows of a question file."""
+    table = read_parquet(store, sketched.sketches.key, ["row", "question_id", "level", "order"])
+    places = np.searchsorted(table.column("row").to_numpy(), rows)
+    return table.select(["question_id", "level", "order"]).take(pa.array(places))
+
+
+def nodes_of(refs: U64, tables: Sequence[pa.Table]) -> pa.Table:
+    """FOUND_NODE rows of what `read_nodes` gave for `refs`, file by file."""
     if not tables:
-        return FOUND_NODE.empty_table(), []
+        return FOUND_NODE.empty_table()
     found = pa.concat_tables(tables)
-    levels = found.column("level").to_numpy()
-    order = keep_keys(found, keep)
+    levels, order = found.column("level").to_numpy(), found.column("order").to_numpy().copy()
     order[levels == ACROSS] = refs[levels == ACROSS]
     columns = [pa.array(refs), found.column("question_id"), pa.array(levels), pa.array(order)]
-    nodes = pa.table(columns, schema=FOUND_NODE)
-    return nodes, found.column("text").to_pylist()
+    return pa.table(columns, schema=FOUND_NODE)
 
 
 def by_place(refs: U64, read: Callable[[int, I64], Read]) -> list[Read]:

@@ -39,6 +39,8 @@ SKETCH = pa.schema(
         ("question_id", pa.string()),
         ("row", pa.int64()),  # in the question file, whatever rows of it the unit picked
         ("words", pa.int32()),
+        ("level", pa.int8()),
+        ("order", pa.uint64()),  # keep.keep_keys: of two the lower stays
         ("exact_hash", pa.binary(16)),  # of the normal form
         ("contaminated_by", pa.string()),  # benchmark; null where clean
         ("benchmark_item", pa.string()),
@@ -48,7 +50,7 @@ SKETCH = pa.schema(
 )
 
 
-SKETCH_LAYOUT = Layout(1 << 14, {"question_id": "PLAIN", "exact_hash": "PLAIN", "row": "PLAIN"})
+SKETCH_LAYOUT = Layout(1 << 14, {"question_id": "PLAIN", "exact_hash": "PLAIN", "row": "PLAIN", "order": "PLAIN"})
 """Read whole, always; what is random is in no dictionary."""
 
 SKETCHES, BANDS = 0, 1
@@ -131,10 +133,13 @@ def sketch_tables(
     hits = screen.best(texts, array) if screen is not None else {}
     found = {place: hit for place, hit in hits.items() if screen is not None and screen.rejects(hit)}
     similar = {place: hit for place, hit in hits.items() if place not in found}
+    order = keep_keys(table, keep)
     columns = [
         table.column("question_id").combine_chunks(),
         pa.array(rows, pa.int64()),
         pa.array(array.counts, pa.int32()),
+        table.column("level").combine_chunks(),
+        pa.array(order),
         array.text_hash_column(),
         _texts_at({place: hit.benchmark for place, hit in found.items()}, len(texts)),
         _texts_at({place: hit.item for place, hit in found.items()}, len(texts)),
@@ -146,7 +151,7 @@ def sketch_tables(
     sketches = pa.table(columns, schema=SKETCH)
     clean = np.ones(len(texts), np.bool_)
     clean[list(found)] = False
-    order = keep_keys(table, keep)
+    order = order.copy()
     order[table.column("level").to_numpy() == ACROSS] = BY_PLACE
     keys, owners = sketch_keys(array, views, parameters)
     kept = clean[owners]

@@ -86,12 +86,14 @@ class Piece(NamedTuple):
 
 
 def scan_pieces(texts: Sequence[str], *, spans: bool = False) -> Iterator[Piece]:
-    """Texts in pieces of about PIECE characters, each scanned."""
+    """Texts in pieces of about PIECE characters, each scanned. `spans` of a piece are overwritten by the next."""
+    # Written anew for every piece: fresh memory costs more than scanning does.
+    hashes, where = np.empty(2 * PIECE, np.uint64), np.empty((2 * PIECE if spans else 0, 2), np.int64)
     for start, stop in _pieces(texts):
-        codes, bounds = _code_points([fold(text) for text in texts[start:stop]])
-        hashes, offsets = np.empty(len(codes), np.uint64), np.empty(stop - start + 1, np.int64)
-        where = np.empty((len(codes), 2), np.int64) if spans else _NO_SPANS
-        text_hashes = np.empty((stop - start, 2), np.uint64)
+        codes, bounds = _code_points(_folded(texts[start:stop]))
+        if len(codes) > len(hashes):
+            hashes, where = np.empty(len(codes), np.uint64), np.empty((len(codes) if spans else 0, 2), np.int64)
+        offsets, text_hashes = np.empty(stop - start + 1, np.int64), np.empty((stop - start, 2), np.uint64)
         count = scan.scan(codes, bounds, classes(), _number_words(), hashes, where, offsets, text_hashes)
         for index in np.flatnonzero(np.diff(offsets) == 0).tolist():
             text_hashes[index] = _hash_without_tokens(texts[start + index])
@@ -108,9 +110,9 @@ def gathered(pieces: Sequence[Piece]) -> TokenArray:
     )
 
 
-PIECE = 200_000
-"""Characters scanned at once, about: their arrays (2.4 MB) stay in a core's cache. With 5 million at once a question
-took 7.6 microseconds instead of 1.8, all of it fresh memory."""
+PIECE = 100_000
+"""Characters scanned at once, about: what they become stays near a core. With 5 million at once a question took 7.6
+microseconds instead of 1.8, all of it fresh memory."""
 
 
 def _pieces(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -154,7 +156,7 @@ def text_hash(text: str) -> bytes:
 def _strings(text: str) -> list[tuple[str, int]]:
     """Tokens of a text and their kinds."""
     folded = fold(text)
-    codes, bounds = _code_points([folded])
+    codes, bounds = _code_points(_Joined(folded, _lengths([folded])))
     hashes, spans = np.empty(len(codes), np.uint64), np.empty((len(codes), 2), np.int64)
     offsets, text_hashes = np.empty(2, np.int64), np.empty((1, 2), np.uint64)
     count = scan.scan(codes, bounds, classes(), _number_words(), hashes, spans, offsets, text_hashes)
@@ -166,12 +168,31 @@ def _strings(text: str) -> list[tuple[str, int]]:
     ]
 
 
-def _code_points(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint32], I64]:
-    """All texts end to end, and where each begins: int64[N + 1]."""
-    joined = "".join(texts).encode("utf-32-le", "surrogatepass")
-    bounds = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=bounds[1:])
-    return np.frombuffer(joined, np.uint32), bounds
+class _Joined(NamedTuple):
+    """Texts end to end, and their lengths."""
+
+    text: str
+    lengths: I64
+
+
+def _folded(texts: Sequence[str]) -> _Joined:
+    joined = "".join(texts)
+    if joined.isascii():  # as `fold` does it, all texts at once
+        return _Joined(joined.lower(), _lengths(texts))
+    folded = [fold(text) for text in texts]
+    return _Joined("".join(folded), _lengths(folded))
+
+
+def _lengths(texts: Sequence[str]) -> I64:
+    return np.fromiter(map(len, texts), np.int64, len(texts))
+
+
+def _code_points(texts: _Joined) -> tuple[npt.NDArray[np.uint32], I64]:
+    """Code points of all texts, and where each text begins: int64[N + 1]."""
+    data = texts.text.encode("utf-32-le", "surrogatepass")
+    bounds = np.zeros(len(texts.lengths) + 1, np.int64)
+    np.cumsum(texts.lengths, out=bounds[1:])
+    return np.frombuffer(data, np.uint32), bounds
 
 
 def _hash_without_tokens(text: str) -> list[int]:
@@ -194,7 +215,8 @@ def _number_words() -> U64:
     """Hashes of the words that are numbers, in a table that `scan` looks them up in."""
     global _NUMBER_TABLE
     if _NUMBER_TABLE is None:
-        codes, bounds = _code_points(_NUMBER_WORD_LIST.split())
+        words = _NUMBER_WORD_LIST.split()
+        codes, bounds = _code_points(_Joined("".join(words), _lengths(words)))
         _NUMBER_TABLE = scan.word_table(codes, bounds)
     return _NUMBER_TABLE
 

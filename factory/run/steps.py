@@ -23,7 +23,7 @@ from factory.curate.index.segment_step import SegmentStep
 from factory.curate.index_store import BenchmarkIndex, answer_index
 from factory.curate.match import MatchStep
 from factory.curate.minhash import LshParameters
-from factory.curate.semantic.sketch import SemanticSketchStep, Vectors, semantic_sketch_step
+from factory.curate.semantic.sketch import SemanticSketchStep, read_vectors, semantic_sketch_step
 from factory.curate.sketch import SketchStep, sketch_step
 from factory.curate.step import CurateStep
 from factory.domains.pack import Pack, load_pack
@@ -97,7 +97,7 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any) -> Steps:
         questions_alike=DuplicateSteps(
             sketch,
             MatchStep(template_variants=config.curate.template_variants),
-            CompareStep(sketch.parameters, Questions(sketch.parameters.shingling, config.curate.keep)),
+            CompareStep(sketch.parameters, Questions(sketch.parameters.shingling)),
             DecideStep(sketch.parameters),
         ),
         curate=CurateStep(),
@@ -118,7 +118,7 @@ def semantic_steps(config: CurateConfig) -> DuplicateSteps | None:
     return DuplicateSteps(
         sketch,
         MatchStep("semantic_match"),
-        CompareStep(sketch.parameters, Vectors(config.keep), "semantic_compare"),
+        CompareStep(sketch.parameters, read_vectors, "semantic_compare"),
         DecideStep(sketch.parameters, "semantic_decide", "semantic_duplicate"),
     )
 

@@ -44,7 +44,7 @@ def ours(task: dict[str, Any]) -> dict[str, Any]:
     store = LocalStore(task["root"])
     steps = passes(task["kind"])
     with ProcessPoolExecutor(task["cores"]) as pool:
-        list(pool.map(_warm, range(4 * task["cores"])))
+        list(pool.map(partial(_warm, steps), range(4 * task["cores"])))
         before, started = _spent(), time.monotonic()
         spent: dict[str, float] = {}
         previous = time.monotonic()
@@ -120,11 +120,12 @@ def _worked(root: str, step: WorkStep, unit: Unit) -> tuple[str, str, tuple[File
     return commit.unit, commit.parent, commit.files
 
 
-def _warm(_number: int) -> None:
-    """Loads what a worker needs, compiled code included."""
+def _warm(steps: Any, _number: int) -> None:
+    """Loads what a worker needs, compiled code included; unpickling `steps` imports what they are made of."""
     import numpy as np
 
     from factory.curate.minhash import LshParameters
+    from factory.curate.words import template_keys, tokenise
     from tests.curate.one_process import Rows, find_duplicates
 
     rows = Rows(
@@ -132,6 +133,7 @@ def _warm(_number: int) -> None:
     )
     find_duplicates(rows, LshParameters(3, 128, 0.1, by_length=True))
     find_duplicates(rows, LshParameters(3, 128, 0.1))
+    template_keys(tokenise(WARM_TEXTS))
     time.sleep(0.1)  # so that every worker takes part
 
 

@@ -26,7 +26,7 @@ class Passes(NamedTuple):
 
 def passes_of(step: SketchStep, template_variants: int | None = None) -> Passes:
     """The passes over questions that follow a sketch step."""
-    compare = CompareStep(step.parameters, Questions(step.parameters.shingling, step.keep))
+    compare = CompareStep(step.parameters, Questions(step.parameters.shingling))
     return Passes(step, MatchStep(template_variants=template_variants), compare, DecideStep(step.parameters))
 
 

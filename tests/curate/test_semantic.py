@@ -14,7 +14,7 @@ from factory.curate.decide import DecideStep
 from factory.curate.match import MatchStep
 from factory.curate.semantic.config import SemanticConfig
 from factory.curate.semantic.hyperplanes import BANDS, SemanticParameters, plane_keys
-from factory.curate.semantic.sketch import SemanticSketchStep, Vectors, embedder, semantic_sketch_step, unit_length
+from factory.curate.semantic.sketch import SemanticSketchStep, embedder, read_vectors, semantic_sketch_step, unit_length
 from factory.curate.step import CurateStep
 from factory.errors import ConfigError
 from factory.run.units import UnitResult, unit_over
@@ -49,7 +49,7 @@ def curated(store: LocalStore, step: SemanticSketchStep, rows: list[dict[str, ob
     passes = Passes(
         step,
         MatchStep("semantic_match"),
-        CompareStep(step.parameters, Vectors(step.keep), "semantic_compare"),
+        CompareStep(step.parameters, read_vectors, "semantic_compare"),
         DecideStep(step.parameters, "semantic_decide", "semantic_duplicate"),
     )
     decided = decided_by(store, passes, [unit])

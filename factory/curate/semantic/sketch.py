@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from factory.config import CurateConfig
 from factory.curate.bands import BY_PLACE, band_layout, band_table
-from factory.curate.compare import read_questions
+from factory.curate.compare import by_place, nodes_of, read_nodes
 from factory.curate.keep import ACROSS, Criterion, keep_keys, question_columns
 from factory.curate.match import Sketched
 from factory.curate.semantic.hyperplanes import F32, SemanticParameters, plane_keys
@@ -65,10 +65,17 @@ class SemanticSketchStep:
         nothing = pa.nulls(len(texts), pa.string())
         ids = table.column("question_id").combine_chunks()
         sketches = pa.table(
-            [ids, pa.array(rows), pa.array(array.counts, pa.int32()), array.text_hash_column(), *[nothing] * 4],
+            {
+                "question_id": ids,
+                "row": rows,
+                "words": pa.array(array.counts, pa.int32()),
+                "level": table.column("level"),
+                "order": (order := keep_keys(table, self.keep)).copy(),
+                "exact_hash": array.text_hash_column(),
+                **dict.fromkeys(("contaminated_by", "benchmark_item", "overlap", "similar_to"), nothing),
+            },
             schema=SKETCH,
         )
-        order = keep_keys(table, self.keep)
         order[table.column("level").to_numpy() == ACROSS] = BY_PLACE
         keys = plane_keys(vectors, significant_keys(array), self.parameters)
         bands = band_table(keys, rows, rows, array.text_hashes[:, 0], order)
@@ -114,22 +121,17 @@ class ByCosine(NamedTuple):
         return np.minimum(found, 1.0)
 
 
-@dataclass(frozen=True)
-class Vectors:
-    """Reads questions with their vectors; a compare.Reader."""
+def read_vectors(store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, ByCosine]:
+    """FOUND_NODE rows and vectors of the questions that `refs` (sorted) name; a compare.Reader."""
 
-    keep: tuple[Criterion, ...]
+    def read(place: int, rows: I64) -> tuple[pa.Table, F32]:
+        vectors = read_rows(store, sketched[place].others[VECTORS].key, rows.tolist(), ["vector"])
+        return read_nodes(store, sketched[place], rows), vectors_of(vectors)
 
-    def __call__(self, store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, ByCosine]:
-        from factory.curate.compare import by_place
-
-        nodes, _ = read_questions(store, sketched, refs, self.keep)
-
-        def read(place: int, rows: I64) -> F32:
-            return vectors_of(read_rows(store, sketched[place].others[VECTORS].key, rows.tolist(), ["vector"]))
-
-        found = by_place(refs, read)
-        return nodes, ByCosine(np.concatenate(found) if found else np.zeros((0, 1), np.float32))
+    read_in = by_place(refs, read)
+    vectors = [found for _, found in read_in]
+    whole = np.concatenate(vectors) if vectors else np.zeros((0, 1), np.float32)
+    return nodes_of(refs, [nodes for nodes, _ in read_in]), ByCosine(whole)
 
 
 @lru_cache(maxsize=1)
