@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from factory.corpus.sample import sample_keys
-from factory.curate.words import U64
+from factory.curate.words import U64, Mask
 
 Criterion = Literal["sample", "level", "score"]
 
@@ -77,7 +77,7 @@ def _score(questions: pa.Table) -> U64:
     return order
 
 
-def _first_source(questions: pa.Table) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], pa.Array]:
+def _first_source(questions: pa.Table) -> tuple[Mask, pa.Array]:
     """Which questions have a source, and the first of those that have."""
     lists = questions.column("sources").combine_chunks()
     stated = lists.value_lengths().fill_null(0).to_numpy() > 0

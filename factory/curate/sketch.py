@@ -70,7 +70,7 @@ class SketchStep:
 
     def identity(self) -> dict[str, Any]:
         lsh = self.parameters.identity()
-        # The threshold acts here only through the bands; a new one with the same bands keeps the sketches.
+        # The threshold acts here only through bands and second views; a new one with the same ones keeps the sketches.
         del lsh["threshold"]
         identity = {"lsh": lsh, "normaliser": NORMALISER_VERSION, "benchmarks": self.index.identity}
         return {**identity, "keep": list(self.keep)}

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from factory.curate.bands import KIND_BITS, TEMPLATE, Entries
-from factory.curate.words import I64, U64
+from factory.curate.bands import KIND_BITS, ROW_MASK, TEMPLATE, U32, Entries
+from factory.curate.words import I64, U64, Mask
 
 CAPPED = pa.schema(
     [
@@ -41,7 +41,7 @@ class Templates(NamedTuple):
 def templates(entries: Entries, most: int | None) -> Templates:
     """The templates among these entries; `most` is how many texts of one stay, None for all."""
     places: I64 = np.flatnonzero(entries.entries & KIND_BITS == TEMPLATE)
-    keys: U64 = entries.entries[places] & ~np.uint64((1 << 22) - 1)
+    keys: U64 = entries.entries[places] & ~(KIND_BITS | ROW_MASK)
     refs, exact, order = entries.refs(places), entries.exact[places], entries.order[places]
     by = np.lexsort((refs, order, exact, keys))
     new = _differs(keys[by]) | _differs(exact[by])
@@ -59,7 +59,7 @@ def templates(entries: Entries, most: int | None) -> Templates:
     return Templates(int(several.sum()), int(sizes[several].sum()), capped)
 
 
-def _differs(values: U64 | np.ndarray[tuple[int], np.dtype[np.uint32]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _differs(values: U64 | U32) -> Mask:
     """Whether each differs from the one before it; the first does."""
     result = np.ones(len(values), np.bool_)
     result[1:] = values[1:] != values[:-1]

@@ -135,3 +135,11 @@ def test_views_can_be_joined_and_chosen_from() -> None:
     for name in ("hashes", "offsets", "kinds"):
         assert np.array_equal(getattr(both, name), getattr(whole, name))
         assert np.array_equal(getattr(some, name), getattr(shingled([texts[3], texts[1]], SHINGLING)[1], name))
+
+
+def test_what_shingles_rest_on_is_in_their_identity() -> None:
+    """Another threshold with the same second views gives the same shingles, and may share them."""
+    assert Shingling(3, True, 0.7).identity() == Shingling(3, True, 0.701).identity()
+    assert Shingling(3, True, 0.7).identity() != Shingling(3, True, 0.8).identity()
+    assert Shingling(3, False, 0.7).identity() == Shingling(3, False, 0.8).identity()
+    assert Shingling(3, True, 0.7).identity()["second_view_up_to"] == [11, 17, 29]

@@ -135,7 +135,7 @@ class Segment:
 
 
 def lsh_identity(parameters: LshParameters) -> dict[str, Any]:
-    """What two segments must have in common to be compared. The threshold only chose the bands."""
+    """What two segments must have in common to be compared. The threshold only chose bands and second views."""
     identity = parameters.identity()
     del identity["threshold"]
     return {**identity, "normaliser": NORMALISER_VERSION}
