@@ -52,8 +52,14 @@ class Shingling:
         if self.by_length:
             identity["characters"] = [list(LEAST_TOKENS[1:]), list(CHARACTERS)]
             # The threshold acts on shingles through this alone: which texts have a second view.
-            identity["second_view_up_to"] = [math.ceil(least / self.threshold) - 1 for least in LEAST_TOKENS[1:]]
+            identity["second_view_up_to"] = self.second_view_up_to
         return identity
+
+    @property
+    def second_view_up_to(self) -> list[int]:
+        """By kind, the most tokens of a text that a shorter one may resemble whose kind is the one below."""
+        # A little off the quotient, which is 30.000000000000004 for 21 / 0.7.
+        return [math.ceil(least / self.threshold - 1e-9) - 1 for least in LEAST_TOKENS]
 
     def in_words(self, kind: int) -> str:
         """A kind as evidence has it."""
@@ -104,8 +110,7 @@ def _below(counts: I64, kinds: I8, shingling: Shingling) -> I8:
     """int8[N]: the second kind that a text is shingled by; -1 for none."""
     if not shingling.by_length:
         return np.full(len(counts), -1, np.int8)
-    reached = counts * shingling.threshold < np.array(LEAST_TOKENS)[kinds]
-    return np.where(reached, kinds - 1, -1).astype(np.int8)
+    return np.where(counts <= np.array(shingling.second_view_up_to)[kinds], kinds - 1, -1).astype(np.int8)
 
 
 def joined(one: Views, other: Views) -> Views:

@@ -142,4 +142,4 @@ def test_what_shingles_rest_on_is_in_their_identity() -> None:
     assert Shingling(3, True, 0.7).identity() == Shingling(3, True, 0.701).identity()
     assert Shingling(3, True, 0.7).identity() != Shingling(3, True, 0.8).identity()
     assert Shingling(3, False, 0.7).identity() == Shingling(3, False, 0.8).identity()
-    assert Shingling(3, True, 0.7).identity()["second_view_up_to"] == [11, 17, 29]
+    assert Shingling(3, True, 0.7).identity()["second_view_up_to"] == [-1, 11, 17, 29]
