@@ -14,11 +14,11 @@ from factory.curate.decide import DecideStep
 from factory.curate.match import MatchStep
 from factory.curate.semantic.config import SemanticConfig
 from factory.curate.semantic.hyperplanes import BANDS, SemanticParameters, plane_keys
-from factory.curate.semantic.sketch import SemanticSketchStep, embedder, read_vectors, semantic_sketch_step, unit_length
+from factory.curate.semantic.sketch import SemanticSketchStep, read_vectors, semantic_sketch_step
 from factory.curate.step import CurateStep
 from factory.errors import ConfigError
 from factory.run.units import UnitResult, unit_over
-from factory.select.training.embedding import EmbeddingModel, named_embedding
+from factory.select.training.embedding import EmbeddingModel, named_embedding, shared_embedder, unit_length
 from factory.store.local import LocalStore
 from tests.curate.passes import Passes, decided_by
 from tests.curate.test_passes import put_questions, question, texts_of
@@ -40,7 +40,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> EmbeddingModel:
 
 
 def cosines(model: EmbeddingModel, texts: list[str]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    vectors = unit_length(embedder(model).embed(texts))
+    vectors = unit_length(shared_embedder(model).embed(texts))
     return vectors @ vectors.T
 
 

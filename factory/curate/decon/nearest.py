@@ -18,7 +18,6 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ from factory.curate.decon.view import view, viewed_words
 from factory.curate.decon.weights import word_weights
 from factory.curate.words import I64, tokenise
 from factory.errors import ConfigError
-from factory.select.training.embedding import POOLING, Embedder, EmbeddingModel, named_embedding
+from factory.select.training.embedding import POOLING, EmbeddingModel, named_embedding, shared_embedder, unit_length
 
 F32 = npt.NDArray[np.float32]
 
@@ -72,7 +71,7 @@ class Nearest:
         found: list[tuple[Hit, int]] = []
         for start in range(0, len(rows), ROWS_AT_ONCE):
             part = rows[start : start + ROWS_AT_ONCE]
-            vectors = unit(embedder(self.model).embed([texts[row] for row in part]))
+            vectors = unit_length(shared_embedder(self.model).embed([texts[row] for row in part]))
             places, cosines = most_similar(vectors, self.items.vectors, self.config.top_k)
             for row, near, scores in zip(part, places.tolist(), cosines.tolist(), strict=True):
                 least = self.config.min_similarity
@@ -120,12 +119,12 @@ def item_vectors(items: Sequence[Item], model: EmbeddingModel) -> ItemVectors:
     copies = Counter(told)
     texts = distinct_texts(items)
     named = [items[first[text]] for text in texts]
-    vectors = embedder(model).embed(texts) if texts else np.zeros((0, 1), np.float32)
+    vectors = shared_embedder(model).embed(texts) if texts else np.zeros((0, 1), np.float32)
     return ItemVectors(
         tuple((item.benchmark, item.item, item.field) for item in named),
         np.array([copies[text] - 1 for text in texts], np.int32),
         view(tokenise(texts)).counts,
-        unit(vectors),
+        unit_length(vectors),
     )
 
 
@@ -148,13 +147,6 @@ def _told(items: Sequence[Item]) -> list[str]:
     return texts
 
 
-def unit(vectors: F32) -> F32:
-    """Rows of length 1; a row of zeros stays."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    result: F32 = (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
-    return result
-
-
 def most_similar(rows: F32, items: F32, top_k: int) -> tuple[I64, npt.NDArray[np.float64]]:
     """For vectors of length 1, float32[R, D] and float32[N, D]: places int64[R, K] of the most similar items, falling,
     and their cosines float64[R, K]; K is `top_k`, or N where that is less. Ties go to the earlier item."""
@@ -167,12 +159,6 @@ def most_similar(rows: F32, items: F32, top_k: int) -> tuple[I64, npt.NDArray[np
     exact = np.einsum("rd,rkd->rk", rows, items[places], dtype=np.float64).round(4).clip(-1, 1)
     order = np.lexsort((places, -exact), axis=1)
     return np.take_along_axis(places, order, 1), np.take_along_axis(exact, order, 1)
-
-
-@lru_cache(maxsize=1)
-def embedder(model: EmbeddingModel) -> Embedder:
-    """One a process: the weights are loaded once."""
-    return Embedder(model, 32)
 
 
 def vectors_to_bytes(items: ItemVectors) -> bytes:

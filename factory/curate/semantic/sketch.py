@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +28,7 @@ from factory.curate.sketch import SKETCH, SKETCH_LAYOUT
 from factory.curate.words import I64, U64, Mask, significant_keys, tokenise
 from factory.identity import ids_digest
 from factory.run.units import Unit, UnitResult
-from factory.select.training.embedding import Embedder, EmbeddingModel, named_embedding
+from factory.select.training.embedding import named_embedding, shared_embedder, unit_length
 from factory.store.base import Store
 from factory.store.parquet import Layout, read_parquet, read_rows
 
@@ -37,8 +36,6 @@ STEP_VERSION = 1
 
 VECTORS = 0
 """Place of a unit's vectors among its files behind sketches and bands."""
-
-BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ class SemanticSketchStep:
             raise ValueError("a unit of step semantic_sketch covers a whole question file")
         table = read_parquet(store, unit.file.key, question_columns(self.keep))
         texts = table.column("text").to_pylist()
-        vectors = unit_length(embedder(self.parameters.model).embed(texts))
+        vectors = unit_length(shared_embedder(self.parameters.model).embed(texts))
         array = tokenise(texts)
         rows = np.arange(len(texts))
         nothing = pa.nulls(len(texts), pa.string())
@@ -132,18 +129,6 @@ def read_vectors(store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple
     vectors = [found for _, found in read_in]
     whole = np.concatenate(vectors) if vectors else np.zeros((0, 1), np.float32)
     return nodes_of(refs, [nodes for nodes, _ in read_in]), ByCosine(whole)
-
-
-@lru_cache(maxsize=1)
-def embedder(model: EmbeddingModel) -> Embedder:
-    """One a process: the weights are loaded once."""
-    return Embedder(model, BATCH)
-
-
-def unit_length(vectors: F32) -> F32:
-    """Rows of length 1; a row of zeros stays."""
-    found: F32 = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return found
 
 
 def vector_column(vectors: F32) -> pa.FixedSizeBinaryArray:

@@ -15,10 +15,14 @@ from factory.errors import ConfigError
 from factory.evaluate.diversity.config import DiversityConfig
 from factory.evaluate.diversity.facts import Similarity
 from factory.evaluate.diversity.similarity import Drawn, likenesses
-from factory.select.training.embedding import MINILM, MINILM_NAME, Embedder, EmbeddingModel, named_embedding
-
-BATCH = 32
-"""Questions embedded at once: they are short, and on two cores larger batches were no faster."""
+from factory.select.training.embedding import (
+    MINILM,
+    MINILM_NAME,
+    SHORT_TEXTS,
+    Embedder,
+    EmbeddingModel,
+    named_embedding,
+)
 
 
 def embedding_model(config: DiversityConfig) -> EmbeddingModel:
@@ -48,7 +52,7 @@ def similarity_of(
     model = embedding_model(config)
     texts = (text for levels in drawn.values() for questions in levels.values() for text, _ in questions)
     rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-    vectors = Embedder(model, BATCH).embed(list(rows)) if rows else np.zeros((0, 1), np.float32)
+    vectors = Embedder(model, SHORT_TEXTS).embed(list(rows)) if rows else np.zeros((0, 1), np.float32)
     by_level = [
         Drawn(
             level,

@@ -23,7 +23,6 @@ from factory.curate.decon.nearest import (
     embedding_of,
     item_vectors,
     most_similar,
-    unit,
     vectors_from_bytes,
     vectors_to_bytes,
 )
@@ -31,6 +30,7 @@ from factory.curate.index_store import benchmark_index
 from factory.curate.sketch import sketch_step
 from factory.curate.words import tokenise
 from factory.errors import ConfigError
+from factory.select.training.embedding import unit_length
 from factory.store.local import LocalStore
 from tests.corpora import text_of
 from tests.curate.decon.material import DUCKS, GENERIC, PLANET, SONATA, items, screen
@@ -160,7 +160,7 @@ VECTORS = arrays.arrays(np.float32, st.tuples(st.integers(0, 9), st.just(4)), el
 
 @given(VECTORS, VECTORS, st.integers(1, 5))
 def test_the_nearest_are_those_that_sorting_everything_gives(rows: np.ndarray, given: np.ndarray, top_k: int) -> None:
-    ours, theirs = unit(rows), unit(given)
+    ours, theirs = unit_length(rows), unit_length(given)
     _, cosines = most_similar(ours, theirs, top_k)
     whole = (ours.astype(np.float64) @ theirs.T.astype(np.float64)).round(4)
     expected = -np.sort(-whole, axis=1)[:, :top_k]
