@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 
+from factory.leaving import leave
 from factory.select.training.command import main
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

@@ -8,15 +8,14 @@ code says which family (factory/errors.py).
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NoReturn
 
 from factory import __version__
 from factory.cli import config, decon, index, plan, replay, report, show, status, verify
 from factory.errors import FactoryError
+from factory.leaving import leave
 from factory.store.base import AbsentObjectError
 from factory.store.objects import absent
 
@@ -58,17 +57,8 @@ def _said(error: FactoryError) -> int:
 
 
 def command() -> NoReturn:
-    """What the shell calls: `main`, and then the end of the process at once.
-
-    Arrow's threads may still be reading ahead while the interpreter takes its libraries down: on a busy machine about
-    one `factory verify` in ten said "verified" and was then aborted ("terminate called without an active exception",
-    exit code 134). Whatever has to be closed is closed by then.
-    """
-    code = main()
-    with suppress(BrokenPipeError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code)
+    """What the shell calls: `main`, and then the end of the process at once."""
+    leave(main())
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from factory.leaving import leave
 from factory.run.attempt import StepRun, begin, finish
 from factory.run.outputs import Output, read_outputs, write_outputs
 from factory.run.step import WorkStep
@@ -216,4 +217,4 @@ def put_rows(root: Path, kind: str, texts: Sequence[str], rows_a_file: int) -> l
 
 if __name__ == "__main__":
     print(json.dumps(main(json.loads(sys.argv[1]))), flush=True)
-    os._exit(0)  # as factory/cli/main.py does, and for its reason
+    leave(0)
