@@ -270,7 +270,7 @@ class FactoryConfig(Section):
     target_samples: int | None = Field(
         default=None,
         ge=1,
-        description="level 3: walks are drawn in rounds until so many samples are accepted; null: all",
+        description="level 3: walks are drawn in rounds until so many samples, of all levels, are accepted; null: all",
     )
 
     @model_validator(mode="after")

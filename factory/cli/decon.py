@@ -71,12 +71,19 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--answer-field", action="append", default=[], metavar="COLUMN", help="column of answers")
     parser.add_argument("--out", metavar="HITS", help="write every hit to this .parquet or .jsonl file")
     parser.add_argument("--review", action="store_true", help="show matches side by side")
-    parser.add_argument("--limit", type=int, default=20, metavar="N", help="matches that --review shows (20)")
+    parser.add_argument("--limit", type=_count, default=20, metavar="N", help="matches that --review shows (20)")
     parser.add_argument("--self-test", action="store_true", help="plant benchmark items among the rows and count")
     parser.add_argument("--plants", type=int, default=200, metavar="N", help="plants a class in the self-test (200)")
     parser.add_argument("--seed", type=int, default=0, help="of the self-test's plants (0)")
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line of stdout")
     parser.set_defaults(run=run)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return number
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,13 @@ def settings(args: argparse.Namespace) -> tuple[list[BenchmarkConfig], Decontami
             "no benchmark is named",
             cause="there is nothing to compare with",
             remedy="name one: --benchmark gsm8k=/data/gsm8k/test.jsonl:question, or --config with curate.benchmarks",
+        )
+    twice = [name for name, number in Counter(config.name for config in configs).items() if number > 1]
+    if twice:
+        raise ConfigError(
+            f"benchmark {twice[0]} is named twice",
+            cause="evidence names an item by benchmark and row: those of two could not be told apart",
+            remedy="give each a name of its own; one benchmark may have several files: `paths` in --config",
         )
     return configs, with_rules(rules, args.rule)
 
@@ -210,6 +224,8 @@ def _look(
         + (f", {looked['undecided']:,} undecided, {looked['different']:,} judged different" if args.judge else ""),
         file=said,
     )
+    if not looked["texts"]:
+        print("note: there was no text to look at, so this says nothing of your data", file=sys.stderr)
     if args.json:
         _print_json(_summary(benchmarks, looked, tally))
     return CONTAMINATED if looked["contaminated"] else 0

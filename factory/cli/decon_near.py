@@ -7,6 +7,7 @@ the items takes longer than everything else the command does. A cache that canno
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,6 +40,12 @@ def nearest_of(items: Sequence[Item], config: EmbeddingConfig) -> Nearest | None
     if path.exists():
         vectors = vectors_from_bytes(path.read_bytes())
     else:
+        print(
+            f"embedding {len(items):,} benchmark texts with {config.model}, once: MiniLM takes some 60 a second on one "
+            "core, SmolLM2-135M a few",
+            file=sys.stderr,
+            flush=True,
+        )
         vectors = item_vectors(items, model)
         _keep(path, vectors_to_bytes(vectors))
     return Nearest(vectors, config, model)

@@ -94,7 +94,8 @@ def _guessed(name: str, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     found = [column for column in QUESTIONS if isinstance(row.get(column), str)]
     if not found:
         raise ConfigError(
-            f"benchmark {name}: none of the columns of {path} is called like a question; it has: {', '.join(row)}",
+            f"benchmark {name}: none of the columns of {path} is called like a question and holds text; it "
+            f"has: {', '.join(f'{name} ({type(value).__name__})' for name, value in row.items())}",
             remedy=f"name it: --benchmark {name}={path}:COLUMN",
         )
     return (found[0],), tuple(column for column in ANSWERS if isinstance(row.get(column), str) and column != found[0])

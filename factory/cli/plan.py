@@ -163,7 +163,10 @@ class _Known:
         paired, walked = self._accepted("pair"), self._accepted("walk")
         if paired is not None or walked is not None:
             return paired if paired is not None else int(walked or 0)
-        walks = round(self._passages("extract") * TOPICS_A_PASSAGE * self.config.walk.epochs)
+        graph = self.dones.get("graph_joined") or self.dones.get("graph_edges")
+        passages = self._passages("extract")
+        topics = int(graph["facts"].get("topics", 0)) if graph else round(passages * TOPICS_A_PASSAGE)
+        walks = topics * self.config.walk.epochs
         if target is None:
             return walks
         return min(walks, round(target / self.config.question.level_3_questions / QUESTION_YIELD))

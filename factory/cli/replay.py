@@ -85,6 +85,8 @@ def _print_walk(console: Console, walk: Mapping[str, Any]) -> None:
         f"{'concept' if kind else 'topic'} {names[node]} ({node:016x})"
         for node, kind in zip(trace["nodes"], trace["kinds"], strict=True)
     ]
+    if trace["subject"] is not None:
+        console.print(f"subject  {trace['subject']}")
     console.print(f"from {nodes[0]}")
     for node, past, probability in zip(nodes[1:], trace["via"][1:], walk["probabilities"], strict=True):
         way = "" if past is None else f" past {past:016x}"

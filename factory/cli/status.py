@@ -97,6 +97,7 @@ def run_status(store: Store, record: Record) -> dict[str, Any]:
         "dataset": record.get("dataset"),
         "target_samples": record.get("config", {}).get("target_samples"),
         "rounds": record.get("rounds", []),
+        "target_met": (record.get("target") or {}).get("met"),
         "steps": steps,
     }
 
@@ -139,6 +140,8 @@ def _table(status: dict[str, Any]) -> str:
         )
     if status["target_samples"] is not None:
         lines += [f"  {line}" for line in round_lines(status["target_samples"], status["rounds"])]
+        if status["target_met"] is False:
+            lines.append("    not met: no walks are left")
     if status["error"]:
         lines.append(f"  stopped by: {status['error']}")
     if status["dataset"]:

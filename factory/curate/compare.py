@@ -68,9 +68,9 @@ where the run is compared with published questions."""
 PAIRS_A_UNIT = 500_000
 """Candidate pairs of a unit, about: what bounds the texts that it holds at once."""
 
-PAIRS_A_SHARE = 50_000
-"""Fewer are not worth a unit of their own: the second texts of its pairs lie anywhere, so every unit reads nearly every
-file (2 microseconds a row). Files are read by threads, so one unit keeps two cores busy as well."""
+PAIRS_A_SHARE, FEW = 8_000, 2
+"""Below PAIRS_A_UNIT there are so many units at most, of so many pairs at least: the second texts of a unit's pairs lie
+anywhere, so each reads nearly every file (1.3 microseconds a row)."""
 
 SHARES = 16
 """Up to so many units there are where none would be full, so that several workers have work."""
@@ -179,7 +179,7 @@ def compare_units(
     """One unit a range of the `files` places; `outputs` are those of the match step, whose index is `candidates`.
     `index` is what `match_units` was given."""
     pairs = sum(file.rows for file in part(outputs, PAIRS))
-    count = max(1, min(files, shares(pairs, PAIRS_A_UNIT, PAIRS_A_SHARE)))
+    count = max(1, min(files, shares(pairs, PAIRS_A_UNIT, PAIRS_A_SHARE, FEW)))
     bounds = [files * number // count for number in range(count + 1)]
     shared = {"sketches": sketches, "candidates": candidates} | ({"index": index} if index else {})
     return [
@@ -188,9 +188,9 @@ def compare_units(
     ]
 
 
-def shares(rows: int, most: int, least: int) -> int:
-    """Units for so many rows: enough that none has more than `most`, and up to SHARES of at least `least`."""
-    return max(1, -(-rows // most), min(SHARES, rows // least))
+def shares(rows: int, most: int, least: int, several: int = SHARES) -> int:
+    """Units for so many rows: enough that none has more than `most`, and up to `several` of at least `least`."""
+    return max(1, -(-rows // most), min(several, rows // least))
 
 
 def place_range(start: int, stop: int) -> tuple[int, int]:

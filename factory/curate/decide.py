@@ -325,10 +325,10 @@ def over_cap(store: Store, files: Sequence[FileRef], places: tuple[int, int], sk
         found = table.column("question_id").take(pa.array(np.searchsorted(table.column("row").to_numpy(), rows)))
         return list(found.to_pylist())
 
+    firsts = np.unique(_numbers(capped, "first"))
+    shown = dict(zip(firsts.tolist(), (name for some in by_place(firsts, names) for name in some), strict=True))
     evidence = [
-        canonical_json(
-            {"template": f"{row['template']:016x}", "variants": row["variants"], "place": row["place"]}
-        ).decode()
+        canonical_json({"like": shown[row["first"]], "variants": row["variants"], "place": row["place"]}).decode()
         for row in capped.to_pylist()
     ]
     nulls = pa.nulls(len(refs))

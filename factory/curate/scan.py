@@ -21,7 +21,7 @@ I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
 U8 = npt.NDArray[np.uint8]
 
-WORD, NUMBER, OPERATOR = 0, 1, 2
+WORD, NUMBER, OPERATOR, SIGN = 0, 1, 2, 3
 KIND_BITS = 3
 _KIND_MASK = np.uint64(KIND_BITS)
 
@@ -29,12 +29,12 @@ _START, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-
 _SECOND_START, _SECOND = np.uint64(0x9AE16A3B2F90404F), np.uint64(0xC2B2AE3D27D4EB4F)  # xxHash's second prime
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so multiplying by it loses nothing modulo 2^64
 
-_NUMBER_SLOTS = 1024
-"""Slots of the table of number words: 56 words, so that a look-up ends at the first slot or the one after."""
+_SLOTS = 1024
+"""Slots of a table of words: some hundred words, so that a look-up ends at the first slot or the one after."""
 
 _QUOTE, _OPEN, _CLOSE, _STAR, _PLUS, _COMMA, _MINUS, _DOT, _SLASH, _COLON = map(ord, "'()*+,-./:")
 _LESS, _EQUAL, _MORE, _BACKSLASH, _SQUARE, _POWER, _BRACE, _BAR, _UNBRACE = map(ord, "<=>\\]^{|}")
-_PERCENT, _BANG, _A, _Q, _Z = map(ord, "%!aqz")
+_PERCENT, _BANG, _A, _Q, _Z, _AND = map(ord, "%!aqz&")
 _UESTION = np.frombuffer("uestion".encode("utf-32-le"), np.uint32).copy()
 
 
@@ -162,6 +162,8 @@ def _operator_end(codes: U32, start: int, place: int, stop: int, classes: U8) ->
         ):  # fmt: skip
             place += 1
         return place
+    if code in (_AND, _BAR):
+        return place + 2 if place + 1 < stop and codes[place + 1] == code else place
     before = codes[place - 1] if place > start else np.uint32(0)
     before_class = _class(codes, place - 1, stop, classes) if place > start else 0
     if code == _MINUS:
@@ -195,13 +197,21 @@ def _operator_end(codes: U32, start: int, place: int, stop: int, classes: U8) ->
 
 
 @compiled
-def _is_number_word(table: U64, value: np.uint64) -> bool:
+def _holds(table: U64, value: np.uint64) -> bool:
     slot = value >> np.uint64(54)
     while table[slot] != np.uint64(0):
         if table[slot] == value:
             return True
-        slot = (slot + np.uint64(1)) & np.uint64(_NUMBER_SLOTS - 1)
+        slot = (slot + np.uint64(1)) & np.uint64(_SLOTS - 1)
     return False
+
+
+@compiled
+def _word_kind(tables: U64, value: np.uint64, command: bool) -> int:
+    """Kind of a word by its hash; `command`: a backslash stands before it."""
+    if _holds(tables[0], value):
+        return NUMBER
+    return SIGN if _holds(tables[1], value) or (command and _holds(tables[2], value)) else WORD
 
 
 @compiled
@@ -215,23 +225,25 @@ def _token_hash(codes: U32, place: int, end: int) -> np.uint64:
 
 @compiled
 def word_table(codes: U32, bounds: I64) -> U64:
-    """uint64[_NUMBER_SLOTS]: an open-addressed table of the hashes of words, each a text of `codes`."""
-    table = np.zeros(_NUMBER_SLOTS, np.uint64)
+    """uint64[_SLOTS]: an open-addressed table of the hashes of words, each a text of `codes`."""
+    table = np.zeros(_SLOTS, np.uint64)
     for word in range(len(bounds) - 1):
         value = _token_hash(codes, bounds[word], bounds[word + 1])
         slot = value >> np.uint64(54)
         while table[slot] != np.uint64(0):
-            slot = (slot + np.uint64(1)) & np.uint64(_NUMBER_SLOTS - 1)
+            slot = (slot + np.uint64(1)) & np.uint64(_SLOTS - 1)
         table[slot] = value
     return table
 
 
 @compiled
 def scan(
-    codes: U32, bounds: I64, classes: U8, number_words: U64, hashes: U64, spans: I64, offsets: I64, text_hashes: U64
+    codes: U32, bounds: I64, classes: U8, tables: U64, hashes: U64, spans: I64, offsets: I64, text_hashes: U64
 ) -> int:
     """Fills `hashes` uint64[L], `spans` int64[L, 2] (or none, where it has no rows), `offsets` int64[N + 1] and
-    `text_hashes` uint64[N, 2] with the tokens of N texts; text i is codes[bounds[i]:bounds[i + 1]]. Returns L."""
+    `text_hashes` uint64[N, 2] with the tokens of N texts; text i is codes[bounds[i]:bounds[i + 1]].
+    `tables` uint64[3, _SLOTS] (see `word_table`): words that are numbers, words that are signs, and LaTeX commands that
+    are. Returns L."""
     count = 0
     wants_spans = len(spans) > 0
     offsets[0] = 0
@@ -270,8 +282,8 @@ def scan(
             one, other = mix(one), mix(other)
             first = (first ^ one) * _BASE
             second = (second ^ other) * _SECOND
-            if kind == WORD and _is_number_word(number_words, one):
-                kind = NUMBER
+            if kind == WORD:
+                kind = _word_kind(tables, one, place > start and codes[place - 1] == _BACKSLASH)
             hashes[count] = (one & ~_KIND_MASK) | np.uint64(kind)
             if wants_spans:
                 spans[count, 0], spans[count, 1] = place, end

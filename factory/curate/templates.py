@@ -26,6 +26,7 @@ CAPPED = pa.schema(
         ("template", pa.uint64()),
         ("variants", pa.int64()),  # different texts of the template
         ("place", pa.int64()),  # of this one among them, from 1
+        ("first", pa.uint64()),  # bands.ref_of the one that comes first
     ]
 )
 
@@ -54,7 +55,7 @@ def templates(entries: Entries, most: int | None) -> Templates:
         return Templates(int(several.sum()), int(sizes[several].sum()), CAPPED.empty_table())
     place = np.arange(len(by)) - np.repeat(starts, sizes) + 1
     over = place > most
-    columns = [refs[by], keys[by], np.repeat(sizes, sizes), place]
+    columns = [refs[by], keys[by], np.repeat(sizes, sizes), place, np.repeat(refs[by][starts], sizes)]
     capped = pa.table([pa.array(column[over]) for column in columns], schema=CAPPED).sort_by("ref")
     return Templates(int(several.sum()), int(sizes[several].sum()), capped)
 

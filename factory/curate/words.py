@@ -24,15 +24,16 @@ import xxhash
 from factory.curate import scan
 from factory.curate.characters import classes, fold
 
-NORMALISER_VERSION = 2
+NORMALISER_VERSION = 3
 """Raised when a text could get other tokens or hashes; part of every identity that rests on them."""
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-WORD, NUMBER, OPERATOR = scan.WORD, scan.NUMBER, scan.OPERATOR
-"""Kinds of token. Numbers and operators are significant: texts that differ in them are never the same."""
+WORD, NUMBER, OPERATOR, SIGN = scan.WORD, scan.NUMBER, scan.OPERATOR, scan.SIGN
+"""Kinds of token. All but words are significant: texts that differ in them are never the same. A sign is written as a
+word: a negation, a Roman numeral, a relation or operation of LaTeX."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def scan_pieces(texts: Sequence[str], *, spans: bool = False) -> Iterator[Piece]
         if len(codes) > len(hashes):
             hashes, where = np.empty(len(codes), np.uint64), np.empty((len(codes) if spans else 0, 2), np.int64)
         offsets, text_hashes = np.empty(stop - start + 1, np.int64), np.empty((stop - start, 2), np.uint64)
-        count = scan.scan(codes, bounds, classes(), _number_words(), hashes, where, offsets, text_hashes)
+        count = scan.scan(codes, bounds, classes(), _tables(), hashes, where, offsets, text_hashes)
         for index in np.flatnonzero(np.diff(offsets) == 0).tolist():
             text_hashes[index] = _hash_without_tokens(texts[start + index])
         yield Piece(codes, hashes[:count].copy(), where[:count], offsets, text_hashes)
@@ -143,7 +144,8 @@ def normal_text(text: str) -> str:
 
 
 def kind_of(token: str) -> int:
-    """WORD, NUMBER or OPERATOR; spelled-out numbers count as numbers. For a token that `tokens` gave."""
+    """WORD, NUMBER, OPERATOR or SIGN; spelled-out numbers count as numbers. For a token that `tokens` gave: of a LaTeX
+    command it has no backslash, so it is a word here."""
     hashes = tokenise([token]).hashes
     return int(hashes[0] & np.uint64(scan.KIND_BITS)) if len(hashes) else OPERATOR
 
@@ -159,7 +161,7 @@ def _strings(text: str) -> list[tuple[str, int]]:
     codes, bounds = _code_points(_Joined(folded, _lengths([folded])))
     hashes, spans = np.empty(len(codes), np.uint64), np.empty((len(codes), 2), np.int64)
     offsets, text_hashes = np.empty(2, np.int64), np.empty((1, 2), np.uint64)
-    count = scan.scan(codes, bounds, classes(), _number_words(), hashes, spans, offsets, text_hashes)
+    count = scan.scan(codes, bounds, classes(), _tables(), hashes, spans, offsets, text_hashes)
     kinds = (hashes[:count] & np.uint64(scan.KIND_BITS)).tolist()
     # A comma inside a token is a thousands separator: nothing else lets one in.
     return [
@@ -203,25 +205,45 @@ def _hash_without_tokens(text: str) -> list[int]:
 _NO_SPANS = np.empty((0, 2), np.int64)
 _NO_CODES = np.empty(0, np.uint32)
 
-_NUMBER_WORD_LIST = """
+_NUMBER_WORDS = """
 zero two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
 nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion half quarter double
 triple twice thrice first second third fourth fifth sixth seventh eighth ninth tenth
 """
 """Words that are numbers; "one" is left out because it is mostly a pronoun."""
 
+_SIGN_WORDS = """
+not no never none neither nor cannot without except isn't aren't wasn't weren't don't doesn't didn't can't won't
+couldn't wouldn't shouldn't hasn't haven't hadn't
+ii iii iv vi vii viii ix xi xii xiii xiv xv xvi xvii xviii xix xx
+"""
+"""Negations, and Roman numerals that are no letters: "Henry II" and "Henry III" are two kings."""
 
-def _number_words() -> U64:
-    """Hashes of the words that are numbers, in a table that `scan` looks them up in."""
-    global _NUMBER_TABLE
-    if _NUMBER_TABLE is None:
-        words = _NUMBER_WORD_LIST.split()
-        codes, bounds = _code_points(_Joined("".join(words), _lengths(words)))
-        _NUMBER_TABLE = scan.word_table(codes, bounds)
-    return _NUMBER_TABLE
+_SIGN_COMMANDS = """
+leq geq le ge lt gt neq ne ll gg approx equiv sim simeq cong propto prec succ preceq succeq nleq ngeq
+leqslant geqslant lneq gneq asymp doteq mid nmid parallel nparallel perp
+in notin ni cup cap bigcup bigcap sqcup sqcap setminus subset supset subseteq supseteq subsetneq supsetneq nsubseteq
+emptyset varnothing forall exists nexists neg lnot land lor wedge vee oplus otimes ominus iff implies impliedby models
+vdash to gets mapsto rightarrow leftarrow leftrightarrow longrightarrow longleftarrow uparrow downarrow
+times div cdot pm mp ast star circ bullet sum prod coprod int oint min max inf sup
+"""
+"""LaTeX commands that are relations or operations: `\\leq` and `\\geq` ask for different things, as ≤ and ≥ do."""
 
 
-_NUMBER_TABLE: U64 | None = None
+def _tables() -> U64:
+    """Hashes of the words that are no mere words, in the tables that `scan` looks them up in."""
+    global _TABLES
+    if _TABLES is None:
+        rows = []
+        for listed in (_NUMBER_WORDS, _SIGN_WORDS, _SIGN_COMMANDS):
+            words = listed.split()
+            codes, bounds = _code_points(_Joined("".join(words), _lengths(words)))
+            rows.append(scan.word_table(codes, bounds))
+        _TABLES = np.stack(rows)
+    return _TABLES
+
+
+_TABLES: U64 | None = None
 
 
 def ngram_hashes(array: TokenArray, size: int) -> tuple[U64, I64]:

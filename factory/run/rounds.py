@@ -1,12 +1,13 @@
 """Rounds: walks are drawn a part at a time, where what is drawn depends on what came before.
 
 Design: without `target_samples` all epochs are drawn at once, or, where weights fall with earlier visits
-(`walk.coverage_exponent`), one epoch a round. With a target, rounds go on until so many samples are accepted. A round
-appends walk numbers and works every stage from `walk` to `samples` again; what earlier rounds committed is read, not
-redone. Where a round ends is in the run record before it begins, so a run that was killed in round r goes on in round
-r with the same walks. The first round is as large as if every question of every walk were accepted, later ones follow
-the yield of level 3 so far. The budget is the walks of all epochs (`walk.epochs`); a target that it cannot give is
-said, in the record and to the user, and the samples there are go on to the gates.
+(`walk.coverage_exponent`), one epoch a round. With a target, of samples of all levels, rounds go on until so many are
+accepted. A round appends walk numbers and works every stage from `walk` to `samples` again; what earlier rounds
+committed is read, not redone. Where a round ends is in the run record before it begins, so a run that was killed in
+round r goes on in round r with the same walks. The first round is as large as if every question of every walk, and of
+the other levels, were accepted; later ones follow the yield of level 3 so far. The budget is the walks of all epochs
+(`walk.epochs`); a target that it cannot give is said, in the record and to the user, and the samples there are go on to
+the gates.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ LEAST_WALKS = 64
 
 def first_round(target: int, questions: int, most: int) -> int:
     """Walks of the first round; `questions` a walk gives at most, `most` walks there can be."""
-    return min(most, max(LEAST_WALKS, math.ceil(target / questions)))
+    return min(most, max(LEAST_WALKS, math.ceil(max(target, 0) / questions)))
 
 
 def next_round(target: int, accepted: int, of_walks: int, drawn: int, most: int) -> int:
@@ -58,7 +59,10 @@ def draw_walks(session: Session, chain: Chain, dones: dict[str, Record]) -> None
     else:
         ends = [item["walks"] for item in session.record["rounds"]]
         if not ends:
-            ends = [first_round(config.target_samples, config.question.level_3_questions, most)]
+            others = sum(
+                int(dones[name]["counts"]["accepted"]) for name in ("question_1", "question_2") if name in dones
+            )
+            ends = [first_round(config.target_samples - others, config.question.level_3_questions, most)]
             _begin(session, ends[0])
     for end in ends:
         _draw(session, chain, dones, min(end, most))
@@ -88,9 +92,15 @@ def draw_until_enough(session: Session, chain: Chain, dones: dict[str, Record]) 
     write_record(session.store, session.record)
     if accepted < target:
         session.progress.say(
-            f"target_samples={target} is not met: {drawn:,} walks, all that {config.walk.epochs} epochs have, "
-            f"gave {accepted:,} samples; {_way_out(dones)}"
+            f"target_samples={target} is not met: there are {accepted:,} samples, {of_walks:,} of them of level 3. Of "
+            f"{drawn:,} walk numbers, all that {config.walk.epochs} epochs have, {_lost(dones)}; {_way_out(dones)}"
         )
+
+
+def _lost(dones: Mapping[str, Record]) -> str:
+    """How many went on from step to step."""
+    walks, pairs, questions = (int(dones[step]["counts"]["accepted"]) for step in ("walk", "pair", "question_3"))
+    return f"{walks:,} became walks, {pairs:,} found two documents, {questions:,} questions came of them"
 
 
 def _way_out(dones: Mapping[str, Record]) -> str:

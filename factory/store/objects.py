@@ -70,8 +70,12 @@ def how_to_restore(key: str) -> str:
             "both are written anew from what the steps have committed"
         )
     if parts[0] == "steps" and len(parts) > 1:
+        folder = f"steps/{parts[1]}"
+        # steps/<folder>/data/<unit>.<attempt>.<part>.parquet
+        unit = parts[3].split(".")[0] if len(parts) == 4 and parts[2] in ("data", "requests", "rejects") else None
+        commits = f"{folder}/commits/{unit[:2]}/{unit}.json" if unit else f"{folder}/commits/"
         return (
-            f"restore steps/{parts[1]}/ from a copy of the root, or delete its commits/ to have its units done again; "
+            f"restore {folder}/ from a copy of the root, or delete {commits} and start the run again; "
             "`factory verify` on a dataset names what it lost"
         )
     if parts[:2] == ["curate", "index"]:

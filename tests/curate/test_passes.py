@@ -303,6 +303,7 @@ def test_a_cap_keeps_the_first_of_a_template_whatever_the_files_and_ranges(
     assert len(kept) == 5
     evidence = [reject.evidence for result in whole for reject in result.rejects if reject.reason == "template_variant"]
     assert {(each["variants"], each["place"]) for each in evidence} == {(6, 5), (6, 6)}
+    assert {each["like"] for each in evidence} <= {row["question_id"] for row in rows}
 
 
 def source(file: str, row: int, score: float | None) -> dict[str, Any]:

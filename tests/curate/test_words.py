@@ -17,7 +17,7 @@ from factory.curate.words import (
 )
 from tests.curate import reference_words
 
-TEXTS = st.text(alphabet=st.sampled_from("abc xyz 0123 +-*/=.,'²½é\u0301什么नि?!\n"), max_size=60)
+TEXTS = st.text(alphabet=st.sampled_from("abc xyz 0123 +-*/=.,'&|\\²½é\u0301什么नि?!\n"), max_size=60)
 
 
 def test_case_punctuation_and_white_space_do_not_count() -> None:
@@ -137,3 +137,35 @@ def test_a_batch_longer_than_a_piece_is_tokenised_whole() -> None:
     assert len(array.counts) == len(texts)
     assert set(array.counts.tolist()) == {5}
     assert len(np.unique(array.text_hashes, axis=0)) == len(texts)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (r"Solve $x \leq 5$ over the reals", r"Solve $x \geq 5$ over the reals"),
+        (r"Is $A \cup B$ finite whenever both are", r"Is $A \cap B$ finite whenever both are"),
+        (r"Find $3 \times 4$", r"Find $3 \div 4$"),
+        (r"Prove $\forall x \exists y$", r"Prove $\exists x \exists y$"),
+        ("What does a && b give", "What does a || b give"),
+        ("Explain why every field is a ring", "Explain why not every field is a ring"),
+        ("Who was Henry II of England", "Who was Henry III of England"),
+        ("Which of these is prime", "Which of these isn't prime"),
+        ("Solve x < 5", "Solve x > 5"),
+        ("Is x ≤ 5", "Is x ≥ 5"),
+    ],
+)
+def test_what_asks_for_the_opposite_is_another_question(one: str, other: str) -> None:
+    keys = significant_keys(tokenise([one, other, one.upper() if "\\" not in one else one]))
+    assert keys[0] != keys[1]
+    assert keys[0] == keys[2]
+
+
+def test_a_words_kind_as_a_sign_needs_its_backslash_and_layout_of_latex_is_no_sign() -> None:
+    same = [r"Is $\left( a \right) \in S$", r"Is $( a ) \in S$", r"Is $\mathrm{a}\quad \in S$"]
+    assert len(set(significant_keys(tokenise(same)).tolist())) == 1
+    plain = tokenise(["in a cup, at times"])
+    assert (significant_keys(plain) == significant_keys(tokenise(["no signs here".replace("no ", "")]))).all()
+
+
+def test_signs_are_words_where_words_are_counted() -> None:
+    assert tokenise([r"x \leq y, not z"]).words().counts.tolist() == [5]

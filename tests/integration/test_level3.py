@@ -164,6 +164,8 @@ def test_steps_over_implicit_edges_are_counted_and_a_graph_too_dense_for_them_is
 def test_a_target_that_the_walks_cannot_give_is_said(corpus: Path, tmp_path: Path) -> None:
     finished = run_factory(corpus, str(tmp_path), (*LEVELS, "target_samples=100000"))
     assert "target_samples=100000 is not met" in finished.stderr
+    assert "became walks" in finished.stderr
+    assert "not met" in factory_cli("status", str(tmp_path)).stdout
     record = json.loads((tmp_path / "runs" / f"{finished.result['run']}.json").read_text())
     assert record["target"]["met"] is False
     assert record["target"]["accepted"] == finished.result["samples"] > 0

@@ -52,7 +52,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns to read, by side; a chat goes to both."""
+    """Columns to read, by side; a chat goes to both. Where columns are given, an empty side is looked for by name."""
 
     questions: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ def _parquet(
     try:
         with pq.ParquetFile(pa.PythonFile(_Readable(source), mode="r")) as parquet:
             names = parquet.schema_arrow.names
-            wanted = [path.split(".")[0] for path in given.all] if given else [*_KNOWN]
+            wanted = [*_KNOWN, *(path.split(".")[0] for path in given.all)] if given else [*_KNOWN]
             present = [name for name in names if name in wanted]
             if not present:
                 raise _no_text(file, names, given)
@@ -162,15 +162,29 @@ def _columns(file: SourceFile, rows: Sequence[Mapping[str, Any]], given: Columns
         return tuple(name for name in names if any(_is_text(value_at(row, name)) for row in head))
 
     if given is not None:
-        found = Columns(held(given.questions), held(given.answers), held(given.chats))
+        named = set(given.all)
+        questions = held(given.questions or [name for name in QUESTION_COLUMNS if name not in named])
+        answers = held(given.answers or [name for name in ANSWER_COLUMNS if name not in named])
+        found = Columns(questions, answers, held(given.chats))
+        if not (found.questions if given.questions else found.answers):
+            raise _no_text(file, _kinds(head), given)
     else:
         chats = held(CHAT_COLUMNS)
         found = Columns(held(QUESTION_COLUMNS), held(ANSWER_COLUMNS), chats)
         if found.questions:
             found = Columns(found.questions, found.answers)  # the chat says the same once more
     if not found.all:
-        raise _no_text(file, sorted({name for row in head for name in row}), given)
+        raise _no_text(file, _kinds(head), given)
     return found
+
+
+def _kinds(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of columns, and what they hold."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        for name, value in row.items():
+            found.setdefault(name, set()).add(type(value).__name__)
+    return [f"{name} ({', '.join(sorted(kinds))})" for name, kinds in sorted(found.items())]
 
 
 def _is_text(value: Any) -> bool:
