@@ -137,3 +137,39 @@ def test_what_is_wrong_is_said_with_what_to_do(
     said = capsys.readouterr().err
     assert says in said
     assert "what to do" in said
+
+
+def test_naming_the_answers_column_does_not_hide_the_questions(tmp_path: Path, benchmark: str) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text(json.dumps({"question": DUCKS, "reply": "It depends on the ducks and on what they were fed."}))
+    assert main(["decon", str(path), "--benchmark", benchmark, "--answer-field", "reply"]) == CONTAMINATED
+    path.write_text(json.dumps({"asked": "How much?", "answer": f"Well. {SOLUTION}"}))
+    assert main(["decon", str(path), "--benchmark", benchmark, "--field", "asked"]) == CONTAMINATED
+
+
+def test_two_benchmarks_of_one_name_are_refused(
+    tmp_path: Path, benchmark: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = rows(tmp_path, *CLEAN)
+    assert main(["decon", mine, "--benchmark", benchmark, "--benchmark", benchmark]) == 2
+    assert "school is named twice" in capsys.readouterr().err
+
+
+def test_data_without_a_text_is_told_to_say_nothing(
+    tmp_path: Path, benchmark: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.jsonl").write_text("")
+    main(["decon", str(tmp_path / "mine.jsonl"), "--benchmark", benchmark])
+    assert "says nothing of your data" in capsys.readouterr().err
+
+
+def test_a_column_that_holds_no_text_is_named_with_what_it_holds(
+    tmp_path: Path, benchmark: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.jsonl").write_text(json.dumps({"question": 5}))
+    assert main(["decon", str(tmp_path / "mine.jsonl"), "--benchmark", benchmark]) == 3
+    assert "question (int)" in capsys.readouterr().err
+    (tmp_path / "numbers.jsonl").write_text(json.dumps({"question": 5}))
+    mine = rows(tmp_path, *CLEAN, name="clean.jsonl")
+    assert main(["decon", mine, "--benchmark", f"n={tmp_path / 'numbers.jsonl'}"]) == 2
+    assert "question (int)" in capsys.readouterr().err
