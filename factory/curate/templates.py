@@ -7,7 +7,7 @@ first of a group stay, in the order in which duplicates are kept (keep.py), and 
 counted before near-duplicates are taken out; members of one can only be equal or differ in numbers, so none of them
 repeats another.
 
-Cost, one core: 0.1 microseconds an entry, of which only texts with numbers have one.
+Cost, one core: 15 nanoseconds a band entry of the range, whatever its kind.
 """
 
 from __future__ import annotations

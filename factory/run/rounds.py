@@ -35,7 +35,7 @@ LEAST_WALKS = 64
 
 def first_round(target: int, questions: int, most: int) -> int:
     """Walks of the first round; `questions` a walk gives at most, `most` walks there can be."""
-    return min(most, max(LEAST_WALKS, math.ceil(max(target, 0) / questions)))
+    return min(most, max(LEAST_WALKS, math.ceil(target / questions)))
 
 
 def next_round(target: int, accepted: int, of_walks: int, drawn: int, most: int) -> int:

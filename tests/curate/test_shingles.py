@@ -111,11 +111,10 @@ def test_a_question_and_its_shortened_copy_meet_across_every_border() -> None:
 
 
 def test_numbers_are_significant_in_short_questions_too() -> None:
-    assert measured("What is 12 times 7?", "What is 12 times 8?") >= 0  # what they are compared by does not say it,
     array, views = shingled(["What is 12 times 7?", "What is 12 times 8?"], SHINGLING)
     keys, owners = sketch_keys(array, views, PARAMETERS)
     assert owners.tolist() == [0, 1]
-    assert not np.isin(keys[0], keys[1]).any()  # but they never meet
+    assert not np.isin(keys[0], keys[1]).any()
 
 
 def test_keys_of_two_kinds_never_agree_and_what_is_signed_is_what_has_shingles() -> None:

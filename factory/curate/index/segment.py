@@ -15,8 +15,7 @@ Entries are those of bands.py, without what stands beside them there: what is pu
 order, and its hash is in the rows. Keys that agree in 43 bits by chance (some hundred pairs between a million questions
 and ten million) are candidates like others: every pair is verified (known.py).
 
-Cost: 14 microseconds a question of 50 words, its text tokenised and signed (one core that others kept busy); 618 bytes
-a question at 25 bands, 210 of them entries.
+Cost: 25 microseconds a question of 60 words, its text tokenised and signed; 837 bytes (docs/benchmarks.md, `dedup`).
 """
 
 from __future__ import annotations

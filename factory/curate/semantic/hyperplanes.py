@@ -7,7 +7,7 @@ it with a probability of at least `RECALL`. Keys go the way of MinHash's (bands.
 measured exactly. Numbers and operators are part of the keys, as they are there: to an embedding "12 apples" and
 "13 apples" are the same.
 
-Cost, one core: 640 products of a vector of 384 numbers, 10 microseconds a question; embedding it takes a thousand times
+Cost, one core: 640 products of a vector of 384 numbers, 16 microseconds a question; embedding it takes a thousand times
 that.
 """
 

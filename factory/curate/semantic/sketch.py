@@ -4,7 +4,7 @@ Design: row-wise over curation's files, so a grown run embeds only what is new; 
 passes of curation (match.py, compare.py, decide.py) with cosines in place of Jaccard similarities. Vectors are kept as
 float16 of length 1: 768 bytes for 384 dimensions, and cosines right to a thousandth.
 
-Cost: the embedding model's (select/training/embedding.py): MiniLM some hundred questions a second on one core.
+Cost: the embedding model's (select/training/embedding.py): MiniLM some 60 questions a second on one core.
 """
 
 from __future__ import annotations
