@@ -35,9 +35,14 @@ def mapping_in(data: bytes, uri: str, key: str, required: Sequence[str] = ()) ->
 
 def read_mappings(store: Store, key: str) -> list[dict[str, Any]]:
     """A JSON list of objects. Raises as `read_mapping` does."""
-    value = _parsed(store.get(key), store.uri, key)
+    return mappings_in(store.get(key), store.uri, key)
+
+
+def mappings_in(data: bytes, uri: str, key: str) -> list[dict[str, Any]]:
+    """The JSON list of objects that the bytes of `key` hold. Raises StoreError as `read_mapping` does."""
+    value = _parsed(data, uri, key)
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise damaged(store.uri, key, "it does not hold a list of objects")
+        raise damaged(uri, key, "it does not hold a list of objects")
     return value
 
 

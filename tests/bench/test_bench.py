@@ -18,6 +18,7 @@ KEYS = {
     "decon": {"recall", "clean_share_marked", "microseconds_a_row", "rows_per_second"},
     "graph": {"walks", "scales", "growth_seconds_per_passage", "grown_share"},
     "evaluate": {"processor_seconds", "wall_seconds", "perplexity_processor_seconds", "parts"},
+    "units": {"looks", "feed"},
     "resume": {"again_seconds", "again_requests", "units_redone", "in_flight_at_kill", "overhead_ratio"},
 }
 
