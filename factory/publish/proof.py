@@ -70,7 +70,9 @@ def verify_root(root: Store, dataset: Store, prefix: str, manifest: Manifest) ->
     for folder, summary in summed.items():
         steps.extend(_index_faults(root, folder, summary))
     yield steps.check(f"{len(summed)} steps are committed as planned")
-    yield files.check(f"{sum(each.files for each in summed.values())} committed files have the bytes their commits name")
+    yield files.check(
+        f"{sum(each.files for each in summed.values())} committed files have the bytes their commits name"
+    )
     yield _check_conservation(manifest, summed, conserved)
     yield _check_shards(root, manifest)
     answers, requests, sources = Faults("answers"), Faults("requests"), Faults("sources")

@@ -2,11 +2,12 @@
 
 Design (docs/decisions/0001): a unit travels in one row holding one binary payload, which Ray Data can
 neither split nor merge, and is worked in one task from reading to commit (small units of a step without a
-model share tasks, each with its own commit, and so do those of a step with very many). An LLM step has a bounded number of such tasks, which reserve
-no core: most of the time they wait for the engine, while others read and write. So exactly that many units
-are begun and not committed, and a deadline never runs while a unit queues. The driver receives one receipt a
-unit. A unit that is committed when its turn comes is not begun: a task that was lost after its commit is run again by
-Ray, from its first unit. An attempt that outlived its deadline comes back uncommitted and is done again, at most `PASSES` times.
+model share tasks, each with its own commit, and so do those of a step with very many). An LLM step has a bounded
+number of such tasks, which reserve no core: most of the time they wait for the engine, while others read and write.
+So exactly that many units are begun and not committed, and a deadline never runs while a unit queues. The driver
+receives one receipt a unit. A unit that is committed when its turn comes is not begun: Ray runs a task that was lost
+again, from its first unit, also when it was lost after a commit. An attempt that outlived its deadline comes back
+uncommitted and is done again, at most `PASSES` times.
 
 Three stages (prepare, an asynchronous actor that asks, settle) took 1.4 to 1.8 times the processor time of
 one, 2.5 s of it an actor started for every step, and began every unit of a step at once.
@@ -234,7 +235,8 @@ def shared_out(units: Sequence[Unit], units_a_task: int) -> list[tuple[Unit, ...
     sizes = [units_a_task]
     if len(units) > TASKS_AT_MOST * units_a_task:
         sizes = [rest * (task + 1) // small - rest * task // small for task in range(small)] + sizes
-    tasks, start = [], 0
+    tasks: list[tuple[Unit, ...]] = []
+    start = 0
     while start < len(units):
         size = sizes[min(len(tasks), len(sizes) - 1)]
         tasks.append(tuple(units[start : start + size]))

@@ -3,8 +3,9 @@
 Design: `runs/<run>/<step>.outputs.json` lists every committed data file of the units in that run's plan.
 Global steps and planners read this one object instead of every commit. Where there are more than OUTPUTS_IN_JSON of
 them, the object names a Parquet file beside it, which is written and read a batch at a time: as JSON, 100,000 files
-were some 60 MB that had to be in memory at once, several times over. Lineage names files by "<step folder>/<unit>/<part>"
-(see FileRef); `resolve` turns that into a key through the unit's commit, which says which attempt won.
+were some 60 MB that had to be in memory at once, several times over. Lineage names files by "<step
+folder>/<unit>/<part>" (see FileRef); `resolve` turns that into a key through the unit's commit, which says which
+attempt won.
 """
 
 from __future__ import annotations
@@ -86,7 +87,9 @@ def _to_parquet(outputs: Iterator[Output]) -> tuple[bytes, int]:
     rows = 0
     with pq.ParquetWriter(sink, OUTPUTS, compression="zstd", compression_level=3) as writer:
         while batch := [(each.unit, each.parent, *vars(each.file).values()) for each in islice(outputs, BATCH)]:
-            columns = [pa.array(column, kind.type) for column, kind in zip(zip(*batch, strict=True), OUTPUTS, strict=True)]
+            columns = [
+                pa.array(column, kind.type) for column, kind in zip(zip(*batch, strict=True), OUTPUTS, strict=True)
+            ]
             writer.write_table(pa.table(columns, schema=OUTPUTS))
             rows += len(batch)
     return bytes(sink.getvalue()), rows

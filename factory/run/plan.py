@@ -55,7 +55,9 @@ def plan_rows(
     units: list[Unit] = []
     for part, whole in zip(parts, wholes, strict=True):
         candidates = [] if whole.unit_id in done else sorted(over_file[whole.unit_id[:HALF]])
-        units.extend(_tiles(part, {unit_id: picks[unit_id] for unit_id in candidates}, whole) if candidates else [whole])
+        units.extend(
+            _tiles(part, {unit_id: picks[unit_id] for unit_id in candidates}, whole) if candidates else [whole]
+        )
     return Plan(tuple(units), frozenset(done) & {unit.unit_id for unit in units})
 
 

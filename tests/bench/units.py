@@ -33,7 +33,7 @@ DRIVER_KIB_A_UNIT = 6.0
 """Bound: what a driver may hold of a unit of the step it works, beyond its start."""
 
 START_S_A_1000 = 1.0
-"""Bound: seconds a thousand units before a started step works its first pending unit."""
+"""Bound: processor seconds a thousand units before a started step works its first pending unit."""
 
 FEED_MIB = 64.0
 """Bound: how much more the driver may hold of ten times the units in Ray Data, its plan of them not counted."""
@@ -123,14 +123,17 @@ def _figures(looks: Mapping[str, Mapping[str, Look]], fed: Sequence[Look]) -> Fi
         size = int(place.rpartition(" ")[2])
         for name, look in found.items():
             grown = look["mib_peak"] - look["mib_before"]
-            value = f"{look['seconds']:.2f} s, +{grown:,.0f} MiB, {look['requests']:,} requests"
+            value = (
+                f"{look['processor_seconds']:.2f} s ({look['seconds']:.2f} s of wall time), +{grown:,.0f} MiB, "
+                f"{look['requests']:,} requests"
+            )
             if name not in DRIVERS:
                 rows.append(Row(f"{place} units: {LOOKS[name]}", value))
                 continue
             most_mib, most_s = _bounds(size)
             # The first look at an old root reads what nobody has folded; it is bounded by what S3 answers.
             timed = name not in ("resumed", "found")
-            met = grown <= most_mib and (not timed or look["seconds"] <= most_s)
+            met = grown <= most_mib and (not timed or look["processor_seconds"] <= most_s)
             target = f"< {most_mib:,.0f} MiB{f', < {most_s:,.0f} s' if timed else ''}:"
             rows.append(Row(f"{place} units: {LOOKS[name]}", value, target, met))
     for each in fed:
@@ -138,8 +141,14 @@ def _figures(looks: Mapping[str, Mapping[str, Look]], fed: Sequence[Look]) -> Fi
         rows.append(Row(f"{each['units']:,} pending units through Ray Data, driver grows by", value))
     if len(fed) > 1:
         more = (fed[-1]["mib_peak"] - fed[-1]["mib_before"]) - (fed[0]["mib_peak"] - fed[0]["mib_before"])
-        rows.append(Row("of that because there are more units", f"{more:,.0f} MiB", f"< {FEED_MIB:.0f} MiB:", more < FEED_MIB))
-    values = {"looks": looks, "feed": list(fed), "sizes": {"looks": list(looks), "feed": [each["units"] for each in fed]}}
+        rows.append(
+            Row("of that because there are more units", f"{more:,.0f} MiB", f"< {FEED_MIB:.0f} MiB:", more < FEED_MIB)
+        )
+    values = {
+        "looks": looks,
+        "feed": list(fed),
+        "sizes": {"looks": list(looks), "feed": [each["units"] for each in fed]},
+    }
     return Figures("units", rows, values)
 
 

@@ -1,7 +1,7 @@
-"""One look at a step of very many units, in a process of its own: `python -m tests.bench.units_action ACTION ROOT UNITS`.
+"""One look at a step of very many units: `python -m tests.bench.units_action ACTION ROOT UNITS`, a process of its own.
 
-The last line of stdout is one JSON object: seconds, peak memory of the process and what it had before, requests to the
-store (a listing counts one for every 1,000 objects, as S3 answers them).
+The last line of stdout is one JSON object: seconds, those of the processor, peak memory of the process and what it had
+before, requests to the store (a listing counts one for every 1,000 objects, as S3 answers them).
 """
 
 from __future__ import annotations
@@ -97,9 +97,7 @@ ACTIONS: dict[str, Callable[[Store, int], None]] = {
 def _session(store: Store, *, rehearsal: bool = False) -> Session:
     record = read_record(store, RUN)
     assert record is not None
-    return Session(
-        RUN, store, SilentProgress(), record, ExitStack(), ClusterConfig(), {}, seed=0, rehearsal=rehearsal
-    )
+    return Session(RUN, store, SilentProgress(), record, ExitStack(), ClusterConfig(), {}, seed=0, rehearsal=rehearsal)
 
 
 def _counted(kind: type[Any], requests: Counter[str]) -> None:
@@ -139,10 +137,11 @@ def main(name: str, root: str, units: int) -> int:
         _counted(kind, requests)
     store.head("warm")  # connections, credentials
     requests.clear()
-    before, started = memory_mib("VmRSS"), time.monotonic()
+    before, started, used = memory_mib("VmRSS"), time.monotonic(), time.process_time()
     ACTIONS[name](store, units)
     figures = {
         "seconds": time.monotonic() - started,
+        "processor_seconds": time.process_time() - used,
         "mib_before": before,
         "mib_peak": memory_mib("VmHWM"),
         "requests": sum(requests.values()),

@@ -111,14 +111,16 @@ def write_plan(store: Store, count: int) -> dict[str, Any]:
     store.put(plan_key(RUN, STEP.name), body)
     store.put(kept_plan_key(FOLDER, digest), body)
     started = "2026-01-01T00:00:00+00:00"
-    record = {"run": RUN, "state": "failed", "error": "", "started": started, "steps": {STEP.name: FOLDER}}
+    record = {"run": RUN, "state": "finished", "started": started, "steps": {STEP.name: FOLDER}}
     store.put(record_key(RUN), canonical_json({**record, "config": {}, "dataset": None}))
     return {"name": STEP.name, "folder": FOLDER, "plan": digest, "identity": identity, "units": count}
 
 
 def write_units(store: Store, count: int, first: int, last: int) -> None:
     """Commits the units number `first` to `last` - 1 of `count`, with data, requests and receipts."""
-    objects = (each for number, output in enumerate(parent_files(count)) if first <= number < last for each in _unit(output))
+    objects = (
+        each for number, output in enumerate(parent_files(count)) if first <= number < last for each in _unit(output)
+    )
     if isinstance(store, LocalStore):
         _write_here(Path(store.root), objects)
         return

@@ -34,7 +34,7 @@ def marked(mark: str) -> list[psutil.Process]:
 
 
 def kind_of(process: psutil.Process, driver: int) -> str:
-    """"driver", "raylet", "head" (Ray's GCS), "engine", "warden", "worker" (at a unit now), "idle" or "service"."""
+    """ "driver", "raylet", "head" (Ray's GCS), "engine", "warden", "worker" (at a unit now), "idle" or "service"."""
     if process.pid == driver:
         return "driver"
     words = process.cmdline()

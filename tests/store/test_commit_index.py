@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -57,7 +58,7 @@ def read(store: Store) -> list[tuple[str, str]]:
 
 @dataclass
 class Interrupted:
-    """A store that lets something happen before or after a put-if-absent goes through, such as the death of who puts."""
+    """A store that lets something happen before or after a put-if-absent, such as the death of who puts."""
 
     below: Any
     before: list[Callable[[], None]] = field(default_factory=list)
@@ -108,7 +109,10 @@ def test_what_is_committed_after_a_fold_is_read_beside_the_index(store: Store) -
     assert dict(read(store)) == truth(store)
     assert fold(store, FOLDER, at_least=4) == 0, "three are not worth a file of four"
     assert fold(store, FOLDER, at_least=3) == 3
-    assert [key.rsplit("/")[-1] for key in list_commits(store, FOLDER).indexes] == ["index-0.parquet", "index-1.parquet"]
+    assert [key.rsplit("/")[-1] for key in list_commits(store, FOLDER).indexes] == [
+        "index-0.parquet",
+        "index-1.parquet",
+    ]
     assert len(read(store)) == 9
 
 
@@ -240,10 +244,8 @@ def _happens(store: LocalStore, what: str, number: int) -> None:
     elif what in ("killed before", "killed after"):
         fatal = [*puts, die]
         dying: Any = Interrupted(store, **{what.removeprefix("killed "): fatal})
-        try:
+        with contextlib.suppress(KilledError):
             fold(dying, FOLDER, at_least=1)
-        except KilledError:
-            pass
     elif what == "two folds":
         other: Any = Interrupted(store, before=[*puts, lambda: fold(store, FOLDER, at_least=1) and None])
         fold(other, FOLDER, at_least=1)
