@@ -2,6 +2,7 @@
 
 OUT ?= ./demo-output
 NAME ?=
+MINUTES ?= 30
 PYTEST_ARGS ?=
 PYTHON := .venv/bin/python
 
@@ -13,7 +14,7 @@ export DO_NOT_TRACK := 1
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model browser lint format pytest test demo bench faults lock clean
+.PHONY: help setup model browser lint format pytest test demo bench faults soak lock clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -49,6 +50,9 @@ bench: setup model ## measurements: NAME=decon|dedup|engine|evaluate|graph|pipel
 
 faults: setup model ## kill-and-resume tests, the slow ones included
 	@$(PYTHON) -m pytest tests/faults -m "slow or not slow" $(PYTEST_ARGS)
+
+soak: setup model ## scripted runs on one root with random faults, for MINUTES (default 30); docs/load.md
+	@$(PYTHON) -m tests.faults.soak --minutes $(MINUTES)
 
 lock: ## compiles the pinned requirement files again (UPGRADE=1 takes the newest versions)
 	@UPGRADE=$(UPGRADE) infra/environment/lock.sh

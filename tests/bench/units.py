@@ -96,7 +96,9 @@ def feed(units: int, tasks: int | None = None) -> Look:
 
 
 def _look(name: str, root: str, size: int) -> Look:
-    return _child("tests.bench.units_action", [name, root, str(size)])
+    look = _child("tests.bench.units_action", [name, root, str(size)])
+    print(f"{size} units in {root}: {name}: {json.dumps(look)}", file=sys.stderr, flush=True)
+    return look
 
 
 def _child(module: str, arguments: Sequence[str]) -> Look:

@@ -8,6 +8,7 @@ they are put by many threads. The step copies the rows of a parent that exists a
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -158,7 +159,7 @@ def _unit(parent: Output) -> Sequence[tuple[str, bytes]]:
 
 def _write_here(root: Path, objects: Iterator[tuple[str, bytes]]) -> None:
     folders: set[str] = set()
-    linked, source = 0, root / "bytes-0"
+    linked, source = 0, root
     for key, data in objects:
         folder, _, _ = key.rpartition("/")
         if folder not in folders:
@@ -168,7 +169,7 @@ def _write_here(root: Path, objects: Iterator[tuple[str, bytes]]) -> None:
             (root / key).write_bytes(data)
             continue
         if linked % LINKS == 0:
-            source = root / f".tmp-bytes-{os.getpid()}-{linked}"
+            source = root / f".tmp-bytes-{uuid.uuid4().hex}"
             source.write_bytes(BYTES)
         os.link(source, root / key)
         linked += 1
