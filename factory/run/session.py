@@ -6,7 +6,8 @@ reading and committing for scheduling. Authentication: off on the loopback clust
 cluster demands elsewhere. A local Ray runs in a session of its own: `timeout` and schedulers send SIGTERM to the
 whole process group, and a driver whose Ray died with it waits 60 s for it and is then ended by Ray's core,
 its record left at `running`. Ray still ends with its driver, whatever ends that (the kernel's parent-death
-signal). Cost: 5-6 s a local start.
+signal). The other way round it does not: a driver whose local Ray was killed would wait for it, and is told
+(factory/run/lost_ray.py). Cost: 5-6 s a local start.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from factory.config import ClusterConfig
 from factory.errors import ConfigError
+from factory.run.lost_ray import Watch, watched
 
 ENGINE_RESOURCE = "engine"
 
@@ -44,6 +46,7 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
     import ray
 
     on_terminate = signal.getsignal(signal.SIGTERM)
+    in_main = threading.current_thread() is threading.main_thread()
     try:
         if config.address is None:
             with _session_of_its_own():
@@ -67,14 +70,17 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
             cause="the address is wrong, the cluster is down, or this machine lacks memory for Ray's object store",
             remedy="check cluster.address; on one machine leave it null and lower cluster.object_store_mib",
         ) from error
-    try:
-        if threading.current_thread() is threading.main_thread():
+    with ExitStack() as ending:
+        watch: Watch | None = None
+        if in_main:
             # Ray takes SIGTERM for itself; ours ends the run in good order and writes its record.
             signal.signal(signal.SIGTERM, on_terminate)
+            watch = ending.enter_context(watched()) if config.address is None else None
+        ending.callback(ray.shutdown)
+        if watch is not None:
+            ending.callback(watch.stand_down)
         _quiet_ray_data()
         yield
-    finally:
-        ray.shutdown()
 
 
 @contextmanager
