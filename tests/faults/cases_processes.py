@@ -291,7 +291,7 @@ CASES = (
     Case("driver killed three times", driver_killed_again),
     Case("worker killed", worker_killed, quick=True),
     Case("engine killed", engine_killed, check=engine_was_replaced),
-    Case("Ray node process killed", node_killed),
+    Case("Ray node process killed", node_killed, quick=True),
     Case("Ray head killed", head_killed),
     Case("out of memory", out_of_memory),
     Case("two drivers at once", two_drivers, check=nothing_lost, quick=True),

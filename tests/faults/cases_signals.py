@@ -12,11 +12,13 @@ import time
 import psutil
 
 from tests.faults.case import Case
-from tests.faults.processes import marked
+from tests.faults.processes import GONE_S, marked
 from tests.faults.trial import Trial
 
 GRACE_S = 30.0
 """What Kubernetes and Slurm give between SIGTERM and SIGKILL, unless told otherwise."""
+
+STARTS_S = 60.0
 
 SAID = "interrupted; the same command goes on where this one stopped"
 
@@ -68,14 +70,18 @@ def interrupted_twice(trial: Trial) -> None:
 
 
 def interrupted_at_the_start(trial: Trial) -> None:
-    """Ctrl-C in the first ten seconds: while it imports, plans, or starts Ray."""
+    """Ctrl-C in the first seconds, while the run plans or starts Ray."""
     process = trial.start()
-    time.sleep(trial.rng.uniform(1.5, 10))
+    until = time.monotonic() + STARTS_S
+    while not trial.local.exists() and time.monotonic() < until:  # before that, Python is importing
+        time.sleep(0.05)
+    time.sleep(trial.rng.uniform(0, 8))
     trial.note()
     os.killpg(process.pid, signal.SIGINT)
     finished = trial.finish(process, limit_s=GRACE_S)
     assert finished.code == 130, f"exit code {finished.code}:\n{finished.stderr[-3000:]}"
     assert "Traceback" not in finished.stderr, finished.stderr[-3000:]
+    _nobody_left(trial, process)
 
 
 def _left_in_good_order(trial: Trial, process: subprocess.Popen[bytes]) -> None:
@@ -89,6 +95,15 @@ def _left_in_good_order(trial: Trial, process: subprocess.Popen[bytes]) -> None:
     begun = {each.key for each in trial.in_flight()}
     time.sleep(1)
     assert {each.key for each in trial.in_flight()} <= begun, "units are begun after the run has left"
+    _nobody_left(trial, process)
+
+
+def _nobody_left(trial: Trial, process: subprocess.Popen[bytes]) -> None:
+    """Ray's own agents take a minute to notice that they are alone; everybody else has to leave."""
+    until = time.monotonic() + GONE_S
+    while left := {kind: found for kind, found in trial.processes(process).items() if kind != "service" and found}:
+        assert time.monotonic() < until, f"processes are left: {left}"
+        time.sleep(0.2)
 
 
 CASES = (
