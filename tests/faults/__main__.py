@@ -129,9 +129,9 @@ def _tried(kept: Kept, case: Case, seed: int) -> Result:
     try:
         reference = reference_of(case, references)
     except AssertionError as error:
-        result = Result(case.name, seed, case.engine, problems=(f"the undisturbed run failed: {error}",))
-    else:
-        result = run_trial(case, seed, reference, kept.folder / "trials" / f"{case.slug}-{seed}")
+        # says nothing about the case, so it is no result of it
+        return Result(case.name, seed, case.engine, problems=(f"the undisturbed run failed: {error}",))
+    result = run_trial(case, seed, reference, kept.folder / "trials" / f"{case.slug}-{seed}")
     kept.put(case, result)
     return result
 

@@ -3,8 +3,7 @@
 Design: disturb; wait for what was left running; give the same command again until it ends with 0, at least once (a run
 that healed itself must then have nothing to do) and at most `RERUNS` times; then compare what is there with the
 reference and count attempts (outcome.py). `factory verify` proves the dataset on its own account. Whatever goes wrong
-is a problem in the outcome, never a stack in the middle of a suite. Cost of a scripted trial: two runs, 30 to 40 s on
-two cores with nothing else to do.
+is a problem in the outcome, never a stack in the middle of a suite. Cost of a scripted trial: two or three small runs.
 """
 
 from __future__ import annotations
