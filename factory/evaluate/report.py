@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from factory import __version__
 from factory.evaluate import charts, costs, text
 from factory.evaluate.checks import Equation, broken_equations
 from factory.evaluate.diversity import picture, sections
+from factory.evaluate.environment import page_environment
 from factory.evaluate.facts import Categories, Numbers, ReportInput
 from factory.evaluate.flow import flow_rows
 from factory.evaluate.models import SMALL, in_words
@@ -85,14 +86,7 @@ def build_report(summary: ReportInput) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("factory.evaluate", ""),
-        autoescape=True,  # by name it would depend on the file's ending, and .j2 is not among those it knows
-        undefined=StrictUndefined,
-        finalize=text.printable,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters.update(
         count=text.count,
         share=text.share,

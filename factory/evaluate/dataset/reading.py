@@ -25,6 +25,7 @@ import xxhash
 from factory.errors import ConfigError, FactoryError
 from factory.publish.locate import open_dataset, open_root_of, read_manifest, read_shard
 from factory.publish.manifest import Manifest
+from factory.run.merged import merged_parts
 from factory.run.outputs import fetch_texts
 from factory.store.base import Store
 from factory.store.objects import damaged
@@ -148,8 +149,6 @@ class Dataset:
     def corpus(self, count: int, seed: int) -> SourceTexts:
         """`count` passages (all, where there are no more) drawn uniformly from what the run selected, asked about or
         not; `chunks` is empty. The same passages whatever of them became rows."""
-        from factory.run.chain import merged_parts  # brings every step of a run
-
         try:
             root = open_root_of(self.store, str(self.manifest["run"]), self.root, self.endpoint_url)
             parts = merged_parts(root, str(self.manifest["run"]))

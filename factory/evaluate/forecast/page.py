@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from factory import __version__
 from factory.evaluate import text
+from factory.evaluate.environment import page_environment
 from factory.evaluate.forecast.forecast import FURTHEST, Forecast, ratio_of
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 760, 380, 62, 44, 12, 14
@@ -36,14 +37,7 @@ def build_page(found: Sequence[Forecast], source: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("factory.evaluate", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=text.printable,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters.update(figure=figure, share=text.share, tokens=tokens_words)
     return environment
 
