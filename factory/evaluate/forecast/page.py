@@ -194,6 +194,8 @@ def plain(found: Forecast) -> dict[str, Any]:
             "predicted": held.prediction.error if held.prediction else None,
             "low": held.prediction.low if held.prediction else None,
             "high": held.prediction.high if held.prediction else None,
+            "measured_low": held.prediction.measured_low if held.prediction else None,
+            "measured_high": held.prediction.measured_high if held.prediction else None,
             "ratio": held.prediction.ratio if held.prediction else None,
             "relative_error": held.off,
             "inside_interval": held.inside,
@@ -203,7 +205,8 @@ def plain(found: Forecast) -> dict[str, Any]:
         "predictions": [
             {
                 "tokens": each.tokens, "ratio": ratio_of(points, each.tokens), "error": each.error, "low": each.low,
-                "high": each.high, "power_law": each.power_law,
+                "high": each.high, "measured_low": each.measured_low, "measured_high": each.measured_high,
+                "power_law": each.power_law,
             }
             for each in found.predictions
         ],
