@@ -19,7 +19,7 @@ from factory.publish.gates.divergence import Divergence, divergence
 from factory.publish.gates.measure import Context, percent
 from factory.publish.gates.results import EXAMPLES, GateResult, at_least, at_most
 from factory.publish.gates.shape import FIELDS, Earlier, Shape, bin_start, quantile
-from factory.publish.gates.summaries import shares
+from factory.publish.gates.summaries import place, shares
 
 DECILES = 10
 
@@ -77,8 +77,7 @@ class Shaped:
             before, now = (_by_edges(bins, edges) for bins in (earlier.lengths[text], self.shape.lengths[text]))
             compared.append((f"{text}_length", divergence(before, now)))
         for column in drift.columns:
-            before_counts = {group: float(count) for group, count in earlier.groups.get(column, {}).items()}
-            compared.append((column, divergence(before_counts, self._counts(column))))
+            compared.append((column, divergence(*self._both(earlier, column))))
         for name, found in compared:
             told = _told(found, "earlier version")
             yield at_most(f"drift.{name}.divergence", drift.max_divergence, found.jensen_shannon, severity,
@@ -86,13 +85,18 @@ class Shaped:
             yield at_most(f"drift.{name}.stability_index", drift.max_stability_index, found.stability_index, severity,
                           f"population stability index of `{name}` against the earlier version", told)  # fmt: skip
         for column in drift.columns:
-            yield self._vanished(column, shares(earlier.groups.get(column, {})))
+            before, now = self._both(earlier, column)
+            yield self._vanished(column, shares(before), now)
 
-    def _counts(self, column: Column) -> dict[str, float]:
-        return {group: float(count) for group, count in self.shape.counts(column).items()}
+    def _both(self, earlier: Earlier, column: Column) -> tuple[dict[str, int], dict[str, int]]:
+        """Rows by group before and now, of the groups that both shapes would have kept: what one of them left out for
+        being too many is neither gone nor new."""
+        bound = min(earlier.bounds[column], self.shape.groups[column].bound)
+        counts = (earlier.groups[column], self.shape.counts(column))
+        before, now = ({name: rows for name, rows in found.items() if place(name) < bound} for found in counts)
+        return before, now
 
-    def _vanished(self, column: Column, before: Mapping[str, float]) -> GateResult:
-        now = self.shape.counts(column)
+    def _vanished(self, column: Column, before: Mapping[str, float], now: Mapping[str, int]) -> GateResult:
         gone = [name for name, part in before.items() if name not in now and part >= self.config.drift.vanished_from]
         gone.sort(key=lambda name: (-before[name], name))
         evidence = [f"{name!r} was {percent(before[name])}" for name in gone[:EXAMPLES]]
