@@ -30,6 +30,9 @@ GROUPS_A_COLUMN = 20_000
 
 NONE = "(none)"
 
+MOST_IN_JSON = (1 << 64) - 1
+"""orjson writes no larger number."""
+
 
 @dataclass
 class Shape:
@@ -64,7 +67,7 @@ class Shape:
         return {
             "rows": self.rows,
             "groups": {name: self.counts(name) for name in COLUMNS},
-            "bounds": {name: self.groups[name].bound for name in COLUMNS},
+            "bounds": {name: min(self.groups[name].bound, MOST_IN_JSON) for name in COLUMNS},
             "lengths": lengths,
         }
 

@@ -140,7 +140,7 @@ def test_drift_from_an_earlier_version_is_measured_bin_by_bin_and_what_vanished_
 
 
 def test_of_more_sources_than_are_kept_none_is_called_gone_or_new_that_is_there() -> None:
-    """Twice as many sources as a shape keeps, all in the earlier version, and as many again in this one."""
+    """10,000 sources, of which a shape keeps all, and then 80,000, of which it keeps some drawn by hash."""
     every = [f"site-{number}" for number in range(4 * GROUPS_A_COLUMN)]
     before, now = Shape(), Shape()
     for shape, names in ((before, every[: GROUPS_A_COLUMN // 2]), (now, every)):
