@@ -75,7 +75,9 @@ def run_factory(
 def _finished(module: str, typed: Sequence[str], check: bool, alone: bool) -> Finished:
     """`typed` is the command line, `module` whose `main` it comes to."""
     if alone:
-        done = subprocess.run(typed, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=LONGEST_S)
+        done = subprocess.run(
+            typed, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=LONGEST_S
+        )
         finished = Finished(done.returncode, done.stdout, done.stderr)
     else:
         shared = resident(environment())

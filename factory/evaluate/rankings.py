@@ -1,4 +1,4 @@
-"""How columns of a run are distributed, as its report shows them: histograms of numbers, rankings of what is counted."""
+"""How columns of a run are distributed, as its report shows them: histograms of numbers, rankings of counts."""
 
 from __future__ import annotations
 

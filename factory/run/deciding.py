@@ -26,9 +26,7 @@ from factory.store.base import Store
 from factory.store.commits import committed_units
 
 
-def deciding(
-    run: str, steps: DuplicateSteps, view: Callable[[Store], View] = lambda _store: View()
-) -> Iterator[Stage]:
+def deciding(run: str, steps: DuplicateSteps, view: Callable[[Store], View] = lambda _store: View()) -> Iterator[Stage]:
     """The stages from match to decide. `view` is what is published, where rows are compared with that as well."""
     sketch, match, compare = (outputs_key(run, step.name) for step in (steps.sketch, steps.match, steps.compare))
 
@@ -51,9 +49,7 @@ def deciding(
         return compare_units(folder, sketch, match, files, read_outputs(store, match), index)
 
     def decide_plan(store: Store, folder: str, _index: str | None) -> list[Unit]:
-        return decide_units(
-            folder, sketch, match, compare, read_outputs(store, sketch), read_outputs(store, compare)
-        )
+        return decide_units(folder, sketch, match, compare, read_outputs(store, sketch), read_outputs(store, compare))
 
     yield planner(steps.match, steps.sketch, match_plan)
     yield planner(steps.compare, steps.match, compare_plan)

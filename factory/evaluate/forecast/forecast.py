@@ -184,8 +184,8 @@ def _prediction(
     points: Points, law: Law, drawn: Sequence[Drawn], plain: Law, tokens: float, seed: int, weight: float = 1.0
 ) -> Prediction:
     low, high = (float(end[0]) for end in _band(drawn, np.array([tokens])))
-    found = (low, high, *measured_interval(drawn, tokens, seed, weight))
-    intervals = found if drawn else (None,) * 4
+    least, most = measured_interval(drawn, tokens, seed, weight)
+    intervals = (low, high, least, most) if drawn else (None, None, None, None)
     return Prediction(tokens, ratio_of(points, tokens), float(law.at(tokens)), *intervals, float(plain.at(tokens)))
 
 

@@ -13,13 +13,14 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from factory.publish.gates import summaries
 from factory.publish.gates.batch import Batch
 from factory.publish.gates.config import BalanceConfig, Column, GateConfig
 from factory.publish.gates.divergence import Divergence, divergence
 from factory.publish.gates.measure import Context, percent
 from factory.publish.gates.results import EXAMPLES, GateResult, at_least, at_most
 from factory.publish.gates.shape import FIELDS, Earlier, Shape, bin_start, quantile
-from factory.publish.gates.summaries import place, shares
+from factory.publish.gates.summaries import shares
 
 DECILES = 10
 
@@ -85,15 +86,17 @@ class Shaped:
             yield at_most(f"drift.{name}.stability_index", drift.max_stability_index, found.stability_index, severity,
                           f"population stability index of `{name}` against the earlier version", told)  # fmt: skip
         for column in drift.columns:
-            before, now = self._both(earlier, column)
-            yield self._vanished(column, shares(before), now)
+            kept, found_now = self._both(earlier, column)
+            yield self._vanished(column, shares(kept), found_now)
 
     def _both(self, earlier: Earlier, column: Column) -> tuple[dict[str, int], dict[str, int]]:
         """Rows by group before and now, of the groups that both shapes would have kept: what one of them left out for
         being too many is neither gone nor new."""
         bound = min(earlier.bounds[column], self.shape.groups[column].bound)
         counts = (earlier.groups[column], self.shape.counts(column))
-        before, now = ({name: rows for name, rows in found.items() if place(name) < bound} for found in counts)
+        before, now = (
+            {name: rows for name, rows in found.items() if summaries.place(name) < bound} for found in counts
+        )
         return before, now
 
     def _vanished(self, column: Column, before: Mapping[str, float], now: Mapping[str, int]) -> GateResult:
