@@ -183,10 +183,11 @@ def _band(drawn: Sequence[Drawn], tokens: F64) -> tuple[F64, F64]:
 def _prediction(
     points: Points, law: Law, drawn: Sequence[Drawn], plain: Law, tokens: float, seed: int, weight: float = 1.0
 ) -> Prediction:
+    error, ratio, power_law = float(law.at(tokens)), ratio_of(points, tokens), float(plain.at(tokens))
+    if not drawn:
+        return Prediction(tokens, ratio, error, None, None, None, None, power_law)
     low, high = (float(end[0]) for end in _band(drawn, np.array([tokens])))
-    least, most = measured_interval(drawn, tokens, seed, weight)
-    intervals = (low, high, least, most) if drawn else (None, None, None, None)
-    return Prediction(tokens, ratio_of(points, tokens), float(law.at(tokens)), *intervals, float(plain.at(tokens)))
+    return Prediction(tokens, ratio, error, low, high, *measured_interval(drawn, tokens, seed, weight), power_law)
 
 
 def _held_out(points: Points, seed: int, draws: int) -> HeldOut:
