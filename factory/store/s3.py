@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -118,7 +117,10 @@ class S3Store:
         return self._put_on_condition(key, data, {"IfMatch": etag})
 
     def put_file(self, key: str, path: str) -> None:
-        self._upload(key, partial(Path(path).open, "rb"))
+        def opened() -> BinaryIO:
+            return Path(path).open("rb")
+
+        self._upload(key, opened)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         below = self._below()
