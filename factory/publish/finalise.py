@@ -21,7 +21,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from factory.errors import ConservationError, GateError, StoreError
+from factory.errors import ConservationError, GateError, StoreError, TransientStoreError
 from factory.identity import canonical_json, sha256_hex
 from factory.publish.attribution import write_attribution
 from factory.publish.card import render_card
@@ -308,6 +308,8 @@ def _retried(put: Callable[[], Put]) -> Put:
     for _ in range(CONCURRENT_ATTEMPTS):
         try:
             return put()
+        except TransientStoreError:
+            raise  # the store was waited for already, and long
         except StoreError as error:
             last = error
     raise last
