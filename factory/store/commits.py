@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 
 import orjson
 
-from factory.errors import ConservationError, StoreError
+from factory.errors import ConservationError
 from factory.identity import canonical_json
 from factory.run.units import FileRef
 from factory.store.base import Store
+from factory.store.objects import damaged
 
 PARALLEL_READS = 16
 """Commits read at once: S3 answers in 5-30 ms, so one at a time would cost minutes at 10,000 units."""
@@ -135,12 +136,9 @@ def parsed_commit(data: bytes, uri: str, key: str) -> Commit:
     """The commit whose bytes these are. Raises StoreError as `read_commit` does."""
     try:
         return Commit.from_json(orjson.loads(data))
-    except (orjson.JSONDecodeError, TypeError, KeyError, AttributeError) as error:
-        raise StoreError(
-            f"the commit {key} in {uri} cannot be read: {error}",
-            cause="the object was truncated or changed after it was written",
-            remedy="restore it from a backup, or delete it to have this unit done again",
-        ) from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        why = "it is empty" if not data else f"it is no commit ({type(error).__name__}: {error})"
+        raise damaged(uri, key, why) from None
 
 
 def read_commits(store: Store, folder: str, units: Iterable[str]) -> Iterator[Commit]:
