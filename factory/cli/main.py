@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code of the subcommand; 2 to 7 for the families of FactoryError, 130 when interrupted."""
+    """Exit code of the subcommand; 2 to 8 for the families of FactoryError, 130 when interrupted."""
     parsed = build_parser().parse_args(arguments)
     try:
         code: int = parsed.run(parsed)

@@ -20,6 +20,7 @@ from factory.errors import ConservationError, GateError
 from factory.evaluate.report import write_report
 from factory.publish.gates.losses import explained
 from factory.run.chain import Chain, build_chain, passed_on
+from factory.run.lost_ray import RayLostError
 from factory.run.progress import Progress
 from factory.run.publication import gate_results, publish, version_of
 from factory.run.record import Record, now, read_record, write_record
@@ -87,7 +88,7 @@ def _executed(config: FactoryConfig, store: Store, progress: Progress, chain: Ch
         try:
             spent = _stages(session, chain)
         except BaseException as error:
-            interrupted = isinstance(error, KeyboardInterrupt)
+            interrupted = isinstance(error, KeyboardInterrupt) and not isinstance(error, RayLostError)
             record |= {"state": "interrupted" if interrupted else "failed", "error": str(error), "finished": now()}
             # First of all: what follows asks Ray, which a signal to every process may have ended already.
             write_record(store, record)

@@ -76,7 +76,9 @@ class Case:
     may_lose: Callable[[Row], bool] | None = None
     check: Callable[[Trial, Outcome], None] | None = None
     told: str = ""
-    """What is done to the run, as the table in docs/reliability.md says it."""
+    """What is done to the run, as the table in docs/reliability.md says it; by default the first line of `disturb`."""
+    needs: Callable[[], str | None] | None = None
+    """Why the case cannot be tried on this machine, and what to install; None where it can."""
 
     @property
     def slug(self) -> str:

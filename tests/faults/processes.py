@@ -1,7 +1,8 @@
 """The processes of a run, by what they do: driver, raylet, worker, engine, warden.
 
-Design: every run of the suite carries a mark of its own in its environment, and all that Ray starts inherits it: so
-processes are found however they were reparented, and nothing else on the machine is ever touched. Ray names its workers
+Design: every run of the suite carries a mark of its own (its trial's folder and its number) in its environment, and all
+that Ray starts inherits it: so processes are found however they were reparented, also by the suite that follows one
+that was killed, and nothing else on the machine is ever touched. Ray names its workers
 by what they do (`ray::MapBatches(LlmTask)`, `ray::EngineActor.generate`); SPT_NOENV keeps those names from overwriting
 the environment in /proc.
 """
@@ -9,6 +10,7 @@ the environment in /proc.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -24,17 +26,17 @@ GONE_S = 60
 
 
 def marked(mark: str) -> list[psutil.Process]:
-    """Every process whose environment carries the mark."""
+    """Every process whose environment carries the mark, or one that begins with it."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(MARK) == mark:
+            if process.pid != os.getpid() and process.environ().get(MARK, "").startswith(mark):
                 found.append(process)
     return found
 
 
 def kind_of(process: psutil.Process, driver: int) -> str:
-    """"driver", "raylet", "head" (Ray's GCS), "engine", "warden", "worker" (at a unit now), "idle" or "service"."""
+    """ "driver", "raylet", "head" (Ray's GCS), "engine", "warden", "worker" (at a unit now), "idle" or "service"."""
     if process.pid == driver:
         return "driver"
     words = process.cmdline()

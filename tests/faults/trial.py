@@ -13,7 +13,6 @@ import os
 import random
 import subprocess
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +35,7 @@ POLL_S = 0.02
 """A unit takes 0.3 s: a moment is met within a tenth of one."""
 
 LIMIT_S = {"scripted": 300.0, "vllm": 900.0}
-"""Seconds a run may take before it counts as hanging: a scripted one takes 15 s alone and a minute on a busy machine."""
+"""Seconds a run may take before it counts as hanging: a scripted one takes 15 s alone, a minute beside others."""
 
 MOMENT_S = {"scripted": 240.0, "vllm": 600.0}
 
@@ -79,7 +78,9 @@ class Execution:
 class Trial:
     """`folder` is the trial's own; `corpus` is shared with the reference, and put back before and after each trial.
     `environment` is added to that of runs started from then on. `server`: the S3 server of this trial, if its case
-    has one; what the trial itself asks of the store goes there directly, whatever stands before it for the run."""
+    has one; what the trial itself asks of the store goes there directly, whatever stands before it for the run.
+    `destroyed`: units, as (step folder, unit), whose commits or files the fault itself damaged: they may be done
+    again, and their bytes may change."""
 
     case: Case
     seed: int
@@ -110,7 +111,7 @@ class Trial:
     def start(self, *extra: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Starts the case's command in a session of its own; `extra` overrides come last."""
         number = len(self.executions) + 1
-        mark = uuid.uuid4().hex
+        mark = f"{self.folder}#{number}"
         out, err = self.folder / f"run-{number}.out", self.folder / f"run-{number}.err"
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(
@@ -150,6 +151,11 @@ class Trial:
             time.sleep(POLL_S)
         time.sleep(delay)
         self.moments.append(Moment(step, commits, observe(store)))
+        return self.moments[-1]
+
+    def note(self) -> Moment:
+        """Takes down what is there now as a moment: for faults whose time is not chosen by commits."""
+        self.moments.append(Moment("", 0, observe(self.store)))
         return self.moments[-1]
 
     def in_flight(self) -> tuple[Attempt, ...]:
