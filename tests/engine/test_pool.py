@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from factory.config import EngineConfig, ModelConfig
+from factory.config import ClusterConfig, EngineConfig, ModelConfig
 from factory.engine.api import Batch, Completion, Message, Request, Sampling
 from factory.engine.launch import start_pool
 from factory.engine.lost import ENGINE_KILLED, lost_actor
@@ -23,6 +23,7 @@ from factory.engine.placement import Placement, place
 from factory.engine.pool import EnginePool
 from factory.engine.start_notes import PoolStarts
 from factory.errors import ConfigError, EngineError
+from factory.run.session import ray_session
 
 GPU_NODE = {"CPU": 64.0, "GPU": 8.0}
 
@@ -42,19 +43,8 @@ def batch(name: str = "a", count: int = 3, text: str = "") -> Batch:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-    import ray
-
-    ray.init(
-        num_cpus=2,
-        resources={"engine": 3.0},
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        object_store_memory=100 * 2**20,
-    )
-    yield
-    ray.shutdown()
+    with ray_session(ClusterConfig(cpus=2, object_store_mib=100), engines=3):
+        yield
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 With the scripted engine the dataset must come out row by row as without the fault, less the rows of a document that
 kills or hangs engines. With vLLM, SmolLM2 on a CPU, every death is vLLM's own: its engine core is killed or stopped
-from outside, or raises («CPU Generator does not use offset»: `engine.extra.die_on` gives one request a seed, and prompts are
-read in parts of 64 tokens).
+from outside, or raises («CPU Generator does not use offset»: `engine.extra.die_on` gives one request a seed, and
+prompts are read in parts of 64 tokens).
 """
 
 from __future__ import annotations
