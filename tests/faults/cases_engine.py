@@ -31,8 +31,8 @@ MARKER = "treacherous-xyzzy"
 POISONED = 7
 """The document that carries the marker."""
 
-HANG_S = 3
-"""engine.timeout_s of the scripted cases: ten times what a batch takes."""
+HANG_S = 10
+"""engine.timeout_s of the scripted case: a batch takes 0.3 s, on a busy machine some seconds."""
 
 VLLM_HANG_S = 60
 """Of the vLLM case: a step of the engine with 16 short requests takes well under a second on two cores, and seconds
@@ -152,15 +152,15 @@ def the_killer_alone_is_set_aside(trial: Trial, outcome: Outcome) -> None:
         quarantined += sum(reasons.values())
     assert quarantined, "nobody was set aside"
     most = math.ceil(math.log2(REQUESTS_IN_FLIGHT)) + 1
-    assert replacements(trial) <= hunts * most, f"{replacements(trial)} restarts for {hunts} killers"
+    assert outcome.replacements <= hunts * most, f"{outcome.replacements} restarts for {hunts} killers"
 
 
 def engines_were_replaced(trial: Trial, outcome: Outcome) -> None:
-    assert replacements(trial) >= 1
+    assert outcome.replacements >= 1, "no engine was replaced"
     nobody_is_set_aside(trial, outcome)
 
 
-def nobody_is_set_aside(trial: Trial, outcome: Outcome) -> None:
+def nobody_is_set_aside(trial: Trial, _outcome: Outcome) -> None:
     assert not any(step["reasons"].get("quarantine") for step in steps_done(trial))
 
 
@@ -168,11 +168,6 @@ def steps_done(trial: Trial) -> list[dict[str, dict[str, dict[str, int]]]]:
     paths = [path for step in LLM_STEPS for path in trial.local.glob(f"runs/*/{step}.done.json")]
     return [json.loads(path.read_text()) for path in paths]
 
-
-def replacements(trial: Trial) -> int:
-    (record,) = trial.local.glob("runs/*.json")
-    starts = json.loads(record.read_text())["engine_starts"]
-    return sum(int(each["replacements"]) for each in starts.values())
 
 
 LEVEL_1 = ("question.levels=[1]",)
@@ -187,7 +182,6 @@ CASES = (
         corpus=poisoned_corpus,
         may_lose=of_the_poisoned,
         check=the_killer_alone_is_set_aside,
-        quick=True,
         told="one document kills every engine that is given it",
     ),
     Case(
