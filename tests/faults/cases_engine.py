@@ -169,7 +169,6 @@ def steps_done(trial: Trial) -> list[dict[str, dict[str, dict[str, int]]]]:
     return [json.loads(path.read_text()) for path in paths]
 
 
-
 LEVEL_1 = ("question.levels=[1]",)
 """One step reads documents, so a document that kills engines is hunted once."""
 
