@@ -19,6 +19,7 @@ from tests.bench import (
     evaluate,
     graph,
     pipeline,
+    requests_load,
     resume,
     retrieval,
     select,
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "evaluate": evaluate.measure,
     "units": units.measure,
     "engine": engine.measure,
+    "requests": requests_load.measure,
     "retrieval": retrieval.measure,
     "classification": classification.measure,
 }
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="one of them; none: all")
     parser.add_argument("--tiny", action="store_true", help="smallest sizes")
     parser.add_argument("--keep-docs", action="store_true", help="leave docs/benchmarks.md as it is")
-    for module in (pipeline, resume, select, decon, graph, dedup, engine, evaluate, retrieval, units):
+    for module in (pipeline, resume, select, decon, graph, dedup, engine, requests_load, evaluate, retrieval, units):
         module.add_arguments(parser)
     options = parser.parse_args(arguments)
     results = []
