@@ -21,6 +21,7 @@ from functools import partial
 
 from factory.config import ClusterConfig
 from factory.errors import ConfigError
+from factory.store.scratch import sweep
 
 ENGINE_RESOURCE = "engine"
 
@@ -75,6 +76,7 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+        sweep()
 
 
 @contextmanager
@@ -97,6 +99,8 @@ def _quiet_ray_data() -> None:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_options.preserve_order = False
+    # They tell users to pass `memory=` to functions of ours, once every 30 s, and call a unit at its engine stuck.
+    context.issue_detectors_config.detectors = []
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     # It warns, once a process, that its progress bars are off; ours are on.
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
