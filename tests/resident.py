@@ -74,9 +74,9 @@ class Resident:
 
     def close(self) -> None:
         for process in (self._zygote, self._ray):
-            if process is not None and process.stdin is not None:
-                process.stdin.close()
-                process.wait()
+            if process is not None:
+                with process:  # leaving closes its pipes, by which it ends, and waits for that
+                    pass
         self._folder.cleanup()
 
 
