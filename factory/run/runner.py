@@ -19,7 +19,8 @@ from factory.config import FactoryConfig, PublishConfig
 from factory.errors import ConservationError, GateError, StoreError
 from factory.evaluate.report import write_report
 from factory.publish.gates.losses import explained
-from factory.run.chain import Chain, build_chain, passed_on
+from factory.run.chain import Chain, build_chain
+from factory.run.losses import passed_on
 from factory.run.lost_ray import RayLostError
 from factory.run.progress import Progress
 from factory.run.publication import gate_results, publish, version_of

@@ -23,6 +23,7 @@ from functools import partial
 from factory.config import ClusterConfig
 from factory.errors import ClusterError, ConfigError
 from factory.run.lost_ray import Watch, watched
+from factory.store.scratch import sweep
 
 ENGINE_RESOURCE = "engine"
 
@@ -50,7 +51,7 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
     in_main = threading.current_thread() is threading.main_thread()
     try:
         if config.address is None:
-            with _session_of_its_own():
+            with _session_of_its_own(), started_lean():
                 _start(config, engines)
         else:
             ray.init(address=config.address, log_to_driver=False, logging_level=logging.ERROR)
@@ -69,6 +70,7 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
             # Ray takes SIGTERM for itself; ours ends the run in good order and writes its record.
             signal.signal(signal.SIGTERM, on_terminate)
             watch = ending.enter_context(watched()) if config.address is None else None
+        ending.callback(sweep)
         ending.callback(ray.shutdown)
         if watch is not None:
             ending.callback(watch.stand_down)
@@ -91,6 +93,7 @@ def _start(config: ClusterConfig, engines: int) -> None:
         before = set(this.children())
         try:
             ray.init(
+                "local",  # without it Ray joins one that `ray start` left here, and refuses num_cpus
                 num_cpus=config.cpus,
                 resources={ENGINE_RESOURCE: float(engines)},
                 object_store_memory=config.object_store_mib * 2**20,
@@ -128,6 +131,23 @@ def _session_of_its_own() -> Iterator[None]:
         services.ConsolePopen = plain
 
 
+@contextmanager
+def started_lean() -> Iterator[None]:
+    """A Ray that is started in the body has none of three processes of Python that a run on one machine does not ask:
+    the autoscaler's monitor, the monitor that carries workers' logs to the driver (log_to_driver is off), and the head
+    of the dashboard, which is started and waited for even where no dashboard is included. Ray has settings for the
+    first two in `ray start` only."""
+    from ray._private import parameter, services
+
+    plain, api_server = parameter.RayParams, services.start_api_server
+    parameter.RayParams = partial(plain, no_monitor=True, include_log_monitor=False)
+    services.start_api_server = lambda *_, **__: (None, None)
+    try:
+        yield
+    finally:
+        parameter.RayParams, services.start_api_server = plain, api_server
+
+
 def _quiet_ray_data() -> None:
     import ray
 
@@ -135,6 +155,8 @@ def _quiet_ray_data() -> None:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_options.preserve_order = False
+    # They tell users to pass `memory=` to functions of ours, once every 30 s, and call a unit at its engine stuck.
+    context.issue_detectors_config.detectors = []
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     # It warns, once a process, that its progress bars are off; ours are on.
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
