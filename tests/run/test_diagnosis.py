@@ -82,3 +82,13 @@ def test_one_torn_object_does_not_hide_another(store: LocalStore, capsys: pytest
     closing = json.loads(out.splitlines()[-1])
     assert closing["ok"] is False
     assert all(set(found) == {"about", "what", "cause", "remedy", "broken"} for found in closing["findings"])
+
+
+def test_a_damaged_finished_run_is_told_how_to_look_again(store: LocalStore) -> None:
+    """The same command would find it finished, and mend nothing."""
+    (key,) = [info.key for info in store.list(f"steps/{FOLDER}/data/")]
+    store.delete(key)
+    (found,) = [line for line in told(store, "finished") if "gone or changed" in line]
+    assert f"delete steps/{FOLDER}/commits/aa/aa01.json" in found
+    assert f"delete runs/{RUN}.json as well" in found
+    assert not any("as well" in line for line in told(store, "failed"))
