@@ -2,6 +2,7 @@
 
 OUT ?= ./demo-output
 NAME ?=
+ADVISORIES ?=
 PYTEST_ARGS ?=
 PYTHON := .venv/bin/python
 
@@ -13,7 +14,7 @@ export DO_NOT_TRACK := 1
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model browser lint format pytest test demo bench faults lock clean
+.PHONY: help setup model browser lint format pytest test demo bench faults audit lock clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -49,6 +50,9 @@ bench: setup model ## measurements: NAME=decon|dedup|engine|evaluate|graph|pipel
 
 faults: setup model ## kill-and-resume tests, the slow ones included
 	@$(PYTHON) -m pytest tests/faults -m "slow or not slow" $(PYTEST_ARGS)
+
+audit: setup ## what is known against the pinned packages (ADVISORIES=all.zip: a snapshot of OSV, where there is no network)
+	@$(PYTHON) infra/environment/audit.py $(if $(ADVISORIES),--advisories "$(ADVISORIES)")
 
 lock: ## compiles the pinned requirement files again (UPGRADE=1 takes the newest versions)
 	@UPGRADE=$(UPGRADE) infra/environment/lock.sh

@@ -49,7 +49,7 @@ def load_renderer(folder: str) -> ChatRenderer:
     """The renderer of the model in `folder`; imports transformers (a second or two)."""
     from transformers import AutoTokenizer
 
-    return ChatRenderer(AutoTokenizer.from_pretrained(folder))
+    return ChatRenderer(AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
 
 
 def too_long(prompt_tokens: int, max_tokens: int, max_model_len: int) -> str | None:

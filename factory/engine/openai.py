@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import email.utils
+import json
 import os
 import random
 import time
@@ -23,11 +24,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import orjson
 
 from factory.config import EngineConfig
+from factory.credentials import BLANK, blanked
 from factory.engine.api import FINISH_STOP, Batch, Completion, EngineInfo, Message, Request, Sampling
 from factory.engine.concurrency import AdaptiveLimit
 from factory.engine.models import ResolvedModel
@@ -43,6 +46,10 @@ _OVERLOADED = frozenset({429, 503, 529})
 _RETRIED = _OVERLOADED | {408, 409, 425, 500, 502, 504, 520, 522, 524}
 _FATAL = {401: "the key is missing or wrong", 403: "the key may not use this model", 404: "no such model or path"}
 _DETAIL_CHARACTERS = 500
+_SERVER_CHARACTERS = 100
+_LEAST_KEY = 16
+"""Characters of a key that is looked for in completions: servers of one's own are given EMPTY or none, and these are
+words."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +64,26 @@ class _Answer:
     detail: str = ""
 
 
+def _key(variable: str) -> str:
+    """The key in an environment variable, "" where there is none. Raises EngineError for one that no header can hold:
+    the HTTP client's own error would quote it."""
+    key = os.environ.get(variable, "").strip()  # files of secrets end with a line feed
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise EngineError(
+            f"the key in the environment variable {variable} cannot be sent",
+            cause="it holds a blank, a line feed, a curly quotation mark or another character that no key has",
+            remedy=f"set {variable} to the key alone",
+        )
+    return key
+
+
 class OpenAiEngine:
     """See the module. `backoff_base_s` is the first wait's upper bound in seconds; it doubles each try."""
 
     def __init__(self, config: EngineConfig, model: ResolvedModel, backoff_base_s: float = BACKOFF_BASE_S) -> None:
         self._config, self._model = config, model
         self._url = (config.base_url or "").rstrip("/") + "/chat/completions"
-        self._key = os.environ.get(config.api_key_env, "")
+        self._key = _key(config.api_key_env)
         self._backoff_base_s = backoff_base_s
         self.limit = AdaptiveLimit(config.max_concurrency)
         self._client: httpx.AsyncClient | None = None
@@ -173,7 +193,7 @@ class OpenAiEngine:
                 trouble, row_to_blame = f"{type(error).__name__}: {error}", False
             else:
                 if response.status_code not in _RETRIED:
-                    return self._judged(response), response.headers.get("server", "")
+                    return self._judged(response), self._hidden(response.headers.get("server", ""))[:_SERVER_CHARACTERS]
                 trouble, row_to_blame = f"HTTP {response.status_code}: {self._said(response)}", not overloaded
                 if _out_of_quota(response):
                     break
@@ -212,7 +232,7 @@ class OpenAiEngine:
         """What a final status means: choices, this request's own error, or (raised) the engine's."""
         status = response.status_code
         if status == 200:
-            answer = _parsed(response)
+            answer = self._without_key(_parsed(response))
             if answer is None:
                 detail = f"HTTP 200 without choices: {self._said(response)}"
                 return _Answer(error="bad_response", detail=detail)
@@ -237,8 +257,18 @@ class OpenAiEngine:
             text = error.get("message") or text if isinstance(error, Mapping) else str(error)
         return self._hidden(text)[:_DETAIL_CHARACTERS]
 
+    def _without_key(self, answer: _Answer | None) -> _Answer | None:
+        """A gateway in debug mode may answer with the headers it got; completions are published."""
+        if answer is None or len(self._key) < _LEAST_KEY or not any(self._key in text for text, _ in answer.choices):
+            return answer
+        hidden = ((text.replace(self._key, BLANK), reason) for text, reason in answer.choices)
+        return replace(answer, choices=tuple(hidden))
+
     def _hidden(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
+        """Without the key as it is, and as JSON or an address writes it."""
+        for form in {self._key, json.dumps(self._key)[1:-1], quote(self._key, safe="")} if self._key else ():
+            text = text.replace(form, BLANK)
+        return blanked(text)
 
     def _backoff_s(self, attempt: int) -> float:
         return self._jitter.uniform(0, min(BACKOFF_CAP_S, self._backoff_base_s * 2**attempt))

@@ -19,9 +19,9 @@ from typing import Any
 from factory.errors import FactoryError, StoreError
 from factory.identity import sha256_hex
 from factory.run.outputs import outputs_key, read_outputs
-from factory.run.record import Record, plan_key, read_done
+from factory.run.record import Record, done_key, plan_key, read_done, record_key
 from factory.store.base import AbsentObjectError, Store
-from factory.store.commits import Commit, committed_units, read_commit
+from factory.store.commits import Commit, commit_key, committed_units, read_commit
 from factory.store.lease import LENGTH_S, holder_of
 from factory.store.objects import absent, how_to_restore, read_mapping
 
@@ -52,12 +52,22 @@ class Finding:
 def examine_run(store: Store, record: Record, bytes_too: bool = False) -> Iterator[Finding]:
     """What is wrong with a run and with the steps it names."""
     run = str(record["run"])
-    yield from _state(store, record)
+    yield from guarded(f"run {run}", partial(_state, store, record), record_key(run))
+    yield from guarded(f"run {run}", partial(_steps, store, record, bytes_too), record_key(run))
+    yield from guarded(f"run {run}", partial(_engines, record), record_key(run))
+
+
+def _steps(store: Store, record: Record, bytes_too: bool) -> Iterator[Finding]:
+    run = str(record["run"])
     for name, folder in record["steps"].items():
         about = f"step {name} of run {run}"
-        yield from _guarded(about, partial(_step, store, folder, about, bytes_too))
-        yield from _guarded(about, partial(_records, store, run, name))
-        yield from _guarded(about, partial(_progress, store, run, name, folder, about))
+        yield from guarded(about, partial(_step, store, folder, about, bytes_too), f"steps/{folder}/step.json")
+        yield from guarded(about, partial(_records, store, run, name), plan_key(run, name))
+        yield from guarded(about, partial(_progress, store, run, name, folder, about), done_key(run, name))
+
+
+def _engines(record: Record) -> Iterator[Finding]:
+    run = str(record["run"])
     for model, starts in record.get("engine_starts", {}).items():
         if starts["replacements"]:
             yield Finding(
@@ -75,14 +85,30 @@ def is_alive(store: Store, run: str) -> bool:
     return found is not None and not found[0].gone and found[1] <= SILENT_S
 
 
-def _guarded(about: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """The findings of a check, and as one more the damaged object that ended it."""
+def guarded(about: str, look: Callable[[], Iterator[Finding]], key: str = "") -> Iterator[Finding]:
+    """The findings of a check, and as one more the damaged object that ended it. `key` is what it reads: an object may
+    be whole JSON and say other things than this version writes."""
     try:
         yield from look()
     except AbsentObjectError as error:
         yield _finding(about, absent(error))
     except FactoryError as error:
         yield _finding(about, error)
+    except NOT_AS_WRITTEN as error:
+        yield _strange(about, error, key)
+
+
+NOT_AS_WRITTEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+"""What reading an object raises whose fields are others, or of other kinds, than this version writes."""
+
+
+def _strange(about: str, error: Exception, key: str) -> Finding:
+    return Finding(
+        about,
+        f"{key or 'an object'} says something that this version does not write ({type(error).__name__}: {error})",
+        cause="another version of the factory wrote it, or somebody changed it",
+        remedy=f"use the version that wrote it; or {how_to_restore(key)}",
+    )
 
 
 def _finding(about: str, error: FactoryError) -> Finding:
@@ -125,6 +151,17 @@ def _step(store: Store, folder: str, about: str, bytes_too: bool) -> Iterator[Fi
             commit = read_commit(store, folder, unit)
         except StoreError as error:
             yield _finding(about, error)
+            continue
+        except NOT_AS_WRITTEN as error:
+            yield _strange(about, error, commit_key(folder, unit))
+            continue
+        if (commit.step, commit.unit) != (folder, unit):
+            yield Finding(
+                about,
+                f"{commit_key(folder, unit)} is the commit of another unit: {commit.unit} of {commit.step}",
+                cause="it was copied or renamed",
+                remedy=how_to_restore(commit_key(folder, unit)),
+            )
             continue
         lost += [key for key, digest in _files(commit) if not _is_whole(store, listed, key, digest, bytes_too)]
     if lost:
@@ -179,7 +216,7 @@ def _progress(store: Store, run: str, name: str, folder: str, about: str) -> Ite
             remedy="give the run's command again: it works these and no others",
             broken=finished,
         )
-    quarantined: Mapping[str, int] = done["reasons"].get("quarantine", {}) if done is not None else {}
+    quarantined: Mapping[str, int] = done.get("reasons", {}).get("quarantine", {}) if done is not None else {}
     if quarantined:
         reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(quarantined.items()))
         yield Finding(
