@@ -30,7 +30,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 HERE = Path(__file__).resolve().parent
-PINNED = ("cpu.txt", "torch-cpu.txt", "gpu.txt", "dev.txt", "audit.txt")
+TOOL = "audit.txt"
+PINNED = ("cpu.txt", "torch-cpu.txt", "gpu.txt", "dev.txt", TOOL)
 """The compiled files: everything that set-up installs, and what this command itself installs."""
 
 CLEAN, KNOWN, NOT_AUDITED = 0, 1, 3
@@ -81,9 +82,9 @@ def clashes(pins: Sequence[Pin]) -> list[str]:
 
 
 def not_as_pinned(pins: Sequence[Pin]) -> list[str]:
-    """Packages that are installed here in a version that no file pins."""
+    """Packages that are installed here in a version that no file of this environment pins."""
     allowed: dict[str, set[str]] = {}
-    for pin in pins:
+    for pin in (pin for pin in pins if pin.file != TOOL):
         allowed.setdefault(pin.name, set()).add(pin.version)
     faults = []
     for found in metadata.distributions():
@@ -180,13 +181,16 @@ def by_pip_audit(pins: Sequence[Pin], environment: Path) -> int:
             subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True, capture_output=True)
             python = str(environment / "bin" / "python")
             command = [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "-qq", "--no-deps"]
-            subprocess.run([*command, "-r", str(HERE / "audit.txt")], check=True, capture_output=True)
+            subprocess.run([*command, "-r", str(HERE / TOOL)], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
         return _not_audited(f"pip-audit could not be installed: {_last_line(error)}")
     with tempfile.TemporaryDirectory() as folder:
-        listed = Path(folder, "pins.txt")
-        listed.write_text("".join(sorted({f"{pin.name}=={pin.version.partition('+')[0]}\n" for pin in pins})))
         said = Path(folder, "said.json")
+        files = []
+        for name in sorted({pin.file for pin in pins}):  # the kinds of machines pin different versions of some
+            lines = sorted({f"{pin.name}=={pin.version.partition('+')[0]}\n" for pin in pins if pin.file == name})
+            Path(folder, name).write_text("".join(lines))
+            files += ["-r", str(Path(folder, name))]
         command = [
             str(tool),
             "--no-deps",
@@ -197,7 +201,7 @@ def by_pip_audit(pins: Sequence[Pin], environment: Path) -> int:
             "off",
         ]
         done = subprocess.run(
-            [*command, "--format", "json", "--output", str(said), "-r", str(listed)], capture_output=True, text=True
+            [*command, "--format", "json", "--output", str(said), *files], capture_output=True, text=True
         )
         try:
             asked = json.loads(said.read_bytes())["dependencies"]
