@@ -36,7 +36,7 @@ PINNED = ("cpu.txt", "torch-cpu.txt", "gpu.txt", "dev.txt", TOOL)
 
 CLEAN, KNOWN, NOT_AUDITED = 0, 1, 3
 
-_PIN = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[\w,.-]+\])?==(?P<version>[^\s;*]+)\s*(;[^#]*)?(#.*)?")
+_PIN = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[\w,.-]+\])?==(?P<version>[^\s;*,]+)\s*(;[^#]*)?(#.*)?")
 
 
 @dataclass(frozen=True)
