@@ -31,7 +31,7 @@ ZSTD_FEED_BYTES = 2 << 10
 INFLATED_BYTES = 4 << 20
 """Of decompressed text at once, where the library can be told."""
 
-BOMB_BYTES = 1 << 30
+BOMB_BYTES = 128 << 20
 BOMB_RATIO = 200
 """A stream that gives more than BOMB_BYTES, and more than BOMB_RATIO times what it takes, is no text: text shrinks to a
 third or a tenth. A .zst of 1 MB may stand for 32 GiB, all of which would be searched for lines."""
