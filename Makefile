@@ -3,6 +3,9 @@
 OUT ?= ./demo-output
 NAME ?=
 ADVISORIES ?=
+SEEDS ?=
+CASE ?=
+ENGINE ?=
 PYTEST_ARGS ?=
 PYTHON := .venv/bin/python
 
@@ -40,7 +43,7 @@ format: setup ## rewrites the sources as ruff wants them
 	@$(PYTHON) -m ruff format .
 
 test: setup model browser lint ## everything that must hold: lint, then all tests but the slow ones (PYTEST_ARGS=…)
-	@$(PYTHON) -m pytest -n 2 --dist loadfile --durations=15 $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15 $(PYTEST_ARGS)
 
 demo: setup model ## a small dataset, corpus to publication, in OUT (default ./demo-output)
 	@$(PYTHON) -m jobs.run preset=demo store.root='$(OUT)'
@@ -48,8 +51,8 @@ demo: setup model ## a small dataset, corpus to publication, in OUT (default ./d
 bench: setup model ## measurements: NAME=decon|dedup|engine|evaluate|graph|pipeline|resume|select, or all of them; NAME="retrieval --corpus DIR"
 	@$(PYTHON) -m tests.bench $(NAME)
 
-faults: setup model ## kill-and-resume tests, the slow ones included
-	@$(PYTHON) -m pytest tests/faults -m "slow or not slow" $(PYTEST_ARGS)
+faults: setup model ## every fault, every seed, compared with an undisturbed run (SEEDS=20 CASE=words ENGINE=vllm)
+	@$(PYTHON) -m tests.faults $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CASE),--case '$(CASE)') $(if $(ENGINE),--engine $(ENGINE))
 
 audit: setup ## what is known against the pinned packages (ADVISORIES=all.zip: a snapshot of OSV, where there is no network)
 	@$(PYTHON) infra/environment/audit.py $(if $(ADVISORIES),--advisories "$(ADVISORIES)")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -61,9 +61,13 @@ def _steps(store: Store, record: Record, bytes_too: bool) -> Iterator[Finding]:
     run = str(record["run"])
     for name, folder in record["steps"].items():
         about = f"step {name} of run {run}"
-        yield from guarded(about, partial(_step, store, folder, about, bytes_too), f"steps/{folder}/step.json")
-        yield from guarded(about, partial(_records, store, run, name), plan_key(run, name))
-        yield from guarded(about, partial(_progress, store, run, name, folder, about), done_key(run, name))
+        for look, key in (
+            (partial(_step, store, folder, about, bytes_too), f"steps/{folder}/step.json"),
+            (partial(_records, store, run, name), plan_key(run, name)),
+            (partial(_progress, store, run, name, folder, about), done_key(run, name)),
+        ):
+            for finding in guarded(about, look, key):
+                yield _of_finished(finding, run) if finding.broken and record["state"] == "finished" else finding
 
 
 def _engines(record: Record) -> Iterator[Finding]:
@@ -77,6 +81,14 @@ def _engines(record: Record) -> Iterator[Finding]:
                 remedy="quarantined rows below say which prompts it was; none: give engines more memory",
                 broken=False,
             )
+
+
+def _of_finished(finding: Finding, run: str) -> Finding:
+    """A finished run is answered from its record, and would find nothing to do."""
+    again = f"the run has finished: delete {record_key(run)} as well, so that it looks again"
+    return replace(
+        finding, remedy=finding.remedy if record_key(run) in finding.remedy else f"{finding.remedy}; {again}"
+    )
 
 
 def is_alive(store: Store, run: str) -> bool:

@@ -27,13 +27,17 @@ import orjson
 
 from factory.errors import StoreError
 from factory.identity import canonical_json
-from factory.store.base import AbsentObjectError, Store
+from factory.store.base import AbsentObjectError, Store, in_a_hurry
 
 LENGTH_S = 20.0
 """How long a holder may be silent: four renewals, so a store that fails for a moment costs nobody their lease."""
 
 RENEW_S = LENGTH_S / 4
 LOOK_S = 1.0
+
+HURRY_S = 5.0
+"""How long a renewal or the giving back of a lease is tried. A run whose store is gone has waited its 90 s already: it
+should say so now, and not after as long again for each of its leases, which others take over anyway."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,8 @@ def _renew(store: Store, name: str, me: Holder, ended: threading.Event, every_s:
 
 
 def _replace(store: Store, name: str, me: Holder, body: bytes) -> None:
-    """Puts `body` where the lease is still mine."""
+    """Puts `body` where the lease is still mine, if the store lets it within `HURRY_S`."""
+    store = in_a_hurry(store, HURRY_S)
     with suppress(AbsentObjectError, StoreError):
         data, tag = store.get_tagged(lease_key(name))
         holder = _read(data)

@@ -21,7 +21,7 @@ from factory.publish.locate import open_dataset, read_manifest
 from factory.store.base import Store
 from factory.store.parquet import read_parquet
 
-SHAPE_VERSION = 1
+SHAPE_VERSION = 2
 """Raised when the same rows give another shape."""
 
 SHAPE_COLUMNS = [

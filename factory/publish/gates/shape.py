@@ -30,6 +30,9 @@ GROUPS_A_COLUMN = 20_000
 
 NONE = "(none)"
 
+MOST_IN_JSON = (1 << 64) - 1
+"""orjson writes no larger number."""
+
 
 @dataclass
 class Shape:
@@ -61,21 +64,28 @@ class Shape:
 
     def to_json(self) -> dict[str, Any]:
         lengths = {name: sorted(bins.items()) for name, bins in self.lengths.items()}
-        return {"rows": self.rows, "groups": {name: self.counts(name) for name in COLUMNS}, "lengths": lengths}
+        return {
+            "rows": self.rows,
+            "groups": {name: self.counts(name) for name in COLUMNS},
+            "bounds": {name: min(self.groups[name].bound, MOST_IN_JSON) for name in COLUMNS},
+            "lengths": lengths,
+        }
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """The shape of another dataset, as it was written down."""
+    """The shape of another dataset, as it was written down. `bounds` by column: groups whose hash lies above it were
+    not kept."""
 
     rows: int
     groups: Mapping[str, Mapping[str, int]]
+    bounds: Mapping[str, int]
     lengths: Mapping[str, Mapping[int, int]]
 
 
 def from_json(value: Mapping[str, Any]) -> Earlier:
     lengths = {name: {int(place): int(count) for place, count in bins} for name, bins in value["lengths"].items()}
-    return Earlier(value["rows"], value["groups"], lengths)
+    return Earlier(value["rows"], value["groups"], value["bounds"], lengths)
 
 
 def groups_of(batch: Batch, column: Column) -> Iterable[tuple[str, ...]]:
