@@ -139,7 +139,7 @@ def across_stages(config: FactoryConfig, run: str, steps: AcrossSteps, rounds: W
         table = aliases(store)
         assert table is not None
         folder = over_corpus(steps.joined, store, dones["graph_edges"], dones["graph_merges"])
-        units = joined_units(folder, key("graph_edges"), key("graph_pairs"), table, int(dones["graph_edges"]["units"]))
+        units = joined_units(store, folder, key("graph_edges"), key("graph_pairs"), table, config.graph.partitions)
         return Planned(steps.joined, folder, plan_units(units, committed_units(store, folder)))
 
     def plan_index(store: Store, _dones: Dones) -> Planned:

@@ -78,6 +78,8 @@ def watched() -> Iterator[Watch]:
         raise _lost(str(error)) from None
     finally:
         over.set()
+        if watch.gone is not None or signal.getsignal(signal.SIGTERM) is on_terminate:
+            signal.signal(signal.SIGTERM, before)  # a sweep goes on with its next point
 
 
 def _look(watch: Watch, over: threading.Event) -> None:

@@ -245,7 +245,7 @@ def _receipts(session: Session, stage: Stage, planned: Planned) -> Iterator[Rece
 
 def _pool(session: Session, role: str) -> EnginePool:
     """The pool of a role's model: started once, unless it has to make room for another in between."""
-    from factory.engine.pool import start_pool
+    from factory.engine.launch import start_pool
 
     served = session.served[role]
     if served.key not in session.pools:

@@ -15,7 +15,8 @@ from factory.engine.api import Message
 from factory.engine.chat import ChatRenderer, load_renderer
 from factory.engine.crashlog import EngineLog
 from factory.engine.models import resolve
-from factory.engine.vllm import VllmEngine, _start_error, render_each
+from factory.engine.vllm import VllmEngine, render_each
+from factory.engine.vllm_errors import start_error
 from factory.errors import ConfigError
 from factory.run.compose import compose
 from tests.engine.test_models import make_model
@@ -65,7 +66,7 @@ def test_the_engine_is_told_what_the_flag_says_and_what_to_do_without_it(folder:
         engine = VllmEngine(EngineConfig(kind="vllm"), model, max_model_len=128, dtype="auto", seed=0)
         assert engine._arguments(folder)["trust_remote_code"] is flag
     refused = ValueError("Please pass the argument `trust_remote_code=True` to allow custom code to be run.")
-    said = _start_error(resolve(config(folder)), EngineLog(), refused)
+    said = start_error(resolve(config(folder)), EngineLog(), refused)
     assert "model.trust_remote_code=true" in said.remedy
 
 

@@ -45,11 +45,16 @@ def all_cases() -> list[Case]:
 
 
 def chosen(cases: Sequence[Case], named: Sequence[str], engine: str | None, quick: bool) -> list[Case]:
-    """Cases whose name, or its slug, holds any of `named`."""
+    """Cases whose name, or its slug, holds any of `named`; the one that is called just so, where there is one."""
+
+    def meant(case: Case, word: str) -> bool:
+        alone = any(word in (each.name, each.slug) for each in cases)
+        return word in (case.name, case.slug) if alone else word.lower() in case.name.lower() or word in case.slug
+
     return [
         case
         for case in cases
-        if (not named or any(word.lower() in case.name.lower() or word in case.slug for word in named))
+        if (not named or any(meant(case, word) for word in named))
         and (engine is None or case.engine == engine)
         and (not quick or case.quick)
     ]
@@ -86,6 +91,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with FileLock(options.folder / "lock", timeout=0):
             return _suite(options, known, cases)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on with the trials that have no result", file=sys.stderr)
+        return 130
     except Timeout:
         print(f"another fault suite is at work in {options.folder}", file=sys.stderr)
         return 2
@@ -124,9 +132,9 @@ def _tried(kept: Kept, case: Case, seed: int) -> Result:
     try:
         reference = reference_of(case, references)
     except AssertionError as error:
-        result = Result(case.name, seed, case.engine, problems=(f"the undisturbed run failed: {error}",))
-    else:
-        result = run_trial(case, seed, reference, kept.folder / "trials" / f"{case.slug}-{seed}")
+        # says nothing about the case, so it is no result of it
+        return Result(case.name, seed, case.engine, problems=(f"the undisturbed run failed: {error}",))
+    result = run_trial(case, seed, reference, kept.folder / "trials" / f"{case.slug}-{seed}")
     kept.put(case, result)
     return result
 

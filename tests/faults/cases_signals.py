@@ -24,7 +24,7 @@ SAID = "interrupted; the same command goes on where this one stopped"
 
 
 def terminated(trial: Trial) -> None:
-    """SIGTERM to the driver, as on preemption: it begins no unit more and has left within the grace period."""
+    """SIGTERM to the driver, as on preemption: it has left in good order within the grace period of 30 s."""
     process = trial.start()
     trial.moment()
     process.terminate()

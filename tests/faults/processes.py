@@ -45,7 +45,7 @@ def kind_of(process: psutil.Process, driver: int) -> str:
         return "engine"
     if "Warden" in title:
         return "warden"
-    if title.startswith("ray::"):
+    if title.startswith("ray::") and not title.endswith("Agent"):
         return "worker" if "LlmTask" in title or "WorkTask" in title else "idle"
     return SERVICES.get(title.rsplit("/", 1)[-1], "service")
 

@@ -103,6 +103,9 @@ def test_cases_have_names_of_their_own_and_the_quick_ones_share_one_reference() 
 def test_every_case_has_its_turn_before_any_has_its_second() -> None:
     assert list(trials([KILLED, HUNG], 3, 1)) == [(KILLED, 0), (HUNG, 0), (KILLED, 1), (KILLED, 2)]
     assert chosen([KILLED, HUNG], ["driver"], None, False) == [KILLED]
+    again = Case("driver killed again", nothing)
+    assert chosen([KILLED, again], ["driver killed"], None, False) == [KILLED]
+    assert chosen([KILLED, again], ["killed"], None, False) == [KILLED, again]
     assert chosen([KILLED, HUNG], [], "vllm", False) == [HUNG]
     assert chosen([KILLED, HUNG], [], None, True) == []
 
