@@ -2,7 +2,8 @@
 
 Design: the order is fixed: receipt; data, rejects and requests, side by side; commit. Killed between any two, the
 unit is simply not committed and its files are garbage that no reader sees. An attempt past its deadline may not
-commit (garbage collection counts on that). Cost: 3 to 5 puts a unit, one of them conditional; in time three of them.
+commit (garbage collection counts on that). Cost: one read and 3 to 5 puts a unit, one of them
+conditional; in time three of the puts.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ import pyarrow as pa
 from factory.identity import add_digests, canonical_json, ids_digest, sha256_hex
 from factory.run.reject import Reject
 from factory.run.units import FileRef, Unit, UnitResult
-from factory.store.base import Store
-from factory.store.commits import Commit, Counts, put_commit
+from factory.store.base import AbsentObjectError, Store
+from factory.store.commits import Commit, Counts, put_commit, read_commit
 from factory.store.parquet import DEFAULT_LAYOUT, Layout, to_parquet
 from factory.tables import REJECT, SCHEMA_VERSION
 
@@ -75,6 +76,15 @@ class Receipt:
     attempt: str
     commit: Commit | None
     spent: Mapping[str, float] = field(default_factory=dict)
+
+
+def committed_before(store: Store, run: StepRun, unit: Unit) -> Receipt | None:
+    """The receipt of a unit that somebody has committed since it was planned; None where it is still to be worked."""
+    try:
+        commit = read_commit(store, run.folder, unit.unit_id)
+    except AbsentObjectError:
+        return None
+    return Receipt(unit.unit_id, commit.attempt, commit)
 
 
 def begin(store: Store, run: StepRun, unit: Unit, planned: Mapping[str, float]) -> Attempt:

@@ -23,6 +23,7 @@ from tests.bench import (
     resume,
     retrieval,
     select,
+    units,
 )
 from tests.bench.figures import DOCUMENT, Figures, closing_line, machine_now, rewrite, text_table
 
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "graph": graph.measure,
     "dedup": dedup.measure,
     "evaluate": evaluate.measure,
+    "units": units.measure,
     "engine": engine.measure,
     "requests": requests_load.measure,
     "retrieval": retrieval.measure,
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="one of them; none: all")
     parser.add_argument("--tiny", action="store_true", help="smallest sizes")
     parser.add_argument("--keep-docs", action="store_true", help="leave docs/benchmarks.md as it is")
-    for module in (pipeline, resume, select, decon, graph, dedup, engine, requests_load, evaluate, retrieval):
+    for module in (pipeline, resume, select, decon, graph, dedup, engine, requests_load, evaluate, retrieval, units):
         module.add_arguments(parser)
     options = parser.parse_args(arguments)
     results = []

@@ -19,6 +19,7 @@ KEYS = {
     "graph": {"walks", "scales", "growth_seconds_per_passage", "grown_share"},
     "requests": {"most_open", "lost", "wrong", "given_up", "retries", "most_sockets", "client_ms_per_request"},
     "evaluate": {"processor_seconds", "wall_seconds", "perplexity_processor_seconds", "parts"},
+    "units": {"looks", "feed"},
     "resume": {"again_seconds", "again_requests", "units_redone", "in_flight_at_kill", "overhead_ratio"},
 }
 
