@@ -176,3 +176,13 @@ def test_a_folder_that_is_no_root_is_not_made_one(tmp_path: Any, capsys: pytest.
     assert main(["doctor", str(tmp_path / "misspelt")]) == 2
     assert "there is no run under" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_finished_run_is_told_how_to_look_again(store: LocalStore) -> None:
+    """The same command would find it finished, and mend nothing."""
+    (key,) = [info.key for info in store.list(f"steps/{FOLDER}/data/")]
+    store.delete(key)
+    (found,) = [line for line in told(store, "finished") if "gone or changed" in line]
+    assert f"delete steps/{FOLDER}/commits/aa/aa01.json" in found
+    assert f"delete runs/{RUN}.json as well" in found
+    assert not any("as well" in line for line in told(store, "failed"))
