@@ -12,7 +12,7 @@ import pytest
 
 from factory.config import EngineConfig, ModelConfig
 from factory.engine.api import Message
-from factory.engine.chat import ChatRenderer, load_renderer
+from factory.engine.chat import ChatRenderer
 from factory.engine.crashlog import EngineLog
 from factory.engine.models import resolve
 from factory.engine.vllm import VllmEngine, render_each
@@ -42,12 +42,12 @@ def config(folder: Path, **more: Any) -> ModelConfig:
 
 
 def test_nothing_of_it_runs_where_it_was_not_asked_for(folder: Path, tmp_path: Path) -> None:
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     resolve(config(folder))
-    for load in (load_renderer, lambda path: AutoModelForCausalLM.from_pretrained(path, trust_remote_code=False)):
+    for kind in (AutoTokenizer, AutoModelForCausalLM):
         with pytest.raises((ValueError, OSError)):
-            load(str(folder))
+            kind.from_pretrained(folder, trust_remote_code=False)
     assert not (tmp_path / "ran").exists()
 
 

@@ -74,7 +74,9 @@ class Place:
         ended = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(ended,), daemon=True)
         watcher.start()
-        finished = run_factory(Path("unused"), str(self.root), [f"corpus.paths=[{self.corpus}]", *overrides], check)
+        finished = run_factory(
+            Path("unused"), str(self.root), [f"corpus.paths=[{self.corpus}]", *overrides], check, alone=True
+        )
         ended.set()
         watcher.join()
         (self.folder / "stdout").write_text(finished.stdout)
