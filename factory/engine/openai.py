@@ -21,6 +21,7 @@ import asyncio
 import contextlib
 import os
 import random
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -49,6 +50,10 @@ from factory.identity import seed_for
 BACKOFF_BASE_S = 0.5
 BACKOFF_CAP_S = 60.0
 
+A_CLIENT = 32
+"""Connections one client of httpx has at most: its pool looks at all it has, sockets included, whenever a request
+begins or ends. A thousand are spread over 32 clients."""
+
 LONGEST_WAIT_S = max(BACKOFF_CAP_S, RETRY_AFTER_CAP_S)
 """Between two tries of a request."""
 
@@ -71,19 +76,27 @@ class OpenAiEngine:
         self._backoff_base_s = backoff_base_s
         self.limit = AdaptiveLimit(config.max_concurrency)
         self.retries = 0
-        self._client: httpx.AsyncClient | None = None
+        self._clients: list[httpx.AsyncClient] = []
+        self._room: list[int] = []
         self._answered = self._tries = 0
         self._token_key = "max_tokens"
         self._jitter = random.Random()
 
     async def start(self) -> EngineInfo:
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        timeout = httpx.Timeout(self._config.timeout_s, connect=min(30.0, self._config.timeout_s))
+        verify = ssl.create_default_context()  # 20 ms each, so one for all
         most = self._config.max_concurrency
-        self._client = httpx.AsyncClient(
-            headers=headers,
-            timeout=httpx.Timeout(self._config.timeout_s, connect=min(30.0, self._config.timeout_s)),
-            limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
-        )
+        self._room = [min(A_CLIENT, most - begun) for begun in range(0, most, A_CLIENT)]
+        self._clients = [
+            httpx.AsyncClient(
+                headers=headers,
+                timeout=timeout,
+                verify=verify,
+                limits=httpx.Limits(max_connections=room, max_keepalive_connections=room),
+            )
+            for room in self._room
+        ]
         try:
             return await self._greeted()
         except BaseException:
@@ -110,9 +123,9 @@ class OpenAiEngine:
         )
 
     async def stop(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        clients, self._clients = self._clients, []
+        for client in clients:
+            await client.aclose()
 
     def progress(self) -> int:
         """Tries that ended, well or not: each has a deadline, so a client that is alive is never silent for long."""
@@ -224,11 +237,16 @@ class OpenAiEngine:
     async def _post(
         self, body: bytes, request: Request, sampling: Sampling, schema: dict[str, Any] | None, count: int
     ) -> httpx.Response:
-        if self._client is None:
+        if not self._clients:
             raise EngineError("the engine was stopped while requests were open")
+        place = max(range(len(self._room)), key=self._room.__getitem__)
         headers = {"Content-Type": "application/json", "X-Request-Id": request.request_id}
-        async with asyncio.timeout(self._config.timeout_s):
-            response = await self._client.post(self._url, content=body, headers=headers)
+        self._room[place] -= 1
+        try:
+            async with asyncio.timeout(self._config.timeout_s):
+                response = await self._clients[place].post(self._url, content=body, headers=headers)
+        finally:
+            self._room[place] += 1
         if response.status_code == 400 and self._token_key == "max_tokens" and "max_completion_tokens" in response.text:
             # Newer models of OpenAI know only this name; found out once, kept for the run.
             self._token_key = "max_completion_tokens"
