@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _sum_up(args: argparse.Namespace, dataset: Store, manifest: Mapping[str, Any], records: Store) -> int:
-    import orjson
+    import json
 
     from factory.review.gate import check, parse_conditions, require
     from factory.review.places import manifest_sha256
@@ -105,7 +105,8 @@ def _sum_up(args: argparse.Namespace, dataset: Store, manifest: Mapping[str, Any
         "reviews": as_json(summaries),
         "required": [{"condition": each.condition, "value": each.value, "holds": each.holds} for each in outcomes],
     }
-    print(orjson.dumps(said).decode())
+    # Escaped: a comment may hold characters that turn a terminal's text around (U+202E).
+    print(json.dumps(said))
     if conditions:
         require(outcomes, summaries[0].review)
     return 0

@@ -9,7 +9,7 @@ from functools import partial
 
 from factory.evaluate.dataset.config import EvaluateConfig
 from factory.evaluate.dataset.figures import Section
-from factory.run.command import guarded
+from factory.run.command import BEGINS_ANEW, guarded
 from factory.run.compose import Entry, compose_entry, key_lines
 
 EVALUATE = Entry(
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     if any(item in ("-h", "--help") for item in arguments):
         print(HELP + "\n".join(key_lines(EvaluateConfig)))
         return 0
-    return guarded(partial(_execute, arguments))
+    return guarded(partial(_execute, arguments), BEGINS_ANEW)
 
 
 def _execute(arguments: Sequence[str]) -> int:
@@ -53,7 +53,7 @@ def _execute(arguments: Sequence[str]) -> int:
 
 def _unknown(section: Section) -> list[str]:
     """Names of its figures that are not known; the section's own where nothing of it is."""
-    if section.failed:
+    if section.failed or not (section.figures or section.tables):
         return [section.name]
     return [figure.name for figure in section.figures if figure.value is None]
 
