@@ -167,7 +167,8 @@ def read_range(
     Reads the footer and the row groups whose statistics meet the range, not the file. Raises as `read_rows` does.
     """
     chosen = None if columns is None else [*dict.fromkeys([column, *columns])]
-    table = _read_groups(store, key, column, chosen, lambda least, most: least <= last and most >= first)
+    file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri)
+    table = _read(file, _groups_between(file, column, first, last), chosen, key, store.uri)
     values = table.column(column).to_numpy()
     # As the column's own type: between int64 and uint64 numpy compares by float64, which has 53 bits.
     start = int(np.searchsorted(values, values.dtype.type(first), side="left"))
@@ -200,7 +201,7 @@ def read_groups(store: Store, key: str, column: str, bounds: tuple[int, int]) ->
     Raises as `read_range` does.
     """
     file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri, pre_buffer=False)
-    for group in _groups_with(file, column, lambda least, most: least <= bounds[1] and most >= bounds[0]):
+    for group in _groups_between(file, column, *bounds):
         yield _read(file, [group], [column], key, store.uri, threads=False).column(column).to_numpy()
 
 
@@ -213,15 +214,38 @@ def _read_groups(
 
 
 def _groups_with(file: pq.ParquetFile, column: str, wanted: Callable[[int, int], bool]) -> list[int]:
-    # Statistics are by leaf, and nested columns have several.
+    """Row groups of which `wanted` is true of the least and greatest value; those that do not say are among them."""
+    place = _leaf(file, column)
+    found = ((group, _bounds(file, group, place)) for group in range(file.num_row_groups))
+    return [group for group, bounds in found if bounds is None or wanted(*bounds)]
+
+
+def _groups_between(file: pq.ParquetFile, column: str, first: int, last: int) -> list[int]:
+    """Row groups of a file sorted by `column` that may hold a value from `first` to `last`, by bisection."""
+    place, count = _leaf(file, column), file.num_row_groups
+
+    def ends_before(group: int) -> bool:
+        bounds = _bounds(file, group, place)
+        return bounds is not None and bounds[1] < first
+
+    def begins_behind(group: int) -> bool:
+        bounds = _bounds(file, group, place)
+        return bounds is not None and bounds[0] > last
+
+    begin = bisect.bisect_left(range(count), True, key=lambda group: not ends_before(group))
+    return list(range(begin, bisect.bisect_left(range(count), True, lo=begin, key=begins_behind)))
+
+
+def _leaf(file: pq.ParquetFile, column: str) -> int:
+    """Number of the leaf that is the column, -1 without one. Statistics are by leaf; nested columns have several."""
     leaves = [file.metadata.schema.column(leaf).path for leaf in range(file.metadata.num_columns)]
-    place = leaves.index(column) if column in leaves else -1
-    groups = []
-    for group in range(file.num_row_groups):
-        found = file.metadata.row_group(group).column(place).statistics if place >= 0 else None
-        if found is None or not found.has_min_max or wanted(found.min, found.max):
-            groups.append(group)
-    return groups
+    return leaves.index(column) if column in leaves else -1
+
+
+def _bounds(file: pq.ParquetFile, group: int, leaf: int) -> tuple[int, int] | None:
+    """Least and greatest value of a leaf in a row group; None where that is not said."""
+    found = file.metadata.row_group(group).column(leaf).statistics if leaf >= 0 else None
+    return None if found is None or not found.has_min_max else (found.min, found.max)
 
 
 class _ObjectReader(io.RawIOBase):
