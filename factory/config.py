@@ -89,7 +89,10 @@ class EngineConfig(Section):
     kv_cache_gib: int = Field(default=2, ge=1, description="vLLM on CPU: GiB of key-value cache")
     cpu_threads: int = Field(default=0, ge=0, description="vLLM on CPU: threads; 0: every core of the machine")
     enable_prefix_caching: bool = True
-    extra: dict[str, Any] = Field(default_factory=dict, description="passed to vLLM's AsyncEngineArgs as it is; what is no tuning is part of a step's identity")
+    extra: dict[str, Any] = Field(
+        default_factory=dict,
+        description="passed to vLLM's AsyncEngineArgs as it is; what is no tuning is part of a step's identity",
+    )
     base_url: str | None = Field(default=None, description="openai: for example http://127.0.0.1:8000/v1")
     api_key_env: str = Field(default="OPENAI_API_KEY", description="openai: environment variable with the key")
     max_concurrency: int = Field(default=64, ge=1, le=4096, description="openai: requests open at once at most")

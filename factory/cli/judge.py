@@ -104,7 +104,7 @@ def _answers(args: argparse.Namespace, labels: Sequence[Labelled], scale: Scale)
         print(f"{unscored:,} got no usable score")
     if scale.assumed:
         print(
-            f"no scale was stated: {scale.low:g}, the lowest label, is read as the worst and {scale.high:g} as the best; "
+            f"no scale was stated: {scale.low:g}, the lowest label, is read as worst and {scale.high:g} as best; "
             "--scale LOW HIGH states the one that people were given"
         )
     counts = {

@@ -57,7 +57,9 @@ def run(args: argparse.Namespace) -> int:
     return 0 if result["ok"] else 1
 
 
-def verify(dataset: Store, bytes_only: bool, root: str | None, endpoint_url: str | None) -> Iterator[tuple[Check, int | None]]:
+def verify(
+    dataset: Store, bytes_only: bool, root: str | None, endpoint_url: str | None
+) -> Iterator[tuple[Check, int | None]]:
     """Yields (check, rows of the dataset, None where it is not what it says). Raises FactoryError when a store or the
     root cannot be reached."""
     from factory.publish.locate import open_root_of

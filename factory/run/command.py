@@ -26,7 +26,6 @@ from factory.errors import FactoryError
 from factory.store.base import AbsentObjectError
 from factory.store.objects import absent
 
-
 GOES_ON = "the same command goes on where this one stopped"
 BEGINS_ANEW = "the same command begins anew"
 """Of jobs that keep nothing until they are done: evaluate, mix."""

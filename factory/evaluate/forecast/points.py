@@ -28,7 +28,10 @@ ERRORS = ("error", "error_rate", "loss")
 SERIES = ("series", "model")
 WEIGHTS = ("weight",)
 
-_NUMBER = re.compile(r"\s*((?:[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9])|[0-9][0-9_]*)\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+)\s*([KMGBT]?)\s*", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"\s*((?:[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9])|[0-9][0-9_]*)\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+)\s*([KMGBT]?)\s*",
+    re.IGNORECASE,
+)
 _FACTORS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}
 
 

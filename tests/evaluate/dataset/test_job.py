@@ -157,3 +157,22 @@ def test_a_copied_dataset_needs_a_place_for_its_report(
 def test_help_lists_every_key(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     assert "intrinsic.self_bleu (default 1000)" in capsys.readouterr().out
+
+
+def test_a_section_that_measured_nothing_is_unknown_in_the_closing_line(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = tmp_path / "real.jsonl"
+    real.write_text("\n".join(json.dumps({"body": text}) for text in diverse(12, seed=4)))
+    given = [f"dataset={address}", f"real={real}", "real_columns.text=body", "sections=[utility]", f"out={tmp_path}"]
+    assert main([*given, "utility.model=null"]) == 0
+    assert closing(capsys)["unknown"] == ["utility"]
+
+
+def test_a_column_of_utility_that_is_not_there_is_refused_by_its_key_before_anything_is_measured(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [f"dataset={address}", "sections=[utility]", f"out={tmp_path}"]
+    for key in ("utility.label", "utility.text"):
+        assert main([*given, f"{key}=nowhere"]) == ConfigError.exit_code
+        assert f"a misspelt column in {key}" in capsys.readouterr().err
