@@ -79,8 +79,8 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
 
 
 START_TRIES = 3
-"""Ray gives its own processes 30 s to start and has no setting for it; at a load of twenty on two cores that is too
-short one time in three."""
+"""Ray gives its own processes 30 s to start and has no setting for it; at a load of 10 to 40 on two cores that was too
+short for three starts of six."""
 
 
 def _start(config: ClusterConfig, engines: int) -> None:

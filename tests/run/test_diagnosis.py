@@ -98,3 +98,13 @@ def test_a_run_that_its_gates_stopped_is_told_and_stands_in_nobodys_way(store: L
     assert "min_samples: 3" in found.what
     assert "evidence" not in found.what
     assert (found.cause, found.remedy) == ("too few documents", "raise limit")
+
+
+def test_a_damaged_finished_run_is_told_how_to_look_again(store: LocalStore) -> None:
+    """The same command would find it finished, and mend nothing."""
+    (key,) = [info.key for info in store.list(f"steps/{FOLDER}/data/")]
+    store.delete(key)
+    (found,) = [line for line in told(store, "finished") if "gone or changed" in line]
+    assert f"delete steps/{FOLDER}/commits/aa/aa01.json" in found
+    assert f"delete runs/{RUN}.json as well" in found
+    assert not any("as well" in line for line in told(store, "failed"))
