@@ -195,7 +195,7 @@ def require_anchor(config: MixConfig, anchor: Anchor, rows: int) -> None:
 
 
 def _least_size(anchor: Anchor, left: float, shares: Sequence[float]) -> int | None:
-    """The smallest size, in rows, of which people get what the anchor asks for; None where none is large enough. They
+    """A size, in rows, from which on people get what the anchor asks for; None where none is large enough. They
     get `left` of it, where they have stated `shares` each of them to the nearest row, as parts are drawn."""
     if left <= max(anchor.min_share, 1e-9):
         return None

@@ -42,7 +42,7 @@ def _execute(arguments: Sequence[str]) -> int:
                 "report": written.page,
                 "json": written.json,
                 "sections": {section.name: round(section.seconds, 1) for section in found.sections},
-                "unknown": [name for section in found.sections for name in _unknown(section)],
+                "unknown": [name for section in found.sections for name in unknown(section)],
                 "failed": {section.name: section.failed for section in found.sections if section.failed},
                 "seconds": round(found.seconds, 1),
             }
@@ -51,7 +51,7 @@ def _execute(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _unknown(section: Section) -> list[str]:
+def unknown(section: Section) -> list[str]:
     """Names of its figures that are not known; the section's own where nothing of it is."""
     if section.failed or not (section.figures or section.tables):
         return [section.name]

@@ -11,8 +11,9 @@ import pytest
 
 from factory.errors import ConfigError, StoreError
 from factory.evaluate.dataset import sections
-from factory.evaluate.dataset.command import main
+from factory.evaluate.dataset.command import main, unknown
 from factory.evaluate.dataset.config import EvaluateConfig
+from factory.evaluate.dataset.figures import Figure, Section
 from factory.evaluate.dataset.job import digest_of_files
 from factory.publish.locate import open_dataset
 from factory.store.local import LocalStore
@@ -159,14 +160,9 @@ def test_help_lists_every_key(capsys: pytest.CaptureFixture[str]) -> None:
     assert "intrinsic.self_bleu (default 1000)" in capsys.readouterr().out
 
 
-def test_a_section_that_measured_nothing_is_unknown_in_the_closing_line(
-    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    real = tmp_path / "real.jsonl"
-    real.write_text("\n".join(json.dumps({"body": text}) for text in diverse(12, seed=4)))
-    given = [f"dataset={address}", f"real={real}", "real_columns.text=body", "sections=[utility]", f"out={tmp_path}"]
-    assert main([*given, "utility.model=null"]) == 0
-    assert closing(capsys)["unknown"] == ["utility"]
+def test_a_section_that_measured_nothing_is_unknown_by_its_own_name() -> None:
+    assert unknown(Section("utility", "Utility", "", notes=("labels do not overlap",))) == ["utility"]
+    assert unknown(Section("review", "Review", "", (Figure("accepted", None, "", why="nobody"),))) == ["accepted"]
 
 
 def test_a_column_of_utility_that_is_not_there_is_refused_by_its_key_before_anything_is_measured(
