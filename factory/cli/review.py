@@ -78,8 +78,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _sum_up(args: argparse.Namespace, dataset: Store, manifest: Mapping[str, Any], records: Store) -> int:
-    import json
+    import orjson
 
+    from factory.printable import json_printable
     from factory.review.gate import check, parse_conditions, require
     from factory.review.places import manifest_sha256
     from factory.review.section import as_json, lines, read_summaries
@@ -105,8 +106,7 @@ def _sum_up(args: argparse.Namespace, dataset: Store, manifest: Mapping[str, Any
         "reviews": as_json(summaries),
         "required": [{"condition": each.condition, "value": each.value, "holds": each.holds} for each in outcomes],
     }
-    # Escaped: a comment may hold characters that turn a terminal's text around (U+202E).
-    print(json.dumps(said))
+    print(json_printable(orjson.dumps(said).decode()))
     if conditions:
         require(outcomes, summaries[0].review)
     return 0

@@ -109,10 +109,6 @@ class Commit:
         )
 
 
-def step_prefix(folder: str) -> str:
-    return f"steps/{folder}"
-
-
 def commit_key(folder: str, unit: str) -> str:
     return f"steps/{folder}/commits/{unit[:2]}/{unit}.json"
 
