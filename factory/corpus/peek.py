@@ -24,6 +24,9 @@ from factory.errors import CorpusError
 
 PEEK_BYTES = 64 << 10
 
+PEEK_TEXT_BYTES = 16 << 20
+"""Of what they decompress to, in the driver: 64 KiB of zstd may stand for 2 GiB."""
+
 LIKELY_TEXT = ("text", "content", "raw_content", "document", "body", "markdown", "code")
 """What published corpora call it."""
 
@@ -129,10 +132,14 @@ def _first_lines(file: SourceFile) -> list[bytes] | None:
     """Whole lines that can be had from the file's first bytes; None when the file is empty."""
     data = open_source(file).read(0, PEEK_BYTES)
     parts: list[bytes] = []
-    ended = True
+    ended, looked = True, 0
     try:
         for part in decompressed(iter([data]), file.compression):
-            parts.append(part)  # noqa: PERF402 - what came before the error is wanted
+            parts.append(part)
+            looked += len(part)
+            if looked > PEEK_TEXT_BYTES:
+                ended = False
+                break
     except DamageError:
         ended = False  # cut by this look, or damaged: reading the file will tell
     text = b"".join(parts)

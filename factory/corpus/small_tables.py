@@ -7,15 +7,16 @@ which a file can be unreadable is one ValueError that says why.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import Any, Literal
 
 import orjson
+
+from factory.corpus.ranges import COMPRESSIONS
+from factory.corpus.streams import DamageError, decompressed
 
 TableFormat = Literal["jsonl", "json", "csv", "parquet"]
 
@@ -43,21 +44,15 @@ def rows_of(name: str, data: bytes, kind: TableFormat) -> list[Any]:
 
 
 def _decompress(name: str, data: bytes) -> bytes:
-    ending = PurePath(name).suffix.lower()
-    if ending == ".gz":
-        try:
-            return gzip.decompress(data)
-        except zlib.error as error:
-            raise ValueError(f"broken gzip data: {error}") from None
-    if ending == ".zst":
-        import zstandard
-
-        try:
-            with zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True) as reader:
-                return reader.read()
-        except zstandard.ZstdError as error:
-            raise ValueError(f"broken zstd data: {error}") from None
-    return data
+    """Raises ValueError for what is broken, and for a few bytes that stand for gigabytes."""
+    compression = COMPRESSIONS.get(PurePath(name).suffix.lower())
+    if compression is None:
+        return data
+    try:
+        return b"".join(decompressed(iter([data]), compression))
+    except DamageError as damage:
+        evidence = ", ".join(f"{what} {value}" for what, value in damage.evidence.items())
+        raise ValueError(f"broken {compression} data: {damage.reason} ({evidence})") from None
 
 
 def _read_jsonl(data: bytes) -> Iterator[Any]:

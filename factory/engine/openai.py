@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import ssl
@@ -26,11 +27,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import orjson
 
 from factory.config import EngineConfig
+from factory.credentials import BLANK, blanked
 from factory.engine.api import Batch, Completion, EngineInfo, Message, Request, Sampling
 from factory.engine.concurrency import AdaptiveLimit
 from factory.engine.models import ResolvedModel
@@ -61,6 +64,23 @@ _OVERLOADED = frozenset({429, 503, 529})
 _RETRIED = _OVERLOADED | {408, 409, 425, 500, 502, 504, 520, 522, 524}
 _FATAL = {401: "the key is missing or wrong", 403: "the key may not use this model", 404: "no such model or path"}
 _DETAIL_CHARACTERS = 500
+_SERVER_CHARACTERS = 100
+_LEAST_KEY = 16
+"""Characters of a key that is looked for in completions: servers of one's own are given EMPTY or none, and these are
+words."""
+
+
+def _key(variable: str) -> str:
+    """The key in an environment variable, "" where there is none. Raises EngineError for one that no header can hold:
+    the HTTP client's own error would quote it."""
+    key = os.environ.get(variable, "").strip()  # files of secrets end with a line feed
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise EngineError(
+            f"the key in the environment variable {variable} cannot be sent",
+            cause="it holds a blank, a line feed, a curly quotation mark or another character that no key has",
+            remedy=f"set {variable} to the key alone",
+        )
+    return key
 
 
 class OpenAiEngine:
@@ -72,7 +92,7 @@ class OpenAiEngine:
     def __init__(self, config: EngineConfig, model: ResolvedModel, backoff_base_s: float = BACKOFF_BASE_S) -> None:
         self._config, self._model = config, model
         self._url = (config.base_url or "").rstrip("/") + "/chat/completions"
-        self._key = os.environ.get(config.api_key_env, "")
+        self._key = _key(config.api_key_env)
         self._backoff_base_s = backoff_base_s
         self.limit = AdaptiveLimit(config.max_concurrency)
         self.retries = 0
@@ -208,7 +228,8 @@ class OpenAiEngine:
                 trouble, row_to_blame = f"{type(error).__name__}: {error}", True
             else:
                 if response.status_code not in _RETRIED:
-                    return replace(self._judged(response), retries=attempt), response.headers.get("server", "")
+                    named = self._hidden(response.headers.get("server", ""))[:_SERVER_CHARACTERS]
+                    return replace(self._judged(response), retries=attempt), named
                 trouble, row_to_blame = f"HTTP {response.status_code}: {self._said(response)}", not overloaded
                 if out_of_quota(response):
                     break
@@ -258,7 +279,7 @@ class OpenAiEngine:
         """What a final status means: choices, this request's own error, or (raised) the engine's."""
         status = response.status_code
         if status == 200:
-            answer = answer_in(response)
+            answer = self._without_key(answer_in(response))
             if answer is None:
                 detail = f"HTTP 200 without choices: {self._said(response)}"
                 return Answer(error="bad_response", detail=detail)
@@ -283,8 +304,18 @@ class OpenAiEngine:
             text = error.get("message") or text if isinstance(error, Mapping) else error
         return self._hidden(str(text))[:_DETAIL_CHARACTERS]
 
+    def _without_key(self, answer: Answer | None) -> Answer | None:
+        """A gateway in debug mode may answer with the headers it got; completions are published."""
+        if answer is None or len(self._key) < _LEAST_KEY or not any(self._key in text for text, _ in answer.choices):
+            return answer
+        hidden = ((text.replace(self._key, BLANK), reason) for text, reason in answer.choices)
+        return replace(answer, choices=tuple(hidden))
+
     def _hidden(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
+        """Without the key as it is, and as JSON or an address writes it."""
+        for form in {self._key, json.dumps(self._key)[1:-1], quote(self._key, safe="")} if self._key else ():
+            text = text.replace(form, BLANK)
+        return blanked(text)
 
     def _backoff_s(self, attempt: int) -> float:
         return self._jitter.uniform(0, min(BACKOFF_CAP_S, self._backoff_base_s * 2**attempt))
