@@ -107,7 +107,6 @@ def test_a_schema_vllm_cannot_take_is_that_requests_error(running: Running) -> N
 
 
 @pytest.mark.engine
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "schema",
     [
@@ -124,7 +123,6 @@ def test_a_schema_nothing_can_fit_leaves_other_batches_alone(schema: dict[str, A
 
 
 @pytest.mark.engine
-@pytest.mark.slow
 def test_a_prompt_that_cannot_be_tokenised_fails_alone_and_nul_is_a_character_like_others(running: Running) -> None:
     good, half, nul = running.ask("Name a colour.", "half an emoji: \ud83d", "NUL: \0 \ufffe \U0010ffff")
     assert (good.error, nul.error) == (None, None)
