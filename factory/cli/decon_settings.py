@@ -11,6 +11,7 @@ from factory.corpus.small_tables import rows_of, table_format
 from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig
 from factory.errors import ConfigError
 from factory.section import checked
+from factory.yaml_text import parse_yaml
 
 QUESTIONS = ("question", "problem", "prompt", "Question", "query", "input", "text")
 ANSWERS = ("answer", "solution", "canonical_solution", "code", "output")
@@ -45,11 +46,9 @@ def _is_file(text: str) -> bool:
 
 
 def _section(path: str) -> CurateConfig:
-    import yaml
-
     try:
-        values = yaml.safe_load(Path(path).expanduser().read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        values = parse_yaml(Path(path).expanduser().read_text(encoding="utf-8"))
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: "~name" of nobody
         raise ConfigError(
             f"--config {path} cannot be read: {str(error).splitlines()[0]}", remedy="name a YAML file that is there"
         ) from None
@@ -103,8 +102,6 @@ def _guessed(name: str, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def with_rules(rules: DecontaminationConfig, given: Sequence[str]) -> DecontaminationConfig:
     """`rules` with those of `--rule NAME=VALUE`. Raises ConfigError."""
-    import yaml
-
     values: dict[str, Any] = rules.model_dump()
     for text in given:
         name, equals, value = text.partition("=")
@@ -112,7 +109,16 @@ def with_rules(rules: DecontaminationConfig, given: Sequence[str]) -> Decontamin
             raise ConfigError(f"--rule {text} is not NAME=VALUE", remedy="for example --rule aligned_share=0.8")
         section, dot, key = name.partition(".")
         if dot and isinstance(values.get(section), dict):
-            values[section] = {**values[section], key: yaml.safe_load(value)}
+            values[section] = {**values[section], key: _value(text, value)}
         else:
-            values[name] = yaml.safe_load(value)
+            values[name] = _value(text, value)
     return checked(DecontaminationConfig, values)
+
+
+def _value(text: str, value: str) -> Any:
+    try:
+        return parse_yaml(value)
+    except ValueError as error:
+        raise ConfigError(
+            f"--rule {text} cannot be read: {str(error).splitlines()[0]}", remedy="for example --rule aligned_share=0.8"
+        ) from None

@@ -19,7 +19,7 @@ from factory.identity import canonical_json
 from factory.run.units import FileRef
 from factory.store.base import Store
 from factory.store.commits import read_commit
-from factory.store.objects import read_mappings
+from factory.store.objects import read_mappings, typed_in
 from factory.store.parquet import read_rows
 
 
@@ -44,7 +44,7 @@ def write_outputs(store: Store, run: str, step: str, outputs: Iterable[Output]) 
 
 def read_outputs(store: Store, key: str) -> list[Output]:
     """Raises KeyError when the step has not finished in that run."""
-    return [Output(value["unit"], value["parent"], FileRef(**value["file"])) for value in read_mappings(store, key)]
+    return [typed_in(Output, value, store.uri, key) for value in read_mappings(store, key)]
 
 
 def part(outputs: Sequence[Output], number: int) -> list[FileRef]:

@@ -19,6 +19,7 @@ from factory.errors import ConservationError, StoreError
 from factory.identity import canonical_json
 from factory.run.units import FileRef
 from factory.store.base import Store
+from factory.store.objects import typed
 
 PARALLEL_READS = 16
 """Commits read at once: S3 answers in 5-30 ms, so one at a time would cost minutes at 10,000 units."""
@@ -89,16 +90,14 @@ class Commit:
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> Commit:
-        counts = {name: number for name, number in value["counts"].items() if name != "produced"}
-        picks = value["picks"]
-        return Commit(
-            **{
-                **value,
-                "picks": None if picks is None else tuple(picks),
-                "files": tuple(FileRef(**file) for file in value["files"]),
-                "counts": Counts(**counts),
-            }
-        )
+        """Raises ValueError for what no attempt can have committed: a field of another type, counts that do not add up."""
+        commit = typed(Commit, value)
+        numbers = [*asdict(commit.counts).values(), *(file.rows for file in commit.files)]
+        if min(numbers) < 0 or commit.counts.inputs != (
+            commit.counts.used + commit.counts.rejected + commit.counts.quarantined
+        ):
+            raise ValueError("counts: they do not add up")
+        return commit
 
 
 def step_prefix(folder: str) -> str:
@@ -124,7 +123,7 @@ def read_commit(store: Store, folder: str, unit: str) -> Commit:
     data = store.get(key)
     try:
         return Commit.from_json(orjson.loads(data))
-    except (orjson.JSONDecodeError, TypeError, KeyError) as error:
+    except ValueError as error:
         raise StoreError(
             f"the commit {key} in {store.uri} cannot be read: {error}",
             cause="the object was truncated or changed after it was written",

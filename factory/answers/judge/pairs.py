@@ -117,7 +117,7 @@ def _reply(completion: Completion) -> tuple[Better | None, str | None]:
         return None, None
     value = read_reply(completion.texts[0], completion.finish_reasons[0]).value or {}
     better, reason = value.get("better"), value.get("reason")
-    if better not in _SWAPPED:
+    if not isinstance(better, str) or better not in _SWAPPED:
         return None, None
     found: Better = better
     return found, reason if isinstance(reason, str) else None

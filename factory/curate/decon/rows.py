@@ -220,7 +220,11 @@ def _cells_of(name: str, number: int, row: Mapping[str, Any], columns: Columns) 
             if isinstance(turn, Mapping):
                 role = turn.get("role", turn.get("from"))
                 for text in _texts(turn.get("content", turn.get("value"))):
-                    yield Cell(name, number, f"{path}[{place}]", "answer" if role in ANSWERING else "question", text)
+                    yield Cell(name, number, f"{path}[{place}]", "answer" if _answers(role) else "question", text)
+
+
+def _answers(role: Any) -> bool:
+    return isinstance(role, str) and role in ANSWERING
 
 
 def _texts(value: Any) -> Iterator[str]:
