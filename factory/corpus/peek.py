@@ -24,6 +24,9 @@ from factory.errors import CorpusError
 
 PEEK_BYTES = 64 << 10
 
+MOST_SEEN_BYTES = 4 << 20
+"""Decompressed bytes of a look."""
+
 LIKELY_TEXT = ("text", "content", "raw_content", "document", "body", "markdown", "code")
 """What published corpora call it."""
 
@@ -132,7 +135,10 @@ def _first_lines(file: SourceFile) -> list[bytes] | None:
     ended = True
     try:
         for part in decompressed(iter([data]), file.compression):
-            parts.append(part)  # noqa: PERF402 - what came before the error is wanted
+            parts.append(part)
+            if sum(map(len, parts)) > MOST_SEEN_BYTES:
+                ended = False  # a look is enough; 64 KiB can be made that decompress to gigabytes
+                break
     except DamageError:
         ended = False  # cut by this look, or damaged: reading the file will tell
     text = b"".join(parts)

@@ -22,8 +22,12 @@ BLOCK_BYTES = 8 << 20
 """One ranged GET: large enough that 30 ms of latency do not count, small beside a worker's memory."""
 
 FEED_BYTES = 16 << 10
-"""Compressed bytes given to a decompressor at once. Both lose what came of the bytes in which they meet damage,
-and zstd's binding returns all that comes of them in one object."""
+"""Compressed bytes given to zlib at once: it loses what came of the bytes in which it meets damage."""
+
+ZSTD_FEED_BYTES = 512
+"""The same for zstd, whose binding returns all that comes of them in one object: four bytes can stand for 128 KiB, so
+these are 16 MiB at most, where 16 KiB were 512. On text as fast: 850 to 950 MB/s on one core, 640 to 1,070 at larger
+sizes."""
 
 INFLATED_BYTES = 4 << 20
 """Of decompressed text at once, where the library can be told."""
@@ -75,7 +79,7 @@ def decompressed(raw: Iterator[bytes], compression: str) -> Iterator[bytes]:
 def _gunzip(raw: Iterator[bytes]) -> Iterator[bytes]:
     member = None
     members = fed = 0
-    for data in _fed(raw):
+    for data in _fed(raw, FEED_BYTES):
         fed += len(data)
         while data:
             if member is None:
@@ -98,7 +102,7 @@ def _unzstd(raw: Iterator[bytes]) -> Iterator[bytes]:
     decompressor = zstandard.ZstdDecompressor(max_window_size=2**31)  # `zstd --long=31`
     frame = None
     frames = fed = 0
-    for data in _fed(raw):
+    for data in _fed(raw, ZSTD_FEED_BYTES):
         fed += len(data)
         while data:
             if frame is None:
@@ -114,10 +118,10 @@ def _unzstd(raw: Iterator[bytes]) -> Iterator[bytes]:
         raise DamageError("truncated_file", {"error": "the zstd stream has no end", "compressed_bytes": fed})
 
 
-def _fed(raw: Iterator[bytes]) -> Iterator[bytes]:
+def _fed(raw: Iterator[bytes], size: int) -> Iterator[bytes]:
     for block in raw:
-        for at in range(0, len(block), FEED_BYTES):
-            yield block[at : at + FEED_BYTES]
+        for at in range(0, len(block), size):
+            yield block[at : at + size]
 
 
 def lines(parts: Iterator[bytes]) -> Iterator[bytes | None]:

@@ -16,6 +16,7 @@ import functools
 import os
 import resource
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +32,9 @@ CPU_SECONDS = 20.0
 
 MEMORY_BYTES = 3 << 30
 """Beyond what the process has at the start of an example: room for Arrow's and numpy's pools, none for a bomb."""
+
+FRAMES = 900
+"""Calls deep that an example may go: what Python's own limit of 1,000 leaves a worker's code. Hypothesis raises it."""
 
 COUNTS = "FACTORY_FUZZ_COUNTS"
 """Environment variable: the file to which `python -m tests.fuzz` wants each test's examples counted."""
@@ -102,17 +106,28 @@ def bounded(memory_bytes: int = MEMORY_BYTES) -> Iterator[None]:
     before = signal.signal(signal.SIGPROF, _too_long)
     limits = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (_address_space() + memory_bytes, limits[1]))
+    deepest = sys.getrecursionlimit()
+    sys.setrecursionlimit(_depth() + FRAMES)
     signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+        sys.setrecursionlimit(deepest)
         resource.setrlimit(resource.RLIMIT_AS, limits)
         signal.signal(signal.SIGPROF, before)
 
 
 def _too_long(signum: int, frame: Any) -> None:
     raise HangError(f"more than {CPU_SECONDS:g} s of processor time")
+
+
+def _depth() -> int:
+    """Frames of the calls that led here."""
+    frame, found = sys._getframe(), 0
+    while frame is not None:
+        frame, found = frame.f_back, found + 1
+    return found
 
 
 def _address_space() -> int:

@@ -201,7 +201,7 @@ def test_words(lines: list[str]) -> None:
     array = tokenise(lines)
     assert array.counts.tolist() == [len(tokens(line)) for line in lines]
     template_keys(array)
-    shingled(lines, Shingling())
+    shingled(lines, Shingling(3, True, 0.7))
     for line in lines:
         normal_text(line).encode()
 
