@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 _RAISED = (
-    ValueError, KeyError, OSError, EOFError, TypeError, AttributeError, IndexError, OverflowError, MemoryError, SyntaxError,
+    ValueError, LookupError, OSError, EOFError, TypeError, AttributeError, OverflowError, MemoryError, SyntaxError,
     RuntimeError, struct.error, zlib.error, zipfile.BadZipFile,
 )  # fmt: skip
 

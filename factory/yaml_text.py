@@ -1,12 +1,10 @@
 """YAML that a person wrote, read as plain data: safely, and with one kind of error.
 
-Design: PyYAML's safe loader runs nothing, but it raises whatever Python raises while a value is built (`2020-99-99` is a
-ValueError, `!!bool x` a KeyError, a thousand brackets a RecursionError), it hands out lone surrogates that no file can
-hold, and its aliases make a few lines stand for more values than memory has ("billion laughs"), which everything that
+Design: PyYAML's safe loader runs nothing, but it raises whatever Python raises while a value is built (`2020-99-99` is
+a ValueError, `!!bool x` a KeyError, a thousand brackets a RecursionError), it hands out lone surrogates that no file
+can hold, and its aliases make a few lines stand for more values than memory has ("billion laughs"), which all that
 copies or prints them then walks through. So values are counted as they would be written out, and all of it ends as one
 ValueError with words.
-
-Cost: PyYAML's, a tenth more.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ DEEPEST = 100
 
 
 def parse_yaml(text: str) -> Any:
-    """Plain data of the YAML document `text`. Raises ValueError saying what cannot be read; never a name of the text."""
+    """Plain data of the YAML document `text`. Raises ValueError saying what cannot be read."""
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -45,7 +43,9 @@ def _count(value: Any, known: dict[int, int], above: tuple[int, ...]) -> int:
         except UnicodeEncodeError:
             raise ValueError("a text holds half a character (a lone surrogate)") from None
         return 1
-    if not isinstance(value, dict | list | set | tuple):
+    if isinstance(value, set | bytes | tuple):
+        raise ValueError(f"a value is tagged as a {type(value).__name__}, which nothing here takes")
+    if not isinstance(value, dict | list):
         return 1
     if id(value) in known:
         return known[id(value)]

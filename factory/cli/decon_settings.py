@@ -80,14 +80,10 @@ def _split(columns: str) -> tuple[str, ...]:
 def _guessed(name: str, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The question's and the answers' columns by the first row of the first file. An answer as short as a letter is no
     text to compare, which the index sees to."""
-    first = next(iter(sorted(Path(path).rglob("*"))), None) if Path(path).is_dir() else Path(path)
-    kind = table_format(first.name) if first is not None else None
-    row: Any = None
-    if first is not None and kind is not None and first.is_file():
-        try:
-            row = next(iter(rows_of(first.name, first.read_bytes(), kind)), None)
-        except ValueError:
-            row = None  # reading it all says what is wrong with it
+    try:
+        row = _first_row(Path(path))
+    except (OSError, ValueError):
+        row = None  # reading it all says what is wrong with it
     if not isinstance(row, Mapping):
         return QUESTIONS[:1], ()
     found = [column for column in QUESTIONS if isinstance(row.get(column), str)]
@@ -98,6 +94,15 @@ def _guessed(name: str, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
             remedy=f"name it: --benchmark {name}={path}:COLUMN",
         )
     return (found[0],), tuple(column for column in ANSWERS if isinstance(row.get(column), str) and column != found[0])
+
+
+def _first_row(path: Path) -> Any:
+    """The first row of the first file there, None where there is none."""
+    first = next(iter(sorted(path.rglob("*"))), None) if path.is_dir() else path
+    kind = table_format(first.name) if first is not None else None
+    if first is None or kind is None or not first.is_file():
+        return None
+    return next(iter(rows_of(first.name, first.read_bytes(), kind)), None)
 
 
 def with_rules(rules: DecontaminationConfig, given: Sequence[str]) -> DecontaminationConfig:

@@ -31,8 +31,8 @@ _FORMATS: dict[str, TableFormat] = {
 
 
 LARGEST_BYTES = 1 << 30
-"""Of a decompressed file. The largest benchmark in use has some 100 MB; a few kB can be made that decompress to more than
-a machine's memory."""
+"""Of a decompressed file. The largest benchmark in use has some 100 MB; a few kB can be made that decompress to more
+than a machine's memory."""
 
 
 DEEPEST = 100
@@ -114,8 +114,8 @@ def _read_json(data: bytes) -> Iterator[Any]:
 
 def _json(data: bytes) -> Any:
     """orjson refuses the NaN and Infinity that Python's own writer emits; whoever reads the column says what it
-    thinks of them. Raises orjson.JSONDecodeError for everything else, and ValueError for what is nested too deeply to be
-    shown to anybody."""
+    thinks of them. Raises orjson.JSONDecodeError for everything else, and ValueError for what is nested too deeply to
+    be shown to anybody."""
     value = _loaded(data)
     if data.count(b"[") + data.count(b"{") > DEEPEST and _deeper(value, DEEPEST):
         raise ValueError(f"it is nested deeper than {DEEPEST} levels")

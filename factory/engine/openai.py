@@ -14,7 +14,6 @@ Cost: about 0.5 ms of this process a request.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import email.utils
 import os
 import random
@@ -169,7 +168,7 @@ class OpenAiEngine:
                 overloaded, success = response.status_code in _OVERLOADED, response.status_code == 200
             except httpx.TimeoutException:
                 trouble, row_to_blame = f"no answer within {self._config.timeout_s:g} s", True
-            except httpx.TransportError as error:
+            except (httpx.TransportError, httpx.DecodingError) as error:
                 trouble, row_to_blame = f"{type(error).__name__}: {error}", False
             else:
                 if response.status_code not in _RETRIED:
@@ -202,7 +201,8 @@ class OpenAiEngine:
         body = _body(request, self._model.id, sampling, schema, count, self._token_key)
         headers = {"Content-Type": "application/json", "X-Request-Id": request.request_id}
         response = await self._client.post(self._url, content=orjson.dumps(body), headers=headers)
-        if response.status_code == 400 and self._token_key == "max_tokens" and "max_completion_tokens" in response.text:
+        asks_anew = response.status_code == 400 and self._token_key == "max_tokens"
+        if asks_anew and "max_completion_tokens" in _text(response):
             # Newer models of OpenAI know only this name; found out once, kept for the run.
             self._token_key = "max_completion_tokens"
             return await self._post(request, sampling, schema, count)
@@ -231,11 +231,10 @@ class OpenAiEngine:
 
     def _said(self, response: httpx.Response) -> str:
         """The server's own message, short and without the key."""
-        text = response.text
-        with contextlib.suppress(ValueError, AttributeError):
-            error = response.json().get("error", {})
-            text = error.get("message") or text if isinstance(error, Mapping) else str(error)
-        return self._hidden(text)[:_DETAIL_CHARACTERS]
+        error = _json(response).get("error", {})
+        said = error.get("message") if isinstance(error, dict) else error
+        text = said if isinstance(said, str) and said else _text(response)
+        return _whole(self._hidden(text)[:_DETAIL_CHARACTERS])
 
     def _hidden(self, text: str) -> str:
         return text.replace(self._key, "***") if self._key else text
@@ -273,24 +272,55 @@ def _body(
 
 
 def _parsed(response: httpx.Response) -> _Answer | None:
-    try:
-        body = response.json()
-        choices = tuple(
-            (choice["message"].get("content") or "", choice.get("finish_reason") or FINISH_STOP)
-            for choice in body["choices"]
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    """None for what is no answer in OpenAI's format: the request it was for is to blame, not its batch."""
+    body = _json(response)
+    given = body.get("choices")
+    choices = [_choice(each) for each in given] if isinstance(given, list) else []
+    if not choices or None in choices:
         return None
-    if not choices:
-        return None
-    usage = body.get("usage") or {}
-    details = usage.get("prompt_tokens_details") or {}
+    usage = _object(body.get("usage"))
     return _Answer(
-        choices,
-        prompt_tokens=usage.get("prompt_tokens") or 0,
-        cached_tokens=details.get("cached_tokens") or 0,
-        generated_tokens=usage.get("completion_tokens") or 0,
+        tuple(choice for choice in choices if choice is not None),
+        prompt_tokens=_tokens(usage.get("prompt_tokens")),
+        cached_tokens=_tokens(_object(usage.get("prompt_tokens_details")).get("cached_tokens")),
+        generated_tokens=_tokens(usage.get("completion_tokens")),
     )
+
+
+def _json(response: httpx.Response) -> dict[str, Any]:
+    """The JSON object of an answer; empty where it is none."""
+    try:
+        return _object(response.json())
+    except (ValueError, TypeError, RecursionError, LookupError):
+        return {}
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _choice(value: Any) -> tuple[str, str] | None:
+    """Text and finish reason. JSON may hold half a character, which no table and no other request can."""
+    message = _object(value).get("message")
+    if not isinstance(message, dict):
+        return None
+    content, reason = message.get("content") or "", value.get("finish_reason") or FINISH_STOP
+    if not isinstance(content, str) or not isinstance(reason, str):
+        return None
+    return _whole(content), _whole(reason)
+
+
+def _whole(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _tokens(value: Any) -> int:
+    """A count as a server states it; 0 for what is none."""
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else 0
+
+
+MOST_TOKENS = 1 << 32
+"""Of one request: what is more is no count, and sums of it would leave 64 bits."""
 
 
 def _shared_out(total: int, texts: list[str]) -> list[int]:
@@ -317,7 +347,15 @@ def _reason(status: int, said: str) -> str:
 
 def _out_of_quota(response: httpx.Response) -> bool:
     """OpenAI answers 429 both for «slower» and for «pay»; waiting helps only with the first."""
-    return response.status_code == 429 and "insufficient_quota" in response.text
+    return response.status_code == 429 and "insufficient_quota" in _text(response)
+
+
+def _text(response: httpx.Response) -> str:
+    """The body as text; as UTF-8 where the server names a character set that is none."""
+    try:
+        return response.text
+    except (ValueError, TypeError, LookupError, AssertionError):  # "hex" is a codec, and makes bytes of bytes
+        return response.content.decode(errors="replace")
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float:
@@ -328,6 +366,6 @@ def _retry_after_s(headers: Mapping[str, str]) -> float:
     except ValueError:
         try:
             wait = (email.utils.parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError, LookupError):
             return 0.0
-    return min(max(wait, 0.0), RETRY_AFTER_CAP_S)
+    return min(max(wait, 0.0), RETRY_AFTER_CAP_S) if wait == wait else 0.0  # float() reads "nan"

@@ -120,7 +120,7 @@ def _literal(value: Any) -> str:
         text = re.sub(r"(\\*)'", r"\1\1\\'", value)
         text = re.sub(r"(\\+)$", r"\1\1", text)
         return f"'{text}'"
-    return json.dumps(value)
+    return json.dumps(value) if isinstance(value, bool | int | float | None) else f"'{value}'"  # a date
 
 
 HELP = """python -m jobs.mix [FILE.yaml] [KEY=VALUE ...]   makes a training set of synthetic, real and human rows

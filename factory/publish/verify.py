@@ -70,7 +70,7 @@ def verify_bytes(store: Store, prefix: str = "") -> Verified:
     checks = [Check("manifest", True, f"digest {manifest['digest'][:16]} matches its bytes")]
     try:
         checks.extend(_check_all(store, prefix, manifest))
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         # An intact digest proves integrity, not authorship: a forged manifest may lack anything.
         checks.append(Check("manifest", False, f"it lacks or misnames something: {type(error).__name__}: {error}"))
     return Verified(manifest, tuple(checks))

@@ -73,7 +73,7 @@ def from_bytes(data: bytes) -> Forest:
     try:
         arrays = arrays_in(data)
         dimensions = int(arrays["dimensions"])
-        found = {name: np.asarray(arrays[name], kind) for name, kind in ARRAYS.items()}
+        found = {name: arrays[name].astype(kind, casting="same_kind") for name, kind in ARRAYS.items()}
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise _damaged(f"{type(error).__name__}: {error}") from None
     forest = Forest(dimensions, **found)

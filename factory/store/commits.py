@@ -90,7 +90,7 @@ class Commit:
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> Commit:
-        """Raises ValueError for what no attempt can have committed: a field of another type, counts that do not add up."""
+        """Raises ValueError for what no attempt has committed: a field of another type, counts that do not add up."""
         commit = typed(Commit, value)
         numbers = [*asdict(commit.counts).values(), *(file.rows for file in commit.files)]
         if min(numbers) < 0 or commit.counts.inputs != (

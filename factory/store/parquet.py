@@ -168,7 +168,7 @@ def read_range(
     """
     chosen = None if columns is None else [*dict.fromkeys([column, *columns])]
     table = _read_groups(store, key, column, chosen, lambda least, most: least <= last and most >= first)
-    values = table.column(column).to_numpy()
+    values = _integers(table, column, key, store.uri)
     # As the column's own type: between int64 and uint64 numpy compares by float64, which has 53 bits.
     start = int(np.searchsorted(values, values.dtype.type(first), side="left"))
     stop = int(np.searchsorted(values, values.dtype.type(last), side="right"))
@@ -200,8 +200,12 @@ def read_groups(store: Store, key: str, column: str, bounds: tuple[int, int]) ->
     Raises as `read_range` does.
     """
     file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri, pre_buffer=False)
-    for group in _groups_with(file, column, lambda least, most: least <= bounds[1] and most >= bounds[0]):
-        yield _read(file, [group], [column], key, store.uri, threads=False).column(column).to_numpy()
+    try:
+        groups = _groups_with(file, column, lambda least, most: least <= bounds[1] and most >= bounds[0])
+    except (TypeError, ValueError, pa.ArrowException) as error:
+        raise _damaged(key, store.uri, error) from None
+    for group in groups:
+        yield _integers(_read(file, [group], [column], key, store.uri, threads=False), column, key, store.uri)
 
 
 def _read_groups(
@@ -209,7 +213,22 @@ def _read_groups(
 ) -> pa.Table:
     """The row groups of which `wanted` is true of the least and greatest value of `column`."""
     file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri)
-    return _read(file, _groups_with(file, column, wanted), columns, key, store.uri)
+    try:
+        groups = _groups_with(file, column, wanted)
+    except (TypeError, ValueError, pa.ArrowException) as error:  # statistics of another type, or damaged ones
+        raise _damaged(key, store.uri, error) from None
+    return _read(file, groups, columns, key, store.uri)
+
+
+def _integers(table: pa.Table, column: str, key: str, uri: str) -> npt.NDArray[Any]:
+    """A column of integers without nulls. Raises StoreError where it is another."""
+    if table.schema.names.count(column) != 1:
+        raise damaged(uri, key, f"it has no column {column!r}")
+    found = table.column(column)
+    if not pa.types.is_integer(found.type) or found.null_count:
+        raise damaged(uri, key, f"its column {column!r} is {found.type}, where integers without nulls belong")
+    values: npt.NDArray[Any] = found.to_numpy()
+    return values
 
 
 def _groups_with(file: pq.ParquetFile, column: str, wanted: Callable[[int, int], bool]) -> list[int]:
@@ -306,7 +325,7 @@ def _read(
 
 
 def _damaged(key: str, uri: str, error: Exception) -> StoreError:
-    return damaged(uri, key, f"it is no whole Parquet file ({str(error).splitlines()[0]})")
+    return damaged(uri, key, f"it is no whole Parquet file ({(str(error).splitlines() or [type(error).__name__])[0]})")
 
 
 def _text(value: bytes | str) -> str:

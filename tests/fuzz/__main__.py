@@ -48,9 +48,13 @@ def main(arguments: list[str] | None = None) -> int:
     for name, said in sorted(failures.items()):
         print(f"FAILED {name}: {said}", file=sys.stderr)
     result = {
-        "targets": len(counts), "examples": counts.total(), "failures": len(failures), "rounds": rounds,
-        "failed": sorted(failures), "minutes": args.minutes,
-    }  # fmt: skip
+        "targets": len(counts),
+        "examples": counts.total(),
+        "failures": len(failures),
+        "rounds": rounds,
+        "failed": sorted(failures),
+        "minutes": args.minutes,
+    }
     print(json.dumps(result))
     return 1 if failures else 0
 

@@ -15,19 +15,104 @@ import orjson
 from hypothesis import strategies as st
 
 HOSTILE_TEXTS = (
-    "", " ", "\0", "\ufeff", "\u202e", "\u2028", "\x85", "\r\n", "\r", "e\u0301", "ﬁ", "İ", "ß", "𝔸", "🙂", "١٢٣", "½",
-    "²", "Ⅷ", "〇", "<script>alert(1)</script>", "{{document}}", "${oc.env:HOME}", "../../etc/passwd", "~nobody", "%s",
-    "{", "}", "[", "\\", "\\frac", "\\frac{1}{", "$", "$$", "\\boxed{", "```", "```python\n", "assert ", ">>> ", "'",
-    '"', "nan", "inf", "-inf", "1e999", "0x10", "1_000", "1,000", "-0", "00", "9" * 400, "null", "true", "NaN",
-    "a" * 5000, "\t" * 300, "(" * 300, "[" * 300, "a b " * 400, "\n" * 400, "\ud800\udc00",
-)  # fmt: skip
+    "",
+    " ",
+    "\0",
+    "\ufeff",
+    "\u202e",
+    "\u2028",
+    "\x85",
+    "\r\n",
+    "\r",
+    "e\u0301",
+    "ﬁ",
+    "İ",
+    "ß",
+    "𝔸",
+    "🙂",
+    "١٢٣",
+    "½",
+    "²",
+    "Ⅷ",
+    "〇",
+    "<script>alert(1)</script>",
+    "{{document}}",
+    "${oc.env:HOME}",
+    "../../etc/passwd",
+    "~nobody",
+    "%s",
+    "{",
+    "}",
+    "[",
+    "\\",
+    "\\frac",
+    "\\frac{1}{",
+    "$",
+    "$$",
+    "\\boxed{",
+    "```",
+    "```python\n",
+    "assert ",
+    ">>> ",
+    "'",
+    '"',
+    "nan",
+    "inf",
+    "-inf",
+    "1e999",
+    "0x10",
+    "1_000",
+    "1,000",
+    "-0",
+    "00",
+    "9" * 400,
+    "null",
+    "true",
+    "NaN",
+    "a" * 5000,
+    "\t" * 300,
+    "(" * 300,
+    "[" * 300,
+    "a b " * 400,
+    "\n" * 400,
+    "\ud800\udc00",
+)
 """Pieces that have broken readers of text somewhere; all of them can be written as UTF-8 but the last, a pair of
 surrogates, which `pieces` joins."""
 
 HOSTILE_LEAVES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2**31, 2**53 + 1, 2**63, 2**64 - 1, -(2**63), 0.5, -0.0, 1e308, 5e-324, "", "0", "-1",
-    "nan", "x", "\0", "🙂", "a" * 3000, [], {}, [None], [[]], [{}], {"": None}, {"a": {"b": [1]}}, ["a", 1],
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2**31,
+    2**53 + 1,
+    2**63,
+    2**64 - 1,
+    -(2**63),
+    0.5,
+    -0.0,
+    1e308,
+    5e-324,
+    "",
+    "0",
+    "-1",
+    "nan",
+    "x",
+    "\0",
+    "🙂",
+    "a" * 3000,
+    [],
+    {},
+    [None],
+    [[]],
+    [{}],
+    {"": None},
+    {"a": {"b": [1]}},
+    ["a", 1],
+)
 
 
 def texts(*valid: str, surrogates: bool = False) -> st.SearchStrategy[str]:
@@ -150,9 +235,12 @@ def _changed(draw: st.DrawFn, value: Any, path: tuple[Any, ...]) -> Any:
 def leaves() -> st.SearchStrategy[Any]:
     """Small JSON values of every type."""
     scalars = st.one_of(
-        st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False, allow_infinity=False),
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**63), 2**64 - 1),
+        st.floats(allow_nan=False, allow_infinity=False),
         st.text(st.characters(exclude_categories=("Cs",)), max_size=20),
-    )  # fmt: skip
+    )
     return st.recursive(
         scalars,
         lambda inner: st.one_of(
@@ -169,10 +257,24 @@ def json_bytes(valid: Any, most_faults: int = 3) -> st.SearchStrategy[bytes]:
     whole = orjson.dumps(valid)
     odd = st.sampled_from(
         (
-            b"", b"null", b"[]", b"{}", b"0", b'""', b"\xef\xbb\xbf" + whole, whole[: len(whole) // 2], whole + whole,
-            b"[" * 2000, b'{"a":' * 1000, whole.replace(b":", b":1e999,", 1), whole.replace(b'"', b"'"), b"\0" * 64,
-            b"9" * 6000, whole.replace(b"{", b'{"a":NaN,', 1), whole.replace(b"{", b'{"\\ud800":1,', 1),
+            b"",
+            b"null",
+            b"[]",
+            b"{}",
+            b"0",
+            b'""',
+            b"\xef\xbb\xbf" + whole,
+            whole[: len(whole) // 2],
+            whole + whole,
+            b"[" * 2000,
+            b'{"a":' * 1000,
+            whole.replace(b":", b":1e999,", 1),
+            whole.replace(b'"', b"'"),
+            b"\0" * 64,
+            b"9" * 6000,
+            whole.replace(b"{", b'{"a":NaN,', 1),
+            whole.replace(b"{", b'{"\\ud800":1,', 1),
             whole.decode().encode("utf-16"),
         )
-    )  # fmt: skip
+    )
     return st.one_of(formed, formed, formed, broken_bytes([whole]), odd)

@@ -44,8 +44,13 @@ EXAMPLES = "FACTORY_FUZZ_EXAMPLES"
 
 SHORT_EXAMPLES = 25
 
-_SUPPRESSED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much,
-               HealthCheck.function_scoped_fixture, HealthCheck.large_base_example]  # fmt: skip
+_SUPPRESSED = [
+    HealthCheck.too_slow,
+    HealthCheck.data_too_large,
+    HealthCheck.filter_too_much,
+    HealthCheck.function_scoped_fixture,
+    HealthCheck.large_base_example,
+]
 
 executed: dict[str, int] = {}
 """Test -> examples run in this process."""
@@ -59,7 +64,13 @@ def load_profiles() -> None:
     """`short` is part of `make test`: the same examples every time. `long` draws new ones and keeps what failed."""
     common: dict[str, Any] = {"deadline": None, "suppress_health_check": _SUPPRESSED, "print_blob": True}
     hypothesis.settings.register_profile(
-        "short", max_examples=SHORT_EXAMPLES, derandomize=True, database=None, **common
+        "short",
+        max_examples=SHORT_EXAMPLES,
+        derandomize=True,
+        database=None,
+        # Making a failing example small can take minutes; the long profile does it.
+        phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+        **common,
     )
     folder = Path(__file__).resolve().parents[2] / ".fuzz" / "examples"
     hypothesis.settings.register_profile(

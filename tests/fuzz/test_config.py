@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +34,62 @@ VALID = compose(BASE)
 VALUES = orjson.loads(orjson.dumps(VALID.model_dump(mode="json")))
 KEYS = [key for key in known_keys() if "." in key]
 ODD: tuple[Any, ...] = (
-    *HOSTILE_LEAVES, float("nan"), float("inf"), -float("inf"), 10**400, -(10**400), "\ud800", b"bytes", (1, 2), {1: 2},
-    {None: 1}, 1 + 2j, object(), {"a"}, range(3),
-)  # fmt: skip
+    *HOSTILE_LEAVES,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    10**400,
+    -(10**400),
+    "\ud800",
+    b"bytes",
+    (1, 2),
+    {1: 2},
+    {None: 1},
+    1 + 2j,
+    object(),
+    {"a"},
+    range(3),
+)
 TYPED = (
-    "0", "-1", "1", "nan", ".nan", "inf", "-.inf", "1e400", "1" * 400, "0x10", "1_0", "null", "true", "'a b'", "[]",
-    "[1,2]", "[[1],{a:2}]", "{a:1}", "${oc.env:NO_SUCH_NAME}", "${store.root}", "${x", "$${", "???", "\\", "'", '"',
-    "\u202e", "🙂", "\0", "a,b", "range(1,3)", "choice(1,2)", "interval(0,1)", "glob(*)", "sort(3,1)", "a=b", "@", "~",
-)  # fmt: skip
+    "0",
+    "-1",
+    "1",
+    "nan",
+    ".nan",
+    "inf",
+    "-.inf",
+    "1e400",
+    "1" * 400,
+    "0x10",
+    "1_0",
+    "null",
+    "true",
+    "'a b'",
+    "[]",
+    "[1,2]",
+    "[[1],{a:2}]",
+    "{a:1}",
+    "${oc.env:NO_SUCH_NAME}",
+    "${store.root}",
+    "${x",
+    "$${",
+    "???",
+    "\\",
+    "'",
+    '"',
+    "\u202e",
+    "🙂",
+    "\0",
+    "a,b",
+    "range(1,3)",
+    "choice(1,2)",
+    "interval(0,1)",
+    "glob(*)",
+    "sort(3,1)",
+    "a=b",
+    "@",
+    "~",
+)
 
 
 def usable(config: FactoryConfig) -> None:
@@ -68,14 +118,9 @@ def test_one_value_of_any_type_is_usable_or_named(key: str, value: Any) -> None:
     for section in sections:
         inner = inner[section] if isinstance(inner.get(section), dict) else inner.setdefault(section, {})
     inner[name] = value
-    try:
-        config = checked(FactoryConfig, values)
-    except ConfigError as error:
-        assert sections[0] in error.what
-        with refused(ConfigError):
-            raise
-    else:
-        usable(config)
+    named = f"{(*sections, name)[0]}"
+    with refused(ConfigError), naming(named):
+        usable(checked(FactoryConfig, values))
 
 
 @fuzzed("factory.section.checked", share=2, values=broken_json(VALUES, 4))
@@ -86,10 +131,13 @@ def test_a_whole_configuration_is_usable_or_refused(values: Any) -> None:
 
 
 @fuzzed(
-    "factory.run.overrides.check_overrides", "factory.run.overrides.sweep_points", "factory.run.overrides.check_options",
-    share=2, key=st.one_of(st.sampled_from(KEYS), texts("store.root", "+a.b", "~curate", "hydra.run.dir", "preset")),
+    "factory.run.overrides.check_overrides",
+    "factory.run.overrides.sweep_points",
+    "factory.run.overrides.check_options",
+    share=2,
+    key=st.one_of(st.sampled_from(KEYS), texts("store.root", "+a.b", "~curate", "hydra.run.dir", "preset")),
     value=st.one_of(st.sampled_from(TYPED), texts(*TYPED)),
-)  # fmt: skip
+)
 @example(key="seed", value="[" * 400)
 @example(key="seed", value="{a:" * 400)
 def test_an_override_is_read_or_refused(key: str, value: str) -> None:
@@ -104,9 +152,12 @@ def test_an_override_is_read_or_refused(key: str, value: str) -> None:
 
 
 @fuzzed(
-    "factory.run.compose.compose", "factory.run.compose.from_hydra", share=0.6, key=st.sampled_from(KEYS),
+    "factory.run.compose.compose",
+    "factory.run.compose.from_hydra",
+    share=0.6,
+    key=st.sampled_from(KEYS),
     value=st.one_of(st.sampled_from(TYPED), texts(*TYPED)),
-)  # fmt: skip
+)
 @example(key="store.root", value="${store.root}")
 @example(key="store.root", value="${oc.env:NO_SUCH_NAME}")
 @example(key="store.root", value="${oc.nothing:1}")
@@ -117,6 +168,17 @@ def test_an_override_is_read_or_refused(key: str, value: str) -> None:
 def test_a_typed_value_is_usable_or_named(key: str, value: str) -> None:
     with refused(ConfigError):
         usable(compose([*[item for item in BASE if not item.startswith(f"{key}=")], f"{key}={value}"]))
+
+
+@contextlib.contextmanager
+def naming(key: str) -> Iterator[None]:
+    """Asserts that an error of the configuration names the key."""
+    try:
+        yield
+    except ConfigError as error:
+        if key not in error.what:
+            raise AssertionError(f"{key} is not named: {error.what}") from error
+        raise
 
 
 def put(place: Path, text: str) -> str:
@@ -131,15 +193,38 @@ LAUGHS = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
 YAMLS = (
     yaml.safe_dump({"mix": {"name": "m", "size": 5, "parts": [{"name": "p", "role": "real", "paths": ["/x"]}]}}),
     yaml.safe_dump({"curate": {"benchmarks": [{"name": "b", "path": "/x.jsonl", "fields": ["question"]}]}}),
-    LAUGHS, "a: &a [*a]", "a: 2020-99-99", "a: !!bool x", "a: !!int ''", "a: !!timestamp x", "a: 1:60:60", "? [a]\n: b",
-    "a: !!python/object:os.system x", 'a: "\\ud800"', "[" * 2000, "{a: " * 2000, "a: 0o9", "a: " + "9" * 5000, "%YAML 9.9\n---\na: b",
-    "a: 1\na: 2", "<<: *x", "a: !!binary x", "--- 1\n--- 2", "\0", "a:\t- b", "a: !!set {b}", "a: .nan", "1: 2\n1.0: 3",
-)  # fmt: skip
+    LAUGHS,
+    "a: &a [*a]",
+    "a: 2020-99-99",
+    "a: !!bool x",
+    "a: !!int ''",
+    "a: !!timestamp x",
+    "a: 1:60:60",
+    "? [a]\n: b",
+    "a: !!python/object:os.system x",
+    'a: "\\ud800"',
+    "[" * 2000,
+    "{a: " * 2000,
+    "a: 0o9",
+    "a: " + "9" * 5000,
+    "%YAML 9.9\n---\na: b",
+    "a: 1\na: 2",
+    "<<: *x",
+    "a: !!binary x",
+    "--- 1\n--- 2",
+    "\0",
+    "a:\t- b",
+    "a: !!set {b}",
+    "a: .nan",
+    "1: 2\n1.0: 3",
+)
 
 
 @fuzzed(
-    "factory.mix.command.overrides_of", "factory.cli.decon_settings.configured", text=st.one_of(st.sampled_from(YAMLS), texts(*YAMLS)),
-)  # fmt: skip
+    "factory.mix.command.overrides_of",
+    "factory.cli.decon_settings.configured",
+    text=st.one_of(st.sampled_from(YAMLS), texts(*YAMLS)),
+)
 def test_a_yaml_file_of_settings_is_read_or_refused(place: Path, text: str) -> None:
     path = put(place, text)
     with refused(ConfigError):
@@ -158,9 +243,18 @@ def test_every_hostile_yaml_is_read_or_refused(place: Path, text: str) -> None:
 
 
 @fuzzed(
-    "factory.cli.decon_settings.with_rules", "factory.cli.decon_settings.benchmark_of", "factory.review.gate.parse_conditions",
-    text=texts("aligned_share=0.8", "embedding.model=minilm", "gsm8k=/no/such.jsonl:question:answer", "accepted>=0.9,kappa_low>=0.5", "a=2020-99-99", "a=!!int ''"),
-)  # fmt: skip
+    "factory.cli.decon_settings.with_rules",
+    "factory.cli.decon_settings.benchmark_of",
+    "factory.review.gate.parse_conditions",
+    text=texts(
+        "aligned_share=0.8",
+        "embedding.model=minilm",
+        "gsm8k=/no/such.jsonl:question:answer",
+        "accepted>=0.9,kappa_low>=0.5",
+        "a=2020-99-99",
+        "a=!!int ''",
+    ),
+)
 @example(text="aligned_share=2020-99-99")
 @example(text="embedding.x=!!bool y")
 @example(text="aligned_share=[" + "[" * 2000)

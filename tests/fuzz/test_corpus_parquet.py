@@ -39,9 +39,11 @@ def written(columns: dict[str, Any] | pa.Table, **options: Any) -> bytes:
 
 def moments(kind: pa.DataType) -> pa.Array:
     """Times far outside what Python's datetime holds."""
-    return pa.array([0, 2**53, -(2**53), None, 1], pa.int64()).cast(kind, safe=False) if kind.bit_width == 64 else (
-        pa.array([0, 2**31 - 1, -(2**31), None, 1], pa.int32()).cast(kind)
-    )  # fmt: skip
+    return (
+        pa.array([0, 2**53, -(2**53), None, 1], pa.int64()).cast(kind, safe=False)
+        if kind.bit_width == 64
+        else (pa.array([0, 2**31 - 1, -(2**31), None, 1], pa.int32()).cast(kind))
+    )
 
 
 def strange() -> dict[str, bytes]:

@@ -36,9 +36,15 @@ LINES = b"".join(orjson.dumps({**ROW, "text": f"{ROW['text']} {number}"}) + b"\r
 GZ, ZST = gzip.compress(LINES, mtime=0), zstandard.compress(LINES)
 TWO_GZ = GZ + b"\0" * 40 + GZ
 REASONS = {
-    "missing_text", "null_text", "text_not_string", "invalid_json", "not_utf8", "oversized_document",
-    "truncated_file", "corrupt_file",
-}  # fmt: skip
+    "missing_text",
+    "null_text",
+    "text_not_string",
+    "invalid_json",
+    "not_utf8",
+    "oversized_document",
+    "truncated_file",
+    "corrupt_file",
+}
 COLUMNS = Columns(url="meta.url")
 DEEP = b'{"text": "t", "source": ' + b"[" * 1000 + b"]" * 1000 + b"}"
 

@@ -60,7 +60,12 @@ def folder(place: Path) -> Path:
     return pack
 
 
-@fuzzed("factory.domains.pack.load_pack", "factory.domains.pack.read_yaml", data=yaml_of(PACK))
+@fuzzed(
+    "factory.domains.pack.load_pack",
+    "factory.domains.pack.read_yaml",
+    "factory.yaml_text.parse_yaml",
+    data=yaml_of(PACK),
+)
 @example(data=yaml.safe_dump({**PACK, "refusals": ["a{99999999999}"]}).encode())
 @example(data=yaml.safe_dump({**PACK, "refusals": ["(" * 2000 + ")" * 2000]}).encode())
 @example(data=yaml.safe_dump({**PACK, "extends": "../general"}).encode())

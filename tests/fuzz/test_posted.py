@@ -24,12 +24,31 @@ from tests.fuzz.breaking import broken_bytes, broken_json, texts
 from tests.fuzz.harness import fuzzed, refused
 
 SHEET = Sheet(
-    "r1", "judge", "d", "v", "8" * 64, "random", None, 1, 1, 9, (), ("wrong", "unclear"), None,
-    (Item("i1", "s1", "data/a", 0),), "2024-05-01",
-)  # fmt: skip
+    "r1",
+    "judge",
+    "d",
+    "v",
+    "8" * 64,
+    "random",
+    None,
+    1,
+    1,
+    9,
+    (),
+    ("wrong", "unclear"),
+    None,
+    (Item("i1", "s1", "data/a", 0),),
+    "2024-05-01",
+)
 SAID: dict[str, Any] = {
-    "item": "i1", "verdict": "reject", "score": 3, "reasons": ["wrong"], "comment": "no", "seconds": 1.5, "nonce": "nonce-0001",
-}  # fmt: skip
+    "item": "i1",
+    "verdict": "reject",
+    "score": 3,
+    "reasons": ["wrong"],
+    "comment": "no",
+    "seconds": 1.5,
+    "nonce": "nonce-0001",
+}
 
 
 class Watched(ReviewServer):
@@ -44,8 +63,13 @@ class Watched(ReviewServer):
 
 def session_in(folder: Path) -> Session:
     return Session(
-        LocalStore(str(folder)), SHEET, "ada", {"i1": Shown("q", "a")}, lambda shown: [], lambda: "2024-05-01T10:00:00+00:00"
-    )  # fmt: skip
+        LocalStore(str(folder)),
+        SHEET,
+        "ada",
+        {"i1": Shown("q", "a")},
+        lambda shown: [],
+        lambda: "2024-05-01T10:00:00+00:00",
+    )
 
 
 @pytest.fixture(scope="module")

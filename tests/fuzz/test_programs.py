@@ -20,10 +20,13 @@ REPORT = {"started": True, "isolation": ["network", "files"], "code": 0, "limit"
 
 
 @fuzzed(
-    "factory.answers.verify.code.code_and_tests", "factory.answers.verify.code.asserts_in",
-    "factory.answers.verify.code.trailing_asserts", "factory.answers.verify.code.count_tests",
-    share=2, text=texts(ANSWER, "x = 1\n", "assert f(1)", "`assert f(1) == 2`"),
-)  # fmt: skip
+    "factory.answers.verify.code.code_and_tests",
+    "factory.answers.verify.code.asserts_in",
+    "factory.answers.verify.code.trailing_asserts",
+    "factory.answers.verify.code.count_tests",
+    share=2,
+    text=texts(ANSWER, "x = 1\n", "assert f(1)", "`assert f(1) == 2`"),
+)
 @example(text="```python\n" + "(" * 500 + "\n```")
 @example(text="assert " + "-" * 20_000 + "f(1)")
 @example(text="```\nassert " + "not " * 20_000 + "f(1)\n```")

@@ -50,7 +50,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Any:
         yield from places(item, (*path, key))
 
 
-@fuzzed("factory.publish.verify.verify_bytes", "factory.publish.manifest.unseal", share=1, draw=st.data())
+@fuzzed("factory.publish.verify.verify_bytes", "factory.publish.manifest.unseal", share=0.4, draw=st.data())
 def test_a_forged_manifest_is_not_verified_and_nothing_is_raised(dataset: Dataset, draw: st.DataObject) -> None:
     forged = orjson.loads(orjson.dumps(dataset.manifest))
     path = draw.draw(st.sampled_from(list(places(forged))))
@@ -91,10 +91,15 @@ def numbers() -> bytes:
 
 
 @fuzzed(
-    "factory.store.parquet.read_parquet", "factory.store.parquet.read_rows", "factory.store.parquet.read_range",
-    "factory.store.parquet.read_scattered", "factory.store.parquet.read_groups",
-    "factory.store.parquet.parquet_metadata", share=2, data=broken_bytes([numbers(), *VALID]),
-)  # fmt: skip
+    "factory.store.parquet.read_parquet",
+    "factory.store.parquet.read_rows",
+    "factory.store.parquet.read_range",
+    "factory.store.parquet.read_scattered",
+    "factory.store.parquet.read_groups",
+    "factory.store.parquet.parquet_metadata",
+    share=2,
+    data=broken_bytes([numbers(), *VALID]),
+)
 def test_a_table_of_a_root_is_read_or_refused(store: LocalStore, data: bytes) -> None:
     store.put("steps/s/data/u.a.0.parquet", data)
     key = "steps/s/data/u.a.0.parquet"

@@ -77,9 +77,12 @@ def replies(valid: Any) -> st.SearchStrategy[str]:
     whole = orjson.dumps(valid).decode()
     said = json_bytes(valid, 4).map(lambda data: data.decode(errors="replace"))
     return st.one_of(
-        said, said, broken_json(valid, 4).map(lambda value: f"Sure!\n```json\n{orjson.dumps(value).decode()}\n```"),
-        st.integers(0, len(whole)).map(lambda at: whole[:at]), texts(whole),
-    )  # fmt: skip
+        said,
+        said,
+        broken_json(valid, 4).map(lambda value: f"Sure!\n```json\n{orjson.dumps(value).decode()}\n```"),
+        st.integers(0, len(whole)).map(lambda at: whole[:at]),
+        texts(whole),
+    )
 
 
 FINISHED = st.sampled_from(("stop", "length", "error", "", "tool_calls"))
@@ -195,7 +198,14 @@ def test_a_rating(text: str, finish: str) -> None:
 )
 def test_a_written_document(text: str, finish: str) -> None:
     row = {
-        "assignment_id": "a" * 32, "discipline": "d", "subject": "s", "topic": "t", "scope": "x", "terms": ["e"],
-        "level": "college", "genre": "note", "instructions": "i",
-    }  # fmt: skip
+        "assignment_id": "a" * 32,
+        "discipline": "d",
+        "subject": "s",
+        "topic": "t",
+        "scope": "x",
+        "terms": ["e"],
+        "level": "college",
+        "genre": "note",
+        "instructions": "i",
+    }
     settled(WriteStep(WriteConfig(), PACK, 1), row, {}, one(text, finish))

@@ -151,9 +151,13 @@ def raw(status: int, body: bytes, head: dict[str, str]) -> bytes:
 
 
 @fuzzed(
-    "factory.engine.openai._parsed", "factory.engine.openai.OpenAiEngine", share=2,
-    status=st.sampled_from((200, 200, 200, 200, 204, 301, 400, 413, 418, 422, 429, 500, 599)), body=bodies, head=heads,
-)  # fmt: skip
+    "factory.engine.openai._parsed",
+    "factory.engine.openai.OpenAiEngine",
+    share=2,
+    status=st.sampled_from((200, 200, 200, 200, 204, 301, 400, 413, 418, 422, 429, 500, 599)),
+    body=bodies,
+    head=heads,
+)
 @example(status=200, body=b'{"choices": [{"message": {"content": "\\ud800"}}]}', head={})
 @example(status=200, body=b'{"choices": [{"message": {"content": ["a"]}, "finish_reason": {}}], "usage": []}', head={})
 @example(
@@ -163,7 +167,9 @@ def raw(status: int, body: bytes, head: dict[str, str]) -> bytes:
 )
 @example(
     status=200,
-    body=b'{"choices": [{"message": {"content": "a"}}], "usage": {"completion_tokens": -5, "prompt_tokens": 99999999999999999999}}',
+    body=b'{"choices": [{"message": {"content": "a"}}], "usage": {"completion_tokens": -5, "prompt_tokens": 9'
+    + b"9" * 20
+    + b"}}",
     head={},
 )
 @example(status=200, body=b"[" * 100_000, head={})
@@ -208,11 +214,25 @@ LISTING = b"""<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.
 <LastModified>2024-05-01T10:00:00.000Z</LastModified></Contents></ListBucketResult>"""
 S3_ERROR = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>no</Message><Key>k</Key></Error>"
 S3_BODIES = [
-    LISTING, S3_ERROR, HTML, b"", b"<Error/>", b"<a>" * 3000, LISTING.replace(b">3<", b">x<"),
-    LISTING.replace(b"2024-05-01T10:00:00.000Z", b"yesterday"), LISTING.replace(b"false", b"true"),
-    LISTING.replace(b"<ETag>\"e\"</ETag>", b""), S3_ERROR.replace(b"AccessDenied", b"<a/>"),
-    b'<!DOCTYPE a [<!ENTITY b "' + b"c" * 1000 + b'"><!ENTITY d "' + b"&b;" * 1000 + b'">]><Error><Code>' + b"&d;" * 1000 + b"</Code></Error>",
-]  # fmt: skip
+    LISTING,
+    S3_ERROR,
+    HTML,
+    b"",
+    b"<Error/>",
+    b"<a>" * 3000,
+    LISTING.replace(b">3<", b">x<"),
+    LISTING.replace(b"2024-05-01T10:00:00.000Z", b"yesterday"),
+    LISTING.replace(b"false", b"true"),
+    LISTING.replace(b'<ETag>"e"</ETag>', b""),
+    S3_ERROR.replace(b"AccessDenied", b"<a/>"),
+    b'<!DOCTYPE a [<!ENTITY b "'
+    + b"c" * 1000
+    + b'"><!ENTITY d "'
+    + b"&b;" * 1000
+    + b'">]><Error><Code>'
+    + b"&d;" * 1000
+    + b"</Code></Error>",
+]
 S3_HEADS = st.fixed_dictionaries(
     {"Date": st.sampled_from(("Wed, 01 May 2024 10:00:00 GMT", "yesterday", ""))},
     optional={
@@ -226,10 +246,13 @@ S3_HEADS = st.fixed_dictionaries(
 
 
 @fuzzed(
-    "factory.store.s3_errors.explain", "factory.store.s3_errors.may_pass", "factory.store.s3.S3Store",
+    "factory.store.s3_errors.explain",
+    "factory.store.s3_errors.may_pass",
+    "factory.store.s3.S3Store",
     status=st.sampled_from((200, 200, 206, 204, 301, 304, 400, 403, 404, 412, 416, 418, 501)),
-    body=st.one_of(st.sampled_from(S3_BODIES), broken_bytes(S3_BODIES[:2])), head=S3_HEADS,
-)  # fmt: skip
+    body=st.one_of(st.sampled_from(S3_BODIES), broken_bytes(S3_BODIES[:2])),
+    head=S3_HEADS,
+)
 @example(status=200, body=HTML, head={"Date": ""})
 @example(status=200, body=LISTING.replace(b"false", b"true"), head={"Date": "x"})
 def test_an_answer_of_s3_is_understood_or_refused(

@@ -35,28 +35,61 @@ from tests.fuzz.harness import fuzzed, refused
 FILE = FileRef("s/u/0", "steps/s/data/u.a.0.parquet", "0" * 64, "1" * 64, 3, "2" * 64)
 UNIT = "ab" * 16
 COMMIT = Commit(
-    UNIT, "attempt", "step-1", "run", "parent", (0, 1, 2), (FILE,),
+    UNIT,
+    "attempt",
+    "step-1",
+    "run",
+    "parent",
+    (0, 1, 2),
+    (FILE,),
     {"rejects": {"key": "k", "rows": 1, "bytes": 5, "sha256": "3" * 64}},
-    Counts(inputs=3, used=2, rejected=1, accepted=2), {"input": {"too_short": 1}}, "4" * 64, "5" * 64,
-    {"requests": 3.0, "seconds": 0.5}, {"kind": "scripted"}, {"rows": [1, 2]},
-)  # fmt: skip
+    Counts(inputs=3, used=2, rejected=1, accepted=2),
+    {"input": {"too_short": 1}},
+    "4" * 64,
+    "5" * 64,
+    {"requests": 3.0, "seconds": 0.5},
+    {"kind": "scripted"},
+    {"rows": [1, 2]},
+)
 COMMITTED = orjson.loads(canonical_json(COMMIT.to_json()))
 HOLDER = {"machine": "m", "pid": 1, "born": 2.5, "what": "run", "nonce": "n", "written": 1}
 DONE = {
-    "step": "extract", "folder": "extract-1", "counts": Counts(3, 3, accepted=3).to_json(), "ledger": {"requests": 3.0},
-    "units": 1, "units_reused": 0, "wall_seconds": 1.5, "facts": {"topics": 4}, "reasons": {"input": {"x": 1}},
-    "accepted_digest": "6" * 64, "input_digest": "7" * 64,
-}  # fmt: skip
+    "step": "extract",
+    "folder": "extract-1",
+    "counts": Counts(3, 3, accepted=3).to_json(),
+    "ledger": {"requests": 3.0},
+    "units": 1,
+    "units_reused": 0,
+    "wall_seconds": 1.5,
+    "facts": {"topics": 4},
+    "reasons": {"input": {"x": 1}},
+    "accepted_digest": "6" * 64,
+    "input_digest": "7" * 64,
+}
 SEGMENT = Segment("5e" * 16, {"permutations": 128}, (Part(FILE, FILE, FILE, (Span("d", "v", 0, 3),)),))
 SEGMENT_JSON = orjson.loads(segment_bytes(SEGMENT))
 LISTED = {
-    "kind": "factory-index", "format": 1,
+    "kind": "factory-index",
+    "format": 1,
     "entries": [{"segment": "5e" * 16, "lsh": {"permutations": 128}, "members": [["d", "v", 3]]}],
-}  # fmt: skip
+}
 SHEET = Sheet(
-    "r1", "judge", "d", "v", "8" * 64, "stratified", "level", 2, 1, 9, (Stratum("1", 9, 2),), ("wrong",),
-    RealFile("h.jsonl", "9" * 64, 3, True), (Item("i1", "s1", "data/a", 0), Item("i2", question="q")), "2024-05-01",
-)  # fmt: skip
+    "r1",
+    "judge",
+    "d",
+    "v",
+    "8" * 64,
+    "stratified",
+    "level",
+    2,
+    1,
+    9,
+    (Stratum("1", 9, 2),),
+    ("wrong",),
+    RealFile("h.jsonl", "9" * 64, 3, True),
+    (Item("i1", "s1", "data/a", 0), Item("i2", question="q")),
+    "2024-05-01",
+)
 SHEET_JSON = orjson.loads(canonical_json(asdict(SHEET)))
 DECISION = Decision("r1", "ada", 0, "i1", "s1", "accept", 4, ("wrong",), "no", 1.5, "2024-05-01", "nonce-01")
 DECISION_JSON = orjson.loads(canonical_json(asdict(DECISION)))
@@ -118,9 +151,13 @@ def test_a_lease_says_who_holds_it_or_nothing(store: LocalStore, data: bytes) ->
 
 
 @fuzzed(
-    "factory.store.objects.mapping_in", "factory.run.record.read_done", "factory.run.record.read_record",
-    "factory.run.record.planned_units", share=2, data=json_bytes(DONE),
-)  # fmt: skip
+    "factory.store.objects.mapping_in",
+    "factory.run.record.read_done",
+    "factory.run.record.read_record",
+    "factory.run.record.planned_units",
+    share=2,
+    data=json_bytes(DONE),
+)
 @example(data=orjson.dumps({**DONE, "counts": {}}))
 @example(data=orjson.dumps({**DONE, "counts": {**DONE["counts"], "accepted": "3"}}))
 @example(data=orjson.dumps({**DONE, "ledger": []}))
@@ -251,10 +288,21 @@ def test_a_selectors_manifest_is_one_or_refused(
 
 
 SELECTOR = {
-    "artefact_version": 1, "domain": "maths", "threshold": 6.5, "seed": 1, "scoring": Scoring("fasttext").to_json(),
-    "parameters": {}, "training": {}, "held_out": {}, "raters": {}, "iterations": [], "licence_notes": [],
-    "versions": {}, "files": {"model.bin": {"sha256": "0" * 64, "bytes": 5}}, "fingerprint": "",
-}  # fmt: skip
+    "artefact_version": 1,
+    "domain": "maths",
+    "threshold": 6.5,
+    "seed": 1,
+    "scoring": Scoring("fasttext").to_json(),
+    "parameters": {},
+    "training": {},
+    "held_out": {},
+    "raters": {},
+    "iterations": [],
+    "licence_notes": [],
+    "versions": {},
+    "files": {"model.bin": {"sha256": "0" * 64, "bytes": 5}},
+    "fingerprint": "",
+}
 
 
 @fuzzed("factory.select.selector_artefact.read_manifest", share=4, manifest=broken_json(SELECTOR))

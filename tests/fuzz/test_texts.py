@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from hypothesis import example
@@ -44,30 +45,52 @@ from tests.fuzz.breaking import texts
 from tests.fuzz.harness import fuzzed
 
 ANSWERS = (
-    "We have 3 \\cdot 4 = 12, so $\\boxed{12}$.\n\nFinal answer: 12", "\\frac{1}{2} + \\sqrt[3]{x^2} = 0.5",
-    "12.5 km/h", "1{,}234.5 \\text{ kg m}^{-2}", "(B) the second", "x = 3 \\pm \\sqrt{2}", "$5,000 + 3% = 5,150$",
-    "\\begin{pmatrix} 1 & 2 \\end{pmatrix}", "2^{3^{4}} = 2**81", "10!", "3/4 of 12 = 9", "½ ± 10^-3 m²", "log_2(8) = 3",
-)  # fmt: skip
+    "We have 3 \\cdot 4 = 12, so $\\boxed{12}$.\n\nFinal answer: 12",
+    "\\frac{1}{2} + \\sqrt[3]{x^2} = 0.5",
+    "12.5 km/h",
+    "1{,}234.5 \\text{ kg m}^{-2}",
+    "(B) the second",
+    "x = 3 \\pm \\sqrt{2}",
+    "$5,000 + 3% = 5,150$",
+    "\\begin{pmatrix} 1 & 2 \\end{pmatrix}",
+    "2^{3^{4}} = 2**81",
+    "10!",
+    "3/4 of 12 = 9",
+    "½ ± 10^-3 m²",
+    "log_2(8) = 3",
+)
 QUESTIONS = (
-    "What is 12 * 4?", "Solve x^2 - 5x + 6 = 0 for x.", "Which?\n(A) 12\n(B) the second\nC) 3", "Simplify \\frac{4}{8}.",
-)  # fmt: skip
+    "What is 12 * 4?",
+    "Solve x^2 - 5x + 6 = 0 for x.",
+    "Which?\n(A) 12\n(B) the second\nC) 3",
+    "Simplify \\frac{4}{8}.",
+)
 PAGES = (
     "Mail ada.lovelace@example.org or call +49 30 1234567; card 4111 1111 1111 1111, IBAN DE89 3704 0044 0532 0130 00.",
     "token ghp_0123456789abcdefghijklmnopqrstuvwxyz and https://user:secret@host/x?key=AKIAIOSFODNN7EXAMPLE",
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl -----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----",
-    "Первый текст на русском. 第二个文本。 A third one in English; see http://x/y?z=1.\n\n- a\n- b\n\n```python\nx = 1\n```",
+    "Первый текст. 第二个文本。 A third one in English; see http://x/y?z=1.\n\n- a\n- b\n\n```python\nx = 1\n```",
 )
 LICENCES = (
-    "MIT", "Apache License, Version 2.0", "(MIT OR Apache-2.0) AND CC-BY-SA-4.0", "GPL-2.0-only WITH Classpath-exception-2.0",
-    "https://creativecommons.org/licenses/by-nc-nd/4.0/deed.de", "All rights reserved", "LicenseRef-x", "cc by sa 3.0 / mit",
-)  # fmt: skip
+    "MIT",
+    "Apache License, Version 2.0",
+    "(MIT OR Apache-2.0) AND CC-BY-SA-4.0",
+    "GPL-2.0-only WITH Classpath-exception-2.0",
+    "https://creativecommons.org/licenses/by-nc-nd/4.0/deed.de",
+    "All rights reserved",
+    "LicenseRef-x",
+    "cc by sa 3.0 / mit",
+)
 NAMES = ("1. Support Vector Machines (SVM)", "$\\mathcal{O}(n \\log n)$", "Gödel's theorem", "C++", "k-NN", "p-value")
 
 
 @fuzzed(
-    "factory.answers.final_answer.final_answer", "factory.answers.final_answer.vote_key",
-    "factory.answers.final_answer.normal_form", share=4, text=texts(*ANSWERS),
-)  # fmt: skip
+    "factory.answers.final_answer.final_answer",
+    "factory.answers.final_answer.vote_key",
+    "factory.answers.final_answer.normal_form",
+    share=4,
+    text=texts(*ANSWERS),
+)
 def test_final_answers(text: str) -> None:
     final = final_answer(text)
     key, same = vote_key(text)
@@ -78,9 +101,12 @@ def test_final_answers(text: str) -> None:
 
 
 @fuzzed(
-    "factory.answers.verify.expressions.parse", "factory.answers.verify.expressions.value",
-    "factory.answers.verify.expressions.spelled", share=4, text=texts(*ANSWERS),
-)  # fmt: skip
+    "factory.answers.verify.expressions.parse",
+    "factory.answers.verify.expressions.value",
+    "factory.answers.verify.expressions.spelled",
+    share=4,
+    text=texts(*ANSWERS),
+)
 @example(text="(" * 5000)
 @example(text="-" * 5000 + "1")
 @example(text="9^" * 300 + "9")
@@ -98,9 +124,12 @@ def test_expressions(text: str) -> None:
 
 
 @fuzzed(
-    "factory.answers.verify.numbers.read_quantity", "factory.answers.verify.units.read_unit",
-    share=4, one=texts(*ANSWERS), other=texts(*ANSWERS),
-)  # fmt: skip
+    "factory.answers.verify.numbers.read_quantity",
+    "factory.answers.verify.units.read_unit",
+    share=4,
+    one=texts(*ANSWERS),
+    other=texts(*ANSWERS),
+)
 @example(one="1e999999999", other="1e-999999999")
 @example(one="9" * 5000, other="0." + "0" * 5000 + "1")
 @example(one="m^99999999999", other="kg" * 500)
@@ -112,9 +141,12 @@ def test_quantities(one: str, other: str) -> None:
 
 
 @fuzzed(
-    "factory.answers.verify.choice.options_of", "factory.answers.verify.choice.named_option",
-    share=4, question=texts(*QUESTIONS), answer=texts(*ANSWERS),
-)  # fmt: skip
+    "factory.answers.verify.choice.options_of",
+    "factory.answers.verify.choice.named_option",
+    share=4,
+    question=texts(*QUESTIONS),
+    answer=texts(*ANSWERS),
+)
 def test_choices(question: str, answer: str) -> None:
     options_of(question)
     named_option(answer)
@@ -128,9 +160,13 @@ def test_equations(text: str) -> None:
 
 
 @fuzzed(
-    "factory.answers.verify.decide.verify_answer", "factory.answers.verify.recompute.recomputed",
-    share=2, question=texts(*QUESTIONS), answer=texts(*ANSWERS), marked=st.booleans(),
-)  # fmt: skip
+    "factory.answers.verify.decide.verify_answer",
+    "factory.answers.verify.recompute.recomputed",
+    share=2,
+    question=texts(*QUESTIONS),
+    answer=texts(*ANSWERS),
+    marked=st.booleans(),
+)
 def test_verdicts(question: str, answer: str, marked: bool) -> None:
     final = final_answer(answer) if marked else None
     verdict = verify_answer(question, answer, final, VerifyConfig(kind="recompute"))
@@ -152,9 +188,11 @@ def test_comparisons(one: str, other: str, kind: str) -> None:
 
 
 @fuzzed(
-    "factory.answers.grounding.grounding", "factory.answers.copied.copied_share",
-    answer=texts(*ANSWERS, *PAGES), source=texts(*PAGES, *ANSWERS),
-)  # fmt: skip
+    "factory.answers.grounding.grounding",
+    "factory.answers.copied.copied_share",
+    answer=texts(*ANSWERS, *PAGES),
+    source=texts(*PAGES, *ANSWERS),
+)
 def test_grounding(answer: str, source: str) -> None:
     found = grounding(answer, [source, source])
     for share in (found.grounded_share, found.extracted_share, copied_share(answer, [source])):
@@ -165,24 +203,30 @@ def test_grounding(answer: str, source: str) -> None:
 
 
 @fuzzed(
-    "factory.corpus.documents.normalise", "factory.corpus.documents.chunk",
-    share=2, text=texts(*PAGES, *ANSWERS), budget=st.integers(1, 40),
-)  # fmt: skip
+    "factory.corpus.documents.normalise",
+    "factory.corpus.documents.chunk",
+    share=2,
+    text=texts(*PAGES, *ANSWERS),
+    budget=st.integers(1, 40),
+)
 def test_documents(text: str, budget: int) -> None:
     plain = normalise(text)
     assert normalise(plain) == plain
     document_id(plain)
     spans = chunk(plain, budget, lambda pieces: [len(piece.encode()) for piece in pieces])
     assert all(0 <= span.start < span.stop <= len(plain) for span in spans)
-    assert all(one.stop <= two.start for one, two in zip(spans, spans[1:], strict=False))
+    assert all(one.stop <= two.start for one, two in itertools.pairwise(spans))
     covered = "".join(plain[span.start : span.stop] for span in spans)
     assert "".join(covered.split()) == "".join(plain.split())
 
 
 @fuzzed(
-    "factory.concepts.graph.names.canonical", "factory.concepts.graph.latex.without_latex",
-    "factory.concepts.wording.names_in", share=4, text=texts(*NAMES, *ANSWERS),
-)  # fmt: skip
+    "factory.concepts.graph.names.canonical",
+    "factory.concepts.graph.latex.without_latex",
+    "factory.concepts.wording.names_in",
+    share=4,
+    text=texts(*NAMES, *ANSWERS),
+)
 def test_names(text: str) -> None:
     for found in (clean_name(text), clean_text(text), comparable(text), same_question(text), names.normal_form(text)):
         found.encode()
@@ -194,9 +238,12 @@ def test_names(text: str) -> None:
 
 
 @fuzzed(
-    "factory.curate.words.tokenise", "factory.curate.words.normal_text", "factory.curate.shingles.shingled",
-    share=2, lines=st.lists(texts(*QUESTIONS, *ANSWERS), max_size=4),
-)  # fmt: skip
+    "factory.curate.words.tokenise",
+    "factory.curate.words.normal_text",
+    "factory.curate.shingles.shingled",
+    share=2,
+    lines=st.lists(texts(*QUESTIONS, *ANSWERS), max_size=4),
+)
 def test_words(lines: list[str]) -> None:
     array = tokenise(lines)
     assert array.counts.tolist() == [len(tokens(line)) for line in lines]
@@ -207,10 +254,14 @@ def test_words(lines: list[str]) -> None:
 
 
 @fuzzed(
-    "factory.licences.expression.parse", "factory.licences.expression.combine", "factory.licences.stated.spdx_of",
-    "factory.licences.restrictions.restrictions", "factory.licences.duties.duties_of",
-    share=4, stated=st.lists(texts(*LICENCES), max_size=3),
-)  # fmt: skip
+    "factory.licences.expression.parse",
+    "factory.licences.expression.combine",
+    "factory.licences.stated.spdx_of",
+    "factory.licences.restrictions.restrictions",
+    "factory.licences.duties.duties_of",
+    share=4,
+    stated=st.lists(texts(*LICENCES), max_size=3),
+)
 @example(stated=["(" * 3000])
 @example(stated=["MIT AND " * 2000 + "MIT"])
 @example(stated=["(MIT OR Apache-2.0) AND " * 40 + "MIT"])

@@ -82,7 +82,7 @@ def put_model(store: Store, note: str, model: bytes, scoring: Scoring) -> Traine
 
 
 def noted(store: Store, note: str) -> TrainedModel:
-    """The model that stands under the key `note`. Raises AbsentObjectError, and StoreError where the note is damaged."""
+    """The model that stands under the key `note`. Raises AbsentObjectError, StoreError where the note is damaged."""
     return typed_in(TrainedModel, read_mapping(store, note), store.uri, note)
 
 
