@@ -2,6 +2,9 @@
 
 OUT ?= ./demo-output
 NAME ?=
+SEEDS ?=
+CASE ?=
+ENGINE ?=
 PYTEST_ARGS ?=
 PYTHON := .venv/bin/python
 
@@ -13,7 +16,7 @@ export DO_NOT_TRACK := 1
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model browser lint format pytest test demo bench faults lock clean
+.PHONY: help setup model browser lint format pytest test demo bench faults fuzz lock clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -39,7 +42,7 @@ format: setup ## rewrites the sources as ruff wants them
 	@$(PYTHON) -m ruff format .
 
 test: setup model browser lint ## everything that must hold: lint, then all tests but the slow ones (PYTEST_ARGS=…)
-	@$(PYTHON) -m pytest -n 2 --dist loadfile --durations=15 $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15 $(PYTEST_ARGS)
 
 demo: setup model ## a small dataset, corpus to publication, in OUT (default ./demo-output)
 	@$(PYTHON) -m jobs.run preset=demo store.root='$(OUT)'
@@ -47,12 +50,15 @@ demo: setup model ## a small dataset, corpus to publication, in OUT (default ./d
 bench: setup model ## measurements: NAME=decon|dedup|engine|evaluate|graph|pipeline|resume|select, or all of them; NAME="retrieval --corpus DIR"
 	@$(PYTHON) -m tests.bench $(NAME)
 
-faults: setup model ## kill-and-resume tests, the slow ones included
-	@$(PYTHON) -m pytest tests/faults -m "slow or not slow" $(PYTEST_ARGS)
+faults: setup model ## every fault, every seed, compared with an undisturbed run (SEEDS=20 CASE=words ENGINE=vllm)
+	@$(PYTHON) -m tests.faults $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CASE),--case '$(CASE)') $(if $(ENGINE),--engine $(ENGINE))
+
+fuzz: setup model ## every parser against damaged and hostile input, for as long as it is given (MINUTES=60 ONLY=stored)
+	@$(PYTHON) -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(ONLY),--only '$(ONLY)')
 
 lock: ## compiles the pinned requirement files again (UPGRADE=1 takes the newest versions)
 	@UPGRADE=$(UPGRADE) infra/environment/lock.sh
 
 clean: ## removes .venv, caches and outputs; the model's cache stays
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis outputs multirun demo-output *.egg-info build
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz outputs multirun demo-output *.egg-info build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

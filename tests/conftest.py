@@ -52,10 +52,30 @@ class S3:
         return f"s3://{self.bucket}/{uuid.uuid4().hex[:12]}"
 
 
+LONG = (
+    "tests/integration/test_real_engine.py",
+    "tests/select/training/test_job.py",
+    "tests/engine/test_vllm.py",
+    "tests/bench/test_bench.py",
+    "tests/faults/",
+    "tests/integration/",
+    "tests/evaluate/diversity/test_after_a_run.py",
+    "tests/select/test_document_duplicates.py",
+)
+"""Files (or folders of them) that take a minute and more, longest first. Files are dealt out whole: with the last of
+these begun at the end, one core waits minutes for the other."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"s3", "s3_store"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.s3)
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    """Place in LONG; stable, so that all else stays in its order."""
+    return next((place for place, start in enumerate(LONG) if item.nodeid.startswith(start)), len(LONG))
 
 
 @pytest.fixture(scope="session")

@@ -29,8 +29,10 @@ SMALL = (
     "question.levels=[1,2]",
     "gate.min_samples=1",
     "cluster.object_store_mib=100",
+    "engine.units_in_flight=2",
 )
-"""Overrides for a scripted run over a small corpus, in units small enough that there are many."""
+"""Overrides for a scripted run over a small corpus, in units small enough that there are many. A unit in flight is a
+process that imports what we import; two of them keep a scripted engine busy."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ SMALL_TRAINING = (
     "training.write.min_characters=50",
     "training.rate.unit_rows=8",
     "cluster.object_store_mib=100",
+    "engine.units_in_flight=2",
 )
 """Overrides for a scripted training job over some hundred documents: written texts are short there."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from factory.evaluate.forecast.forecast import Forecast
+    from factory.evaluate.forecast.forecast import Forecast, Prediction
     from factory.evaluate.forecast.points import Points
 
 
@@ -141,16 +141,25 @@ def say(found: Forecast) -> None:
         guess = held.prediction
         line(
             f"  largest size held out: observed {figure(held.observed)}, predicted {figure(guess.error)} "
-            f"({figure(guess.low)} to {figure(guess.high)}), {held.off:+.1%}, at {guess.ratio:.3g} times the size "
-            f"before it; a power law: {held.power_law_off or 0:+.1%}"
+            f"({_intervals(guess)}), {held.off:+.1%}, at {guess.ratio:.3g} times the size before it; a power law: "
+            f"{held.power_law_off or 0:+.1%}"
         )
     for each in found.predictions:
         line(
-            f"  at {tokens_words(each.tokens)}: {figure(each.error)} ({figure(each.low)} to {figure(each.high)}), "
-            f"{each.ratio:.3g} times the largest measured size; a power law says {figure(each.power_law)}"
+            f"  at {tokens_words(each.tokens)}: {figure(each.error)} ({_intervals(each)}), {each.ratio:.3g} times the "
+            f"largest measured size; a power law says {figure(each.power_law)}"
         )
     for note in found.notes:
         line(f"  ! {note}")
+
+
+def _intervals(each: Prediction) -> str:
+    from factory.evaluate.forecast.page import figure
+
+    return (
+        f"the law {figure(each.low)} to {figure(each.high)}, a measured point {figure(each.measured_low)} to "
+        f"{figure(each.measured_high)}"
+    )
 
 
 def _write(path: str, page: str) -> None:

@@ -1,4 +1,4 @@
-"""`factory`: plan, watch, verify, replay, show, report, review, judge, decontaminate, index, forecast.
+"""`factory`: plan, watch, verify, replay, show, report, review, judge, decontaminate, index, forecast, trouble.
 
 Runs start with `python -m jobs.run`.
 
@@ -29,6 +29,7 @@ from factory.cli import (
     review,
     show,
     status,
+    trouble,
     verify,
 )
 from factory.errors import FactoryError
@@ -36,7 +37,10 @@ from factory.leaving import leave
 from factory.store.base import AbsentObjectError
 from factory.store.objects import absent
 
-SUBCOMMANDS = (plan, status, verify, replay, show, report, review, judge, decon, index, forecast, doctor, gc, config)
+SUBCOMMANDS = (
+    *(plan, status, verify, replay, show, report, review, judge, decon, index, forecast),
+    *(doctor, gc, config, trouble),
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -53,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code of the subcommand; 2 to 7 for the families of FactoryError, 130 when interrupted."""
+    """Exit code of the subcommand; 2 to 8 for the families of FactoryError, 130 when interrupted."""
     parsed = build_parser().parse_args(arguments)
     try:
         code: int = parsed.run(parsed)

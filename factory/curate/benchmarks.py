@@ -162,7 +162,7 @@ def _items(config: BenchmarkConfig, path: Path, data: bytes) -> Iterator[Item]:
         if missing:
             known = ", ".join(map(str, row)) if isinstance(row, dict) else f"a {type(row).__name__}, not an object"
             raise ConfigError(
-                f"benchmark {config.name}: {path.name} has no field {missing[0]!r} in row {number}",
+                f"benchmark {config.name}: {path.name} has no field {missing[0]!r} in row {number + 1}, counted from 1",
                 cause=f"the row holds: {known}",
                 remedy="correct curate.benchmarks[].fields, .answer_fields or .option_fields",
             )

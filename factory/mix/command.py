@@ -22,7 +22,7 @@ MIX = Entry(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code: 0 made (or it stood there), 2-7 by family of FactoryError, 130 interrupted."""
+    """Exit code: 0 made (or it stood there), 2-8 by family of FactoryError, 130 interrupted."""
     if any(item in ("-h", "--help") for item in arguments):
         print(HELP + "\n".join([*key_lines(MixConfig), *key_lines(PartConfig, "mix.parts[].")]))
         return 0

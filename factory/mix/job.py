@@ -11,6 +11,7 @@ Cost: docs/mix.md.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import tempfile
 from collections.abc import Callable, Sequence
@@ -44,7 +45,7 @@ from factory.mix.screening import Screens, lsh_parameters, read_parts, screens_o
 from factory.mix.spool import KEPT, Spool
 from factory.mix.write import deal, encoded_shards, shard_count, shard_metadata, write_left_out
 from factory.publish.attribution import write_attribution
-from factory.publish.finalise import claim_key, dataset_prefix
+from factory.publish.finalise import claim_key, dataset_prefix, remove_strangers, standing
 from factory.publish.manifest import ATTRIBUTION, CARD, MANIFEST, seal, unseal
 from factory.run.publication import software
 from factory.run.record import now
@@ -75,7 +76,7 @@ def make(config: MixConfig, store: Store, say: Say = lambda text: None) -> Made:
         content = content_of(config, inputs, screens)
         prefix = dataset_prefix(config.mix.name, version)
         created = _claim(store, config.mix.name, version, content)
-        found = _existing(store, prefix)
+        found = standing(store, prefix, KIND, MANIFEST_VERSION)
         if found is not None:
             return Made(prefix, found, True)
         return _made(config, store, prefix, version, created, inputs, screens, Path(folder), say)
@@ -138,12 +139,12 @@ def _made(
     store.put(f"{prefix}/{CARD}", card)
     entries.append({"path": CARD, "bytes": len(card), "sha256": sha256_hex(card), "rows": None})
     manifest = manifest_of(entries)
-    _remove_strangers(store, prefix, {entry["path"] for entry in manifest["files"]})
+    remove_strangers(store, prefix, {entry["path"] for entry in manifest["files"]})
     sealed = seal(manifest)
     if not store.put_if_absent(f"{prefix}/{MANIFEST}", sealed):
-        standing = _existing(store, prefix)
-        if standing is not None:
-            return Made(prefix, standing, True)
+        theirs = standing(store, prefix, KIND, MANIFEST_VERSION)
+        if theirs is not None:
+            return Made(prefix, theirs, True)
     return Made(prefix, unseal(sealed, prefix, KIND, MANIFEST_VERSION), False)
 
 
@@ -214,9 +215,10 @@ def _write(
 
 
 def _put_file(store: Store, prefix: str, name: str, path: Path, rows: int) -> dict[str, Any]:
-    data = path.read_bytes()
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     store.put_file(f"{prefix}/{name}", str(path))
-    return {"path": name, "bytes": len(data), "sha256": sha256_hex(data), "rows": rows}
+    return {"path": name, "bytes": path.stat().st_size, "sha256": digest, "rows": rows}
 
 
 def _claim(store: Store, name: str, version: str, content: str) -> str:
@@ -232,19 +234,3 @@ def _claim(store: Store, name: str, version: str, content: str) -> str:
         cause="mix.version was given by hand, and parts, files or keys differ from what stands there",
         remedy=f"choose another mix.version (or none); if that one was never finished, delete {key}",
     )
-
-
-def _existing(store: Store, prefix: str) -> Manifest | None:
-    try:
-        data = store.get(f"{prefix}/{MANIFEST}")
-    except KeyError:
-        return None
-    return unseal(data, f"{store.uri}/{prefix}/{MANIFEST}", KIND, MANIFEST_VERSION)
-
-
-def _remove_strangers(store: Store, prefix: str, listed: set[str]) -> None:
-    """Deletes what earlier attempts left under names this mix does not use."""
-    for info in list(store.list(f"{prefix}/")):
-        if info.key.removeprefix(f"{prefix}/") not in {*listed, MANIFEST}:
-            store.delete(info.key)
-    store.discard_unfinished(f"{prefix}/", 0)

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from factory.licences.expression import combine
 from factory.licences.together import conflict
 from factory.mix.config import MixConfig
+from factory.publish.manifest import ShardFile, file_entry, splits_of
 from factory.publish.samples import ATTRIBUTIONS, MESSAGES
 
 KIND, MANIFEST_VERSION = "factory-mix", 2
@@ -106,13 +107,9 @@ class PartCount:
 
 
 @dataclass(frozen=True)
-class Shard:
-    path: str
-    split: str
-    rows: int
-    bytes: int
-    num_bytes: int
-    sha256: str
+class Shard(ShardFile):
+    """A shard of a mix: `facts` are what its rows say (shard_facts)."""
+
     facts: Mapping[str, Any]
 
 
@@ -172,19 +169,6 @@ def totals_of(shards: Sequence[Shard]) -> dict[str, Any]:
     }
 
 
-def splits_of(shards: Sequence[Shard]) -> list[dict[str, Any]]:
-    """One split: a mix is for training."""
-    return [
-        {
-            "name": "train",
-            "shards": len(shards),
-            "rows": sum(shard.rows for shard in shards),
-            "bytes": sum(shard.bytes for shard in shards),
-            "num_bytes": sum(shard.num_bytes for shard in shards),
-        }
-    ]
-
-
 def licence_facts(licenses: Mapping[str, int], duties: Mapping[str, int], stated: str | None) -> dict[str, Any]:
     """The licence of the whole. `conflicts` are pairs of rows' licences that no one work can be under: rows stay works
     of their own, and whoever melts them into one text has to know."""
@@ -216,9 +200,6 @@ def build_manifest(
     """The manifest without its digest. `files` are the entries of files that are not shards; `generators` the models
     behind the published inputs (parts.generators_of)."""
     totals = totals_of(shards)
-    entries = [
-        {"path": shard.path, "bytes": shard.bytes, "sha256": shard.sha256, "rows": shard.rows} for shard in shards
-    ]
     return {
         "kind": KIND,
         "manifest_version": MANIFEST_VERSION,
@@ -240,5 +221,5 @@ def build_manifest(
         "shards": [asdict(shard) for shard in shards],
         "recipe": config.recipe(),
         "software": dict(software),
-        "files": sorted([*entries, *map(dict, files)], key=lambda entry: str(entry["path"])),
+        "files": sorted([*map(file_entry, shards), *map(dict, files)], key=lambda entry: str(entry["path"])),
     }

@@ -159,8 +159,3 @@ def _sha256(file: SourceFile) -> str:
     for start in range(0, file.size, BLOCK):
         hasher.update(source.read(start, min(start + BLOCK, file.size)))
     return hasher.hexdigest()
-
-
-def part_facts(part: PartConfig) -> dict[str, Any]:
-    """A part as the manifest names it, without paths."""
-    return part.model_dump(mode="json", exclude={"paths"})

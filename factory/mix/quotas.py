@@ -15,7 +15,7 @@ import numpy as np
 
 from factory.curate.words import I64, Mask
 from factory.errors import ConfigError
-from factory.mix.config import MixSettings, PartConfig
+from factory.mix.config import MixSettings
 from factory.mix.spool import I32, Facts
 
 ROUNDS = 40
@@ -77,7 +77,9 @@ def _pool(settings: MixSettings, facts: Facts, parts: I32, eligible: Mask) -> _P
         rows = np.flatnonzero(eligible & (parts == code))
         rows = rows[np.lexsort((rows, facts.keys[rows]))]
         own = facts.strata[rows]
-        strata.append(tuple(rows[own == stratum] for stratum in np.unique(own).tolist()))
+        by_stratum = np.argsort(own, kind="stable")  # one comparison of all rows a stratum would be quadratic
+        starts = np.flatnonzero(np.diff(own[by_stratum])) + 1
+        strata.append(tuple(np.split(rows[by_stratum], starts)) if len(rows) else ())
         totals.append(int(amounts[rows].sum()))
     return _Pool(settings, amounts, tuple(strata), tuple(totals))
 
@@ -213,10 +215,3 @@ def _rounded(wanted: Sequence[float], most: Sequence[int] | None = None) -> list
             whole[code] += 1
             rest -= 1
     return whole
-
-
-def human(parts: Sequence[PartConfig], codes: I32) -> Mask:
-    """Which rows are of a human part."""
-    roles = np.array([part.role == "human" for part in parts], np.bool_)
-    found: Mask = roles[codes]
-    return found

@@ -35,7 +35,6 @@ from factory.mix.manifest import (
     Shard,
     licence_facts,
     shard_facts,
-    splits_of,
     totals_of,
 )
 from factory.mix.parts import dataset_generators
@@ -43,27 +42,15 @@ from factory.mix.write import said_by, shard_metadata
 from factory.publish.attribution import attribution_bytes
 from factory.publish.checks import Check, Faults
 from factory.publish.finalise import uncompressed_bytes
-from factory.publish.manifest import ATTRIBUTION, CARD, MANIFEST, unseal
+from factory.publish.manifest import ATTRIBUTION, CARD, MANIFEST, file_entry, splits_of, unseal
 from factory.publish.samples import DIGITAL_SOURCE_TYPE, sort_key
-from factory.publish.verify import Verified, check_files, every_file, read_checked
+from factory.publish.verify import Verified, check_files, decoded_shards, every_file, read_checked, verified
 from factory.store.base import Store
 
 
 def verify_mix(store: Store) -> Verified:
     """Checks the mix that is the root of `store`. Never raises on bad data, only on a store that fails."""
-    try:
-        manifest = unseal(store.get(MANIFEST), MANIFEST, KIND, MANIFEST_VERSION)
-    except KeyError:
-        return Verified(None, (Check("manifest", False, f"there is no {MANIFEST} in {store.uri}"),))
-    except FactoryError as error:
-        return Verified(None, (Check("manifest", False, error.what),))
-    checks = [Check("manifest", True, f"digest {manifest['digest'][:16]} matches its bytes")]
-    try:
-        checks.extend(_check_all(store, manifest))
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
-        # An intact digest proves integrity, not authorship: a forged manifest may lack anything.
-        checks.append(Check("manifest", False, f"it lacks or misnames something: {type(error).__name__}: {error}"))
-    return Verified(manifest, tuple(checks))
+    return verified(store, "", KIND, MANIFEST_VERSION, lambda manifest: _check_all(store, manifest))
 
 
 def _check_all(store: Store, manifest: Manifest) -> Iterator[Check]:
@@ -95,16 +82,7 @@ def _shards(
     inputs = {(each["part"], each["sha256"]): each for each in manifest["inputs"]}
     metadata = shard_metadata(manifest["name"], manifest["version"], manifest["tokenizer"])
     last = (-1, "")
-    for shard in manifest["shards"]:
-        data = read_checked(store, "", shard["path"], listed, hashes)
-        if data is None:
-            continue
-        try:
-            file = pq.ParquetFile(pa.BufferReader(data))
-            table = file.read()
-        except (pa.ArrowException, OSError) as error:
-            rows.add(f"{shard['path']} cannot be read as Parquet: {error}")
-            continue
+    for shard, file, table in decoded_shards(store, "", manifest, listed, hashes, rows):
         if not table.schema.equals(MIXED):
             rows.add(f"{shard['path']}: its columns are not those of a mix")
             continue
@@ -216,8 +194,7 @@ def _check_totals(manifest: Manifest, listed: Mapping[str, Mapping[str, Any]]) -
     licence = licence_facts(totals["licenses"], totals["duties"], manifest["recipe"]["mix"]["license"])
     faults.expect(manifest["license"] == licence, "licence and duties are not those of the rows")
     for shard in shards:
-        entry = {"path": shard.path, "bytes": shard.bytes, "sha256": shard.sha256, "rows": shard.rows}
-        faults.expect(listed.get(shard.path) == entry, f"{shard.path} is listed twice, differently")
+        faults.expect(listed.get(shard.path) == file_entry(shard), f"{shard.path} is listed twice, differently")
     return faults.check("splits, licences and totals add up")
 
 

@@ -21,7 +21,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from factory.errors import ConservationError, GateError, StoreError
+from factory.errors import ConservationError, GateError, StoreError, TransientStoreError
 from factory.identity import canonical_json, sha256_hex
 from factory.publish.attribution import write_attribution
 from factory.publish.card import render_card
@@ -29,7 +29,9 @@ from factory.publish.gates.results import require_passed
 from factory.publish.manifest import (
     ATTRIBUTION,
     CARD,
+    KIND,
     MANIFEST,
+    MANIFEST_VERSION,
     Manifest,
     Publication,
     Shard,
@@ -111,7 +113,7 @@ def finalise(store: Store, publication: Publication, outputs: Sequence[Output], 
         publication, [{"path": place.path, "content_sha256": place.source.content_sha256} for place in placements]
     )
     created = _claim(store, publication, content)
-    finished = _existing(store, prefix)
+    finished = standing(store, prefix)
     if finished is not None:
         return Published(prefix, _same(finished, publication, placements, store), True)
 
@@ -127,10 +129,10 @@ def finalise(store: Store, publication: Publication, outputs: Sequence[Output], 
     _put(store, f"{prefix}/{CARD}", card)
     entries.append({"path": CARD, "bytes": len(card), "sha256": sha256_hex(card), "rows": None})
     manifest = build_manifest(publication, shards, created, entries)
-    _remove_strangers(store, prefix, {entry["path"] for entry in manifest["files"]})
+    remove_strangers(store, prefix, {entry["path"] for entry in manifest["files"]})
     sealed = seal(manifest)
     if not _retried(lambda: store.put_if_absent(f"{prefix}/{MANIFEST}", sealed)):
-        finished = _existing(store, prefix)
+        finished = standing(store, prefix)
         if finished is not None:
             return Published(prefix, _same(finished, publication, placements, store), True)
     return Published(prefix, orjson.loads(sealed), False)
@@ -242,12 +244,14 @@ def _claim(store: Store, publication: Publication, content: str) -> str:
     )
 
 
-def _existing(store: Store, prefix: str) -> Manifest | None:
+def standing(store: Store, prefix: str, kind: str = KIND, version: int = MANIFEST_VERSION) -> Manifest | None:
+    """The manifest of the finished dataset at `prefix`, None where there is none. Raises StoreError when it is not
+    intact, or of another kind or version."""
     try:
         data = store.get(f"{prefix}/{MANIFEST}")
     except KeyError:
         return None
-    return unseal(data, f"{store.uri}/{prefix}/{MANIFEST}")
+    return unseal(data, f"{store.uri}/{prefix}/{MANIFEST}", kind, version)
 
 
 def _same(found: Manifest, publication: Publication, placements: Sequence[Placement], store: Store) -> Manifest:
@@ -286,7 +290,7 @@ def _write_attribution(store: Store, prefix: str, title: str, shards: Sequence[S
     return {"path": ATTRIBUTION, "bytes": size, "sha256": digest, "rows": None}
 
 
-def _remove_strangers(store: Store, prefix: str, listed: set[str]) -> None:
+def remove_strangers(store: Store, prefix: str, listed: set[str]) -> None:
     """Deletes what earlier attempts left under names this dataset does not use."""
     for info in list(store.list(f"{prefix}/")):
         if info.key.removeprefix(f"{prefix}/") not in {*listed, MANIFEST}:
@@ -304,6 +308,8 @@ def _retried(put: Callable[[], Put]) -> Put:
     for _ in range(CONCURRENT_ATTEMPTS):
         try:
             return put()
+        except TransientStoreError:
+            raise  # the store was waited for already, and long
         except StoreError as error:
             last = error
     raise last

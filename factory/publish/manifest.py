@@ -76,9 +76,8 @@ class Publication:
 
 
 @dataclass(frozen=True)
-class Shard:
-    """A published shard: `num_bytes` is its uncompressed size by the file's own footer, `source` the name of
-    the committed file its rows come from, `content_sha256` the hash of that file's rows."""
+class ShardFile:
+    """A shard as a file, of a dataset or of a mix: `num_bytes` is its uncompressed size by the file's own footer."""
 
     path: str
     split: str
@@ -86,6 +85,13 @@ class Shard:
     bytes: int
     num_bytes: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class Shard(ShardFile):
+    """A published shard: `source` is the name of the committed file its rows come from, `content_sha256` the hash of
+    that file's rows."""
+
     source: str
     content_sha256: str
     lineage: Mapping[str, Any] = field(default_factory=dict)
@@ -229,7 +235,7 @@ def build_manifest(
     }
 
 
-def file_entry(shard: Shard) -> dict[str, Any]:
+def file_entry(shard: ShardFile) -> dict[str, Any]:
     """A shard as the manifest's list of files names it."""
     return {"path": shard.path, "bytes": shard.bytes, "sha256": shard.sha256, "rows": shard.rows}
 
@@ -240,7 +246,8 @@ def empty_splits(publication: Publication, shards: Sequence[Shard]) -> list[str]
     return [name for name, share in asked.items() if share and not any(shard.split == name for shard in shards)]
 
 
-def splits_of(shards: Sequence[Shard]) -> list[dict[str, Any]]:
+def splits_of(shards: Sequence[ShardFile]) -> list[dict[str, Any]]:
+    """What the splits hold, in their order; those without a shard are left out."""
     splits = []
     for name in SPLITS:
         own = [shard for shard in shards if shard.split == name]

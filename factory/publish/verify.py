@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ from factory.publish.finalise import uncompressed_bytes
 from factory.publish.manifest import (
     ATTRIBUTION,
     CARD,
+    KIND,
     MANIFEST,
+    MANIFEST_VERSION,
     Manifest,
     Shard,
     accepted_samples,
@@ -60,16 +62,23 @@ class Verified:
 
 def verify_bytes(store: Store, prefix: str = "") -> Verified:
     """Checks the dataset under `prefix` without its root. Never raises on bad data, only on a store that fails."""
+    return verified(store, prefix, KIND, MANIFEST_VERSION, lambda manifest: _check_all(store, prefix, manifest))
+
+
+def verified(
+    store: Store, prefix: str, kind: str, version: int, checks_of: Callable[[Manifest], Iterable[Check]]
+) -> Verified:
+    """Checks the manifest under `prefix`, of a dataset or a mix, and then all that it speaks of by `checks_of`."""
     where = f"{prefix}/{MANIFEST}" if prefix else MANIFEST
     try:
-        manifest = unseal(store.get(where), where)
+        manifest = unseal(store.get(where), where, kind, version)
     except KeyError:
         return Verified(None, (Check("manifest", False, f"there is no {MANIFEST} in {store.uri}/{prefix}"),))
     except FactoryError as error:
         return Verified(None, (Check("manifest", False, error.what),))
     checks = [Check("manifest", True, f"digest {manifest['digest'][:16]} matches its bytes")]
     try:
-        checks.extend(_check_all(store, prefix, manifest))
+        checks.extend(checks_of(manifest))
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         # An intact digest proves integrity, not authorship: a forged manifest may lack anything.
         checks.append(Check("manifest", False, f"it lacks or misnames something: {type(error).__name__}: {error}"))
@@ -158,6 +167,21 @@ def _checked_shards(
 ) -> Iterator[pa.Table]:
     """Reads each shard once, records its faults, and passes its table on."""
     last: dict[str, tuple[int, str]] = {}
+    for shard, file, table in decoded_shards(store, prefix, manifest, listed, hashes, rows):
+        rows.extend(f"{shard['path']}: {fault}" for fault in _shard_faults(manifest, shard, file, table, last))
+        if table.schema.equals(SAMPLE):
+            yield table
+
+
+def decoded_shards(
+    store: Store,
+    prefix: str,
+    manifest: Manifest,
+    listed: Mapping[str, Mapping[str, Any]],
+    hashes: Faults,
+    rows: Faults,
+) -> Iterator[tuple[Mapping[str, Any], pq.ParquetFile, pa.Table]]:
+    """Each shard as the manifest describes it, its file and its rows, of those that are as listed and can be read."""
     for shard in manifest["shards"]:
         data = read_checked(store, prefix, shard["path"], listed, hashes)
         if data is None:
@@ -168,9 +192,7 @@ def _checked_shards(
         except (pa.ArrowException, OSError) as error:
             rows.add(f"{shard['path']} cannot be read as Parquet: {error}")
             continue
-        rows.extend(f"{shard['path']}: {fault}" for fault in _shard_faults(manifest, shard, file, table, last))
-        if table.schema.equals(SAMPLE):
-            yield table
+        yield shard, file, table
 
 
 def _shard_faults(

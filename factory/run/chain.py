@@ -16,25 +16,24 @@ folders are named like global ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from factory.config import FactoryConfig
-from factory.curate.compare import compare_units
-from factory.curate.decide import decide_units
-from factory.curate.index.pin import View, newer_key, pin_key
+from factory.curate.index.pin import newer_key
 from factory.curate.index.segment_step import sample_units
-from factory.curate.match import match_units, sketched_files
 from factory.curate.step import CurateStep
 from factory.identity import fingerprint
-from factory.publish.gates.losses import Loss, loss_of
 from factory.publish.required import check_keys
 from factory.publish.samples import STEP_VERSION as SAMPLES_VERSION
 from factory.publish.samples import Generator, SamplesStep
 from factory.publish.shards import plan_shards
 from factory.run.across import AcrossSteps, WalkRounds, across_stages
-from factory.run.outputs import Output, outputs_key, read_outputs
+from factory.run.deciding import deciding
+from factory.run.losses import passed_on, produced
+from factory.run.merged import merged_parts
+from factory.run.outputs import outputs_key, read_outputs
 from factory.run.plan import (
     Part,
     global_folder,
@@ -49,13 +48,12 @@ from factory.run.registration import newer, pinned
 from factory.run.settings import Settings, load_settings
 from factory.run.stage import Dones, Planned, Planner, Stage
 from factory.run.step import LlmStep, WorkStep
-from factory.run.steps import DuplicateSteps, Steps, build_steps
-from factory.run.units import FileRef, Unit
+from factory.run.steps import Steps, build_steps
+from factory.run.units import Unit
 from factory.select.selector import other_domain
 from factory.select.step import plan_select, source_bytes
 from factory.store.base import Store
 from factory.store.commits import committed_units
-from factory.store.parquet import read_parquet
 
 Parts = Callable[[Store], Sequence[Part]]
 
@@ -189,45 +187,13 @@ def build_stages(
 
         return plan
 
-    def deciding(steps: DuplicateSteps, view: Callable[[Store], View] = lambda _store: View()) -> Iterator[Stage]:
-        """From sketches to what repeats what: units over all rows, named by their places in the order of sketches, and
-        by what is published, where rows are compared with that as well."""
-        sketch, match, compare = (key(step.name) for step in (steps.sketch, steps.match, steps.compare))
-
-        def planner(step: WorkStep, reads: WorkStep, units: Callable[[Store, str, str | None], list[Unit]]) -> Stage:
-            def plan(store: Store, dones: Dones) -> Planned:
-                order = fingerprint([output.file.name for output in read_outputs(store, sketch)])
-                known = view(store)
-                upstream = [dones[reads.name]["folder"], order, *([known.digest] if known.parts else [])]
-                folder = global_folder(step, planned_units(store, run, reads.name), upstream)
-                named = units(store, folder, pin_key(run) if known.parts else None)
-                return Planned(step, folder, plan_units(named, committed_units(store, folder)))
-
-            return Stage(step.name, plan, (reads.name,), step=step)
-
-        def match_plan(store: Store, folder: str, index: str | None) -> list[Unit]:
-            return match_units(folder, sketch, read_outputs(store, sketch), index)
-
-        def compare_plan(store: Store, folder: str, index: str | None) -> list[Unit]:
-            files = len(sketched_files(read_outputs(store, sketch)))
-            return compare_units(folder, sketch, match, files, read_outputs(store, match), index)
-
-        def decide_plan(store: Store, folder: str, _index: str | None) -> list[Unit]:
-            return decide_units(
-                folder, sketch, match, compare, read_outputs(store, sketch), read_outputs(store, compare)
-            )
-
-        yield planner(steps.match, steps.sketch, match_plan)
-        yield planner(steps.compare, steps.match, compare_plan)
-        yield planner(steps.decide, steps.compare, decide_plan)
-
     def resembling() -> Iterator[Stage]:
         """The stages that look for near-duplicate documents."""
         if steps.documents is not None:
             sketch = steps.documents.sketch
             planner = row_wise(sketch, None, outputs_of("select"))
             yield Stage("document_sketch", planner, ("select",), step=sketch)
-            yield from deciding(steps.documents)
+            yield from deciding(run, steps.documents)
 
     def plan_merge(store: Store, dones: Dones) -> Planned:
         repeats = dones.get("document_decide")
@@ -248,7 +214,7 @@ def build_stages(
             return
         sketch = steps.rephrased.sketch
         yield Stage(sketch.name, row_wise(sketch, None, outputs_of("curate")), ("curate",), step=sketch)
-        yield from deciding(steps.rephrased)
+        yield from deciding(run, steps.rephrased)
         apply = CurateStep("semantic")
 
         def plan(store: Store, dones: Dones) -> Planned:
@@ -336,7 +302,7 @@ def build_stages(
             step=steps.sketch,
             prepare=steps.sketch.prepare,
         ),
-        *deciding(steps.questions_alike, lambda store: pinned(store, config, run)),
+        *deciding(run, steps.questions_alike, lambda store: pinned(store, config, run)),
         Stage("curate", plan_curate, questions, step=steps.curate),
         *rephrased(),
         asking["answer"],
@@ -357,45 +323,3 @@ LINEAGE_STEPS = (
     "answer", "check", "judge",
 )  # fmt: skip
 """The steps whose folders a row's lineage names."""
-
-
-def passed_on(dones: Dones, questions: Sequence[str]) -> list[Loss]:
-    """What each step on the way from questions to samples turned away: of question steps, of the questions written."""
-    losses = []
-    for name in (*questions, *SIFTING_STEPS):
-        if name not in dones:
-            continue
-        counts, reasons = dones[name]["counts"], dones[name]["reasons"]
-        read, sides = ("produced", ["output"]) if name in questions else ("inputs", list(reasons))
-        found = [reasons.get(side, {}) for side in sides]
-        losses.append(loss_of(name, int(counts[read]), int(counts["accepted"]), found, _repeats(dones, name)))
-    return losses
-
-
-def _repeats(dones: Dones, step: str) -> int:
-    """Rows that `step` turned away because a published question asks the same."""
-    if step == "recheck":
-        return int(dones[step]["counts"]["rejected"])
-    decided = dones.get({"curate": "decide", "semantic": "semantic_decide"}.get(step, ""))
-    return int(decided["facts"].get("repeat_published", 0)) if decided is not None else 0
-
-
-SIFTING_STEPS = ("curate", "semantic", "answer", "samples", "recheck")
-"""Steps behind the questions that turn rows away."""
-
-
-def produced(dones: Dones, questions: Iterable[str]) -> int:
-    """Questions the models wrote, before any check: what the yield gate divides by."""
-    return sum(int(dones[name]["counts"]["produced"]) for name in questions)
-
-
-def merged_parts(store: Store, run: str) -> list[Part]:
-    """The select files, with the rows `merge` kept of each."""
-    files: dict[str, FileRef] = {
-        output.file.name: output.file for output in read_outputs(store, outputs_key(run, "select"))
-    }
-    merged: list[Output] = read_outputs(store, outputs_key(run, "merge"))
-    picks = read_parquet(store, merged[0].file.key)
-    return [
-        Part(files[row["file"]], None if row["picks"] is None else tuple(row["picks"])) for row in picks.to_pylist()
-    ]

@@ -28,7 +28,7 @@ from factory.store.objects import absent
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code: 0 published (or nothing to do), 2-7 by family of FactoryError, 130 interrupted."""
+    """Exit code: 0 published (or nothing to do), 2-8 by family of FactoryError, 130 interrupted."""
     if any(item in ("-h", "--help") for item in arguments):
         print(HELP)
         return 0
@@ -38,6 +38,8 @@ def main(arguments: Sequence[str]) -> int:
 def guarded(command: Callable[[], int]) -> int:
     """The exit code of a command that may end with a FactoryError, be interrupted or be preempted."""
     signal.signal(signal.SIGTERM, _as_interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a job in the background ignores it
+        signal.signal(signal.SIGINT, _as_interrupt)
     _few_arenas()
     try:
         try:
@@ -165,14 +167,31 @@ PATIENCE_S = 8.0
 """Seconds an orderly end may take after SIGTERM. It takes 1-3; where a signal to every process ended Ray as well,
 Ray's core waits 60 s for what is gone. Kubernetes and Slurm send SIGKILL after 30."""
 
+INTERRUPTED = "interrupted; the same command goes on where this one stopped"
+
+MEANT_S = 0.5
+"""Seconds after which a second Ctrl-C is meant: wrappers pass on what the terminal has sent to the group already."""
+
 _interruption_said = threading.Event()
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
     # `timeout` signals its child and then the group: the second signal must not cut short what the first began.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, partial(_at_once, time.monotonic()))
     threading.Thread(target=_end_without_ray, name="end-without-ray", daemon=True).start()
     raise KeyboardInterrupt
+
+
+def _at_once(first: float, _number: int, _frame: FrameType | None) -> None:
+    """Whoever presses Ctrl-C again does not want to wait for Ray, whose processes end with this one."""
+    if time.monotonic() - first < MEANT_S:
+        return
+    if not _interruption_said.is_set():
+        # print may have been interrupted by this very signal, and cannot be entered twice
+        os.write(2, f"{INTERRUPTED}\n".encode())
+    os._exit(INTERRUPTED_CODE)
 
 
 def _end_without_ray() -> None:
@@ -186,7 +205,7 @@ def _end_without_ray() -> None:
 def _say_interrupted() -> None:
     if not _interruption_said.is_set():
         _interruption_said.set()
-        print("interrupted; the same command goes on where this one stopped", file=sys.stderr, flush=True)
+        print(INTERRUPTED, file=sys.stderr, flush=True)
 
 
 HELP = """python -m jobs.run [KEY=VALUE ...]   runs the factory, or goes on with a run that stopped

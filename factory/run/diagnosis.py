@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from factory.errors import FactoryError, StoreError
 from factory.identity import sha256_hex
 from factory.run.outputs import outputs_key, read_outputs
-from factory.run.record import Record, plan_key, read_done
+from factory.run.record import Record, plan_key, read_done, record_key
 from factory.store.base import AbsentObjectError, Store
 from factory.store.commits import Commit, committed_units, read_commit
 from factory.store.lease import LENGTH_S, holder_of
@@ -55,9 +55,13 @@ def examine_run(store: Store, record: Record, bytes_too: bool = False) -> Iterat
     yield from _state(store, record)
     for name, folder in record["steps"].items():
         about = f"step {name} of run {run}"
-        yield from _guarded(about, partial(_step, store, folder, about, bytes_too))
-        yield from _guarded(about, partial(_records, store, run, name))
-        yield from _guarded(about, partial(_progress, store, run, name, folder, about))
+        for look in (
+            partial(_step, store, folder, about, bytes_too),
+            partial(_records, store, run, name),
+            partial(_progress, store, run, name, folder, about),
+        ):
+            for finding in _guarded(about, look):
+                yield _of_finished(finding, run) if finding.broken and record["state"] == "finished" else finding
     for model, starts in record.get("engine_starts", {}).items():
         if starts["replacements"]:
             yield Finding(
@@ -67,6 +71,14 @@ def examine_run(store: Store, record: Record, bytes_too: bool = False) -> Iterat
                 remedy="quarantined rows below say which prompts it was; none: give engines more memory",
                 broken=False,
             )
+
+
+def _of_finished(finding: Finding, run: str) -> Finding:
+    """A finished run is answered from its record, and would find nothing to do."""
+    again = f"the run has finished: delete {record_key(run)} as well, so that it looks again"
+    return replace(
+        finding, remedy=finding.remedy if record_key(run) in finding.remedy else f"{finding.remedy}; {again}"
+    )
 
 
 def is_alive(store: Store, run: str) -> bool:

@@ -10,24 +10,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from factory.config import FactoryConfig, PublishConfig
-from factory.errors import ConservationError, GateError
+from factory.errors import ConservationError, GateError, StoreError
 from factory.evaluate.report import write_report
 from factory.publish.gates.losses import explained
-from factory.run.chain import Chain, build_chain, passed_on
+from factory.run.chain import Chain, build_chain
+from factory.run.losses import passed_on
+from factory.run.lost_ray import RayLostError
 from factory.run.progress import Progress
 from factory.run.publication import gate_results, publish, version_of
 from factory.run.record import Record, now, read_record, write_record
 from factory.run.registration import check_index, note_newer, pin, register
 from factory.run.rounds import draw_until_enough, draw_walks
 from factory.run.stage import Served, Session, Stage, count_engine_starts, ensure_ray, work_stage
-from factory.store.base import Store
-from factory.store.lease import held
+from factory.store.base import Store, in_a_hurry
+from factory.store.lease import HURRY_S, held
 
 if TYPE_CHECKING:
     from factory.engine.models import ResolvedModel
@@ -87,12 +89,12 @@ def _executed(config: FactoryConfig, store: Store, progress: Progress, chain: Ch
         try:
             spent = _stages(session, chain)
         except BaseException as error:
-            interrupted = isinstance(error, KeyboardInterrupt)
+            interrupted = isinstance(error, KeyboardInterrupt) and not isinstance(error, RayLostError)
             record |= {"state": "interrupted" if interrupted else "failed", "error": str(error), "finished": now()}
             # First of all: what follows asks Ray, which a signal to every process may have ended already.
-            write_record(store, record)
+            _note_failure(store, record)
             count_engine_starts(session)
-            write_record(store, record)
+            _note_failure(store, record)
             _report_failure(session, error)
             raise
         count_engine_starts(session)
@@ -103,6 +105,13 @@ def _executed(config: FactoryConfig, store: Store, progress: Progress, chain: Ch
         # In a worker: reading samples and counting for the report took 70 MiB of the driver's memory.
         on_worker(partial(write_report, store, chain.run))
     return spent
+
+
+def _note_failure(store: Store, record: Record) -> None:
+    """Writes the record of a run that ends with an error, if the store lets it: where the store itself is what failed,
+    it has been waited for, and what a user has to read is the error that ended the run."""
+    with suppress(StoreError):
+        write_record(in_a_hurry(store, HURRY_S), record)
 
 
 def record_of(chain: Chain, previous: Record | None) -> Record:

@@ -6,7 +6,8 @@ reading and committing for scheduling. Authentication: off on the loopback clust
 cluster demands elsewhere. A local Ray runs in a session of its own: `timeout` and schedulers send SIGTERM to the
 whole process group, and a driver whose Ray died with it waits 60 s for it and is then ended by Ray's core,
 its record left at `running`. Ray still ends with its driver, whatever ends that (the kernel's parent-death
-signal). Cost: 5-6 s a local start.
+signal). The other way round it does not: a driver whose local Ray was killed would wait for it, and is told
+(factory/run/lost_ray.py). Cost: 5-6 s a local start.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
 from factory.config import ClusterConfig
-from factory.errors import ConfigError
+from factory.errors import ClusterError, ConfigError
+from factory.run.lost_ray import Watch, watched
 
 ENGINE_RESOURCE = "engine"
 
@@ -33,7 +35,8 @@ that, and starting their processes anew for each step took 40 % of a scripted ru
 def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
     """Runs the body with Ray connected; `engines` actors fit on a locally started one.
 
-    Raises ConfigError when the address cannot be reached.
+    Raises ConfigError when the address cannot be reached, ClusterError when Ray does not start here in time or ends
+    under the body.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if config.address is None:
@@ -44,18 +47,11 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
     import ray
 
     on_terminate = signal.getsignal(signal.SIGTERM)
+    in_main = threading.current_thread() is threading.main_thread()
     try:
         if config.address is None:
-            with _session_of_its_own():
-                ray.init(
-                    num_cpus=config.cpus,
-                    resources={ENGINE_RESOURCE: float(engines)},
-                    object_store_memory=config.object_store_mib * 2**20,
-                    _system_config={"idle_worker_killing_time_threshold_ms": KEEP_IDLE_WORKERS_MS},
-                    include_dashboard=False,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                )
+            with _session_of_its_own(), started_lean():
+                _start(config, engines)
         else:
             ray.init(address=config.address, log_to_driver=False, logging_level=logging.ERROR)
     except SystemExit:
@@ -67,14 +63,57 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
             cause="the address is wrong, the cluster is down, or this machine lacks memory for Ray's object store",
             remedy="check cluster.address; on one machine leave it null and lower cluster.object_store_mib",
         ) from error
-    try:
-        if threading.current_thread() is threading.main_thread():
+    with ExitStack() as ending:
+        watch: Watch | None = None
+        if in_main:
             # Ray takes SIGTERM for itself; ours ends the run in good order and writes its record.
             signal.signal(signal.SIGTERM, on_terminate)
+            watch = ending.enter_context(watched()) if config.address is None else None
+        ending.callback(ray.shutdown)
+        if watch is not None:
+            ending.callback(watch.stand_down)
         _quiet_ray_data()
         yield
-    finally:
-        ray.shutdown()
+
+
+START_TRIES = 3
+"""Ray gives its own processes 30 s to start and has no setting for it; at a load of twenty on two cores that is too
+short one time in three."""
+
+
+def _start(config: ClusterConfig, engines: int) -> None:
+    """Raises ClusterError when Ray was too slow `START_TRIES` times, and what else ray.init raises."""
+    import psutil  # type: ignore[import-untyped]
+    import ray
+
+    this = psutil.Process()
+    for _ in range(START_TRIES):
+        before = set(this.children())
+        try:
+            ray.init(
+                "local",  # without it Ray joins one that `ray start` left here, and refuses num_cpus
+                num_cpus=config.cpus,
+                resources={ENGINE_RESOURCE: float(engines)},
+                object_store_memory=config.object_store_mib * 2**20,
+                _system_config={"idle_worker_killing_time_threshold_ms": KEEP_IDLE_WORKERS_MS},
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+            return
+        except Exception as error:
+            if "timed out during startup" not in str(error):
+                raise
+            begun = [each for each in this.children() if each not in before]
+            for process in begun:
+                with suppress(psutil.Error):
+                    process.kill()
+            psutil.wait_procs(begun, timeout=10)
+    raise ClusterError(
+        f"Ray did not start on this machine, {START_TRIES} times",
+        cause="the machine is too busy: Ray gives its processes 30 s to start",
+        remedy="end what else runs there and give the same command again; what is committed is kept",
+    )
 
 
 @contextmanager
@@ -88,6 +127,23 @@ def _session_of_its_own() -> Iterator[None]:
         yield
     finally:
         services.ConsolePopen = plain
+
+
+@contextmanager
+def started_lean() -> Iterator[None]:
+    """A Ray that is started in the body has none of three processes of Python that a run on one machine does not ask:
+    the autoscaler's monitor, the monitor that carries workers' logs to the driver (log_to_driver is off), and the head
+    of the dashboard, which is started and waited for even where no dashboard is included. Ray has settings for the
+    first two in `ray start` only."""
+    from ray._private import parameter, services
+
+    plain, api_server = parameter.RayParams, services.start_api_server
+    parameter.RayParams = partial(plain, no_monitor=True, include_log_monitor=False)
+    services.start_api_server = lambda *_, **__: (None, None)
+    try:
+        yield
+    finally:
+        parameter.RayParams, services.start_api_server = plain, api_server
 
 
 def _quiet_ray_data() -> None:

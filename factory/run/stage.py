@@ -216,7 +216,7 @@ def _work(
         "facts": dict(tally.facts),
         "ledger": {**tally.ledger, "engine_seconds": earlier[0] + wall * replicas},
         "spent_now": dict(spent),
-        "lost": lost_attempts(store, folder, tally.attempts) if pending else {},
+        "lost": lost_attempts(store, folder, tally.attempts),
         "engines": list(tally.engines.values()),
         "input_digest": tally.input_digest,
         "accepted_digest": tally.accepted_digest,

@@ -8,8 +8,8 @@ wins and every later one is told so. Data objects are written under attempt-uniq
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -111,3 +111,13 @@ class Store(Hashable, Protocol):
         """Removes what killed writers left under `prefix` and nobody can see (temporary files, unfinished
         multipart uploads), where older than `older_than_s` seconds by the store's clock; how many."""
         ...
+
+
+def in_a_hurry(store: Store, patience_s: float) -> Store:
+    """The same store, whose calls try again for at most so many seconds; a store that never waits is returned as it
+    is."""
+    patient: Any = store
+    if not hasattr(patient, "patience_s"):
+        return store
+    hurried: Store = replace(patient, patience_s=min(patient.patience_s, patience_s))
+    return hurried

@@ -15,11 +15,11 @@ from typing import Any
 
 import orjson
 
-from factory.errors import ConservationError, StoreError
+from factory.errors import ConservationError
 from factory.identity import canonical_json
 from factory.run.units import FileRef
 from factory.store.base import Store
-from factory.store.objects import typed
+from factory.store.objects import damaged, typed
 
 PARALLEL_READS = 16
 """Commits read at once: S3 answers in 5-30 ms, so one at a time would cost minutes at 10,000 units."""
@@ -124,11 +124,8 @@ def read_commit(store: Store, folder: str, unit: str) -> Commit:
     try:
         return Commit.from_json(orjson.loads(data))
     except ValueError as error:
-        raise StoreError(
-            f"the commit {key} in {store.uri} cannot be read: {error}",
-            cause="the object was truncated or changed after it was written",
-            remedy="restore it from a backup, or delete it to have this unit done again",
-        ) from None
+        why = "it is empty" if not data else f"it is no commit ({error})"
+        raise damaged(store.uri, key, why) from None
 
 
 def read_commits(store: Store, folder: str, units: Iterable[str]) -> Iterator[Commit]:

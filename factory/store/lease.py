@@ -26,7 +26,7 @@ import orjson
 
 from factory.errors import StoreError
 from factory.identity import canonical_json
-from factory.store.base import AbsentObjectError, Store
+from factory.store.base import AbsentObjectError, Store, in_a_hurry
 from factory.store.objects import typed
 
 LENGTH_S = 20.0
@@ -37,6 +37,10 @@ LOOK_S = 1.0
 
 LARGEST_PID = 1 << 31
 """Linux gives numbers up to 2^22; what does not fit pid_t makes psutil raise."""
+
+HURRY_S = 5.0
+"""How long a renewal or the giving back of a lease is tried. A run whose store is gone has waited its 90 s already: it
+should say so now, and not after as long again for each of its leases, which others take over anyway."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,8 @@ def _renew(store: Store, name: str, me: Holder, ended: threading.Event, every_s:
 
 
 def _replace(store: Store, name: str, me: Holder, body: bytes) -> None:
-    """Puts `body` where the lease is still mine."""
+    """Puts `body` where the lease is still mine, if the store lets it within `HURRY_S`."""
+    store = in_a_hurry(store, HURRY_S)
     with suppress(AbsentObjectError, StoreError):
         data, tag = store.get_tagged(lease_key(name))
         holder = _read(data)

@@ -102,8 +102,19 @@ def how_to_restore(key: str) -> str:
         )
     if parts[0] == "steps" and len(parts) > 1:
         folder = f"steps/{parts[1]}"
-        # steps/<folder>/data/<unit>.<attempt>.<part>.parquet
-        unit = parts[3].split(".")[0] if len(parts) == 4 and parts[2] in ("data", "requests", "rejects") else None
+        if parts[2:3] == ["attempts"]:
+            return f"delete {key}: it says what an attempt was going to cost, and nothing else needs it"
+        if parts[2:] == ["step.json"] or parts[2:3] == ["plans"]:
+            done = f"runs/*/{parts[1].rpartition('-')[0]}.done.json"
+            return (
+                f"restore it from a copy of the root, or delete {key} and {done} and start the run again: "
+                "both are written anew"
+            )
+        unit = None
+        if parts[2:3] == ["commits"]:  # steps/<folder>/commits/<xx>/<unit>.json
+            unit = parts[-1].removesuffix(".json")
+        elif len(parts) == 4:  # steps/<folder>/data/<unit>.<attempt>.<part>.parquet
+            unit = parts[3].split(".")[0]
         commits = f"{folder}/commits/{unit[:2]}/{unit}.json" if unit else f"{folder}/commits/"
         return (
             f"restore {folder}/ from a copy of the root, or delete {commits} and start the run again; "

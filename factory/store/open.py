@@ -11,13 +11,12 @@ import contextlib
 import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from factory.errors import ConfigError, StoreError
-from factory.store.base import Store
+from factory.store.base import Store, in_a_hurry
 from factory.store.local import LocalStore
 
 if TYPE_CHECKING:
@@ -128,9 +127,7 @@ def probe(store: Store) -> None:
     Raises StoreError (what, cause, remedy). Leaves nothing behind.
     """
     # A wrong address should not take the whole patience of a run to be noticed.
-    patient: Any = store
-    if hasattr(patient, "patience_s"):
-        store = replace(patient, patience_s=min(patient.patience_s, PROBE_PATIENCE_S))
+    store = in_a_hurry(store, PROBE_PATIENCE_S)
     # At the root itself: in a local store a key with a folder would leave the empty folder behind.
     key = f"probe-{uuid.uuid4().hex}"
     try:

@@ -10,6 +10,7 @@ Cost: one request a call (and one more per lost race); 1-2 ms of this process's 
 
 from __future__ import annotations
 
+import io
 import logging
 import random
 import secrets
@@ -17,7 +18,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
@@ -44,7 +46,8 @@ WRITER = "factory-writer"
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 PART_BYTES = 16 << 20
-"""Uploads above twice this go in parts: 10,000 parts of 16 MiB hold 160 GB, and boto3 makes them larger beyond."""
+"""More than this goes in parts, so that a connection that breaks costs one part and not all of it: 10,000 parts of
+16 MiB hold 160 GB, and boto3 makes them larger beyond."""
 
 PARTS_AT_ONCE = 4
 
@@ -102,7 +105,10 @@ class S3Store:
 
     def put(self, key: str, data: bytes) -> None:
         name = self._name(key)
-        self._call(f"write {key}", lambda s3: s3.put_object(Bucket=self.bucket, Key=name, Body=data))
+        if len(data) > PART_BYTES:
+            self._upload(key, lambda: io.BytesIO(data))
+        else:
+            self._call(f"write {key}", lambda s3: s3.put_object(Bucket=self.bucket, Key=name, Body=data))
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         return self._put_on_condition(key, data, {"IfNoneMatch": "*"})
@@ -111,16 +117,10 @@ class S3Store:
         return self._put_on_condition(key, data, {"IfMatch": etag})
 
     def put_file(self, key: str, path: str) -> None:
-        name = self._name(key)
-        parts = TransferConfig(
-            multipart_threshold=2 * PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=PARTS_AT_ONCE
-        )
+        def opened() -> BinaryIO:
+            return Path(path).open("rb")
 
-        def upload(s3: S3Client) -> None:
-            with create_transfer_manager(s3, parts) as transfer:
-                transfer.upload(str(path), self.bucket, name).result()
-
-        self._call(f"upload {key}", upload, tries=s3_client.PART_TRIES)
+        self._upload(key, opened)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         below = self._below()
@@ -210,6 +210,19 @@ class S3Store:
             f"abort an upload of {name}",
             lambda s3: s3.abort_multipart_upload(Bucket=self.bucket, Key=name, UploadId=upload),
         )
+
+    def _upload(self, key: str, opened: Callable[[], BinaryIO]) -> None:
+        """Sends a stream, opened anew for each try, in parts where it is long; each part is tried again by itself."""
+        name = self._name(key)
+        parts = TransferConfig(
+            multipart_threshold=PART_BYTES + 1, multipart_chunksize=PART_BYTES, max_concurrency=PARTS_AT_ONCE
+        )
+
+        def upload(s3: S3Client) -> None:
+            with opened() as stream, create_transfer_manager(s3, parts) as transfer:
+                transfer.upload(stream, self.bucket, name).result()
+
+        self._call(f"upload {key}", upload, tries=s3_client.PART_TRIES)
 
     def _put_on_condition(self, key: str, data: bytes, condition: Mapping[str, str]) -> bool:
         name, token, tries = self._name(key), secrets.token_hex(16), 0

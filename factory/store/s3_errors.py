@@ -53,8 +53,9 @@ _PASSING_CODES = {
     "ServiceUnavailable",
 }
 
-STALE_CREDENTIALS = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken"}
-"""Worth one try with credentials read afresh: a profile or a mounted token may have been renewed meanwhile."""
+STALE_CREDENTIALS = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken", "400"}
+"""Worth one try with credentials read afresh: a profile or a mounted token may have been renewed meanwhile. "400": an
+answer to HEAD has no body and so no code, and expired credentials are what S3 refuses a HEAD with 400 for."""
 
 _CAUSES: dict[str, tuple[str, str]] = {
     "AccessDenied": (
@@ -154,6 +155,21 @@ def may_pass(error: Exception) -> bool:
     return isinstance(error, _PASSING_ERRORS)
 
 
+def _cause_of(error: Exception, code: str, status: int) -> tuple[str, str]:
+    """Likely cause and remedy of an error that will not pass."""
+    if code in STALE_CREDENTIALS:
+        return _EXPIRED
+    if code in _REGION_CODES:
+        return _REGION
+    if isinstance(error, _CREDENTIAL_ERRORS):
+        return _NO_CREDENTIALS
+    if isinstance(error, botocore_errors.SSLError):
+        return _CERTIFICATE
+    if isinstance(error, BotoCoreError):
+        return "the S3 settings do not fit together", "check store.root, store.endpoint_url and ~/.aws/config"
+    return _CAUSES.get(code) or _CAUSES.get(str(status)) or ("the server refused", "see the code above")
+
+
 def explain(error: Exception, doing: str, where: str) -> StoreError:
     """The error to raise when `doing` (a verb and a key) failed for good at `where`."""
     code, status = code_of(error), status_of(error)
@@ -161,16 +177,5 @@ def explain(error: Exception, doing: str, where: str) -> StoreError:
     if may_pass(error):
         cause, remedy = _BUSY
         return TransientStoreError(what, cause=cause, remedy=remedy)
-    if code in STALE_CREDENTIALS:
-        cause, remedy = _EXPIRED
-    elif code in _REGION_CODES:
-        cause, remedy = _REGION
-    elif isinstance(error, _CREDENTIAL_ERRORS):
-        cause, remedy = _NO_CREDENTIALS
-    elif isinstance(error, botocore_errors.SSLError):
-        cause, remedy = _CERTIFICATE
-    elif isinstance(error, BotoCoreError):
-        cause, remedy = "the S3 settings do not fit together", "check store.root, store.endpoint_url and ~/.aws/config"
-    else:
-        cause, remedy = _CAUSES.get(code) or _CAUSES.get(str(status)) or ("the server refused", "see the code above")
+    cause, remedy = _cause_of(error, code, status)
     return StoreError(what, cause=cause, remedy=remedy)

@@ -34,7 +34,7 @@ def test_the_last_line_holds_the_fit_the_held_out_size_and_the_forecasts(
     assert abs(series["held_out"]["relative_error"]) < 0.1
     (one,) = series["predictions"]
     assert one["ratio"] == pytest.approx(2.0)
-    assert one["low"] < one["error"] < one["high"] < 32.6
+    assert one["measured_low"] < one["low"] < one["error"] < one["high"] < one["measured_high"] < 32.6
     assert "at 14.8B" in said.err
     assert "o" in said.err
     html = page.read_text()

@@ -104,7 +104,7 @@ def test_identity_names_what_was_read_but_not_where(tmp_path: Path) -> None:
     ("name", "data", "says"),
     [
         ("gone.jsonl", None, "no file at"),
-        ("a.jsonl", b'{"query": "Why?"}', "no field 'question' in row 0"),
+        ("a.jsonl", b'{"query": "Why?"}', "no field 'question' in row 1, counted from 1"),
         ("a.jsonl", b'{"question": "Why?"}\n{"question": ', "line 2"),
         ("a.jsonl", b"[1, 2]", "no field"),
         ("a.jsonl", b"", "holds no text"),

@@ -93,7 +93,12 @@ SHEET = Sheet(
 SHEET_JSON = orjson.loads(canonical_json(asdict(SHEET)))
 DECISION = Decision("r1", "ada", 0, "i1", "s1", "accept", 4, ("wrong",), "no", 1.5, "2024-05-01", "nonce-01")
 DECISION_JSON = orjson.loads(canonical_json(asdict(DECISION)))
-SHAPE = {"rows": 3, "groups": {"level": {"1": 3}}, "lengths": {"question": [[3, 1]], "answer": []}}
+SHAPE = {
+    "rows": 3,
+    "groups": {"level": {"1": 3}},
+    "bounds": {"level": 2**62},
+    "lengths": {"question": [[3, 1]], "answer": []},
+}
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import pytest
 from factory.errors import StoreError, TransientStoreError
 from factory.store.open import open_root
 from factory.store.s3 import S3Store
+from factory.trouble.proxy import TroubleProxy
 from tests.conftest import S3
 from tests.s3_server import create_bucket, running
-from tests.store.lossy_proxy import lossy_proxy
 
 
 @pytest.fixture
@@ -25,44 +25,44 @@ def store(s3: S3) -> S3Store:
 
 @pytest.mark.parametrize("lost", [1, 2])
 def test_a_put_if_absent_whose_answer_was_lost_is_known_as_our_own_success(s3: S3, store: S3Store, lost: int) -> None:
-    with lossy_proxy(s3.server.port) as proxy:
-        through = replace(store, endpoint_url=proxy.endpoint_url)
-        proxy.lose_answers(lost)
+    with TroubleProxy(s3.endpoint_url) as proxy:
+        through = replace(store, endpoint_url=proxy.url)
+        proxy.set(f"lose-answer PUT count={lost}")
         assert through.put_if_absent("commits/u.json", b"ours")
-        assert proxy.lost == lost
+        assert proxy.faults["lose-answer"] == lost
     assert store.get("commits/u.json") == b"ours"
 
 
 def test_a_lost_answer_of_a_refused_put_is_still_a_refusal_even_with_the_same_bytes(s3: S3, store: S3Store) -> None:
     assert store.put_if_absent("commits/u.json", b"theirs")
-    with lossy_proxy(s3.server.port) as proxy:
-        through = replace(store, endpoint_url=proxy.endpoint_url)
-        proxy.lose_answers(1)
+    with TroubleProxy(s3.endpoint_url) as proxy:
+        through = replace(store, endpoint_url=proxy.url)
+        proxy.set("lose-answer PUT count=1")
         assert not through.put_if_absent("commits/u.json", b"theirs")
-        assert proxy.lost == 1
+        assert proxy.faults["lose-answer"] == 1
 
 
 def test_where_the_store_keeps_no_token_the_same_bytes_decide_after_a_lost_answer(s3: S3, store: S3Store) -> None:
     store.put("commits/u.json", b"put without a token")
-    with lossy_proxy(s3.server.port) as proxy:
-        through = replace(store, endpoint_url=proxy.endpoint_url)
+    with TroubleProxy(s3.endpoint_url) as proxy:
+        through = replace(store, endpoint_url=proxy.url)
         assert not through.put_if_absent("commits/u.json", b"put without a token")
-        proxy.lose_answers(1)
+        proxy.set("lose-answer PUT count=1")
         assert through.put_if_absent("commits/u.json", b"put without a token")
-        proxy.lose_answers(1)
+        proxy.set("lose-answer PUT count=1")
         assert not through.put_if_absent("commits/u.json", b"other")
 
 
 def test_a_put_if_match_whose_answer_was_lost_is_known_as_our_own_success(s3: S3, store: S3Store) -> None:
     store.put("lease", b"1")
     _, tag = store.get_tagged("lease")
-    with lossy_proxy(s3.server.port) as proxy:
-        through = replace(store, endpoint_url=proxy.endpoint_url)
-        proxy.lose_answers(1)
+    with TroubleProxy(s3.endpoint_url) as proxy:
+        through = replace(store, endpoint_url=proxy.url)
+        proxy.set("lose-answer PUT count=1")
         assert through.put_if_match("lease", b"2", tag)
-        proxy.lose_answers(1)
+        proxy.set("lose-answer PUT count=1")
         assert not through.put_if_match("lease", b"3", tag)
-        assert proxy.lost == 2
+        assert proxy.faults["lose-answer"] == 2
     assert store.get("lease") == b"2"
 
 

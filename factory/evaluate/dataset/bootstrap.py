@@ -48,10 +48,10 @@ def interval(
     return ends(np.array([statistic(drawn.integers(0, rows, rows)) for _ in range(draws)]))
 
 
-def ends(found: npt.NDArray[Any]) -> tuple[float, float]:
-    """Percentile ends of resampled values; NaN, which a degenerate draw gives, is left out."""
+def ends(found: npt.NDArray[Any], level: float = LEVEL) -> tuple[float, float]:
+    """Percentile ends of resampled values of any shape; NaN, which a degenerate draw gives, is left out."""
     held = found[~np.isnan(found)]
     if not len(held):
         return float("nan"), float("nan")
-    low, high = np.quantile(held, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(held, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -21,7 +21,7 @@ EVALUATE = Entry(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code: 0 the report is written, 2-7 by family of FactoryError, 130 interrupted."""
+    """Exit code: 0 the report is written, 2-8 by family of FactoryError, 130 interrupted."""
     if any(item in ("-h", "--help") for item in arguments):
         print(HELP + "\n".join(key_lines(EvaluateConfig)))
         return 0

@@ -13,12 +13,13 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from factory import __version__
 from factory.evaluate import text
 from factory.evaluate.dataset.drawing import between, drawn, number
 from factory.evaluate.dataset.figures import Figure, Section
+from factory.evaluate.environment import page_environment
 from factory.identity import canonical_json
 
 JSON, PAGE = "evaluation.json", "evaluation.html"
@@ -108,14 +109,7 @@ def cell(value: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("factory.evaluate", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=text.printable,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters.update(count=text.count, seconds=text.seconds, moment=text.moment, cell=cell)
     environment.globals.update(
         value_of=value_of, interval_of=interval_of, rows_of=rows_of, groups=groups, arrows=ARROWS

@@ -25,6 +25,7 @@ import xxhash
 from factory.errors import ConfigError, FactoryError
 from factory.publish.locate import open_dataset, open_root_of, read_manifest, read_shard
 from factory.publish.manifest import Manifest
+from factory.run.merged import merged_parts
 from factory.run.outputs import fetch_texts
 from factory.store.base import Store
 from factory.store.objects import damaged
@@ -37,11 +38,12 @@ ID = "sample_id"
 class SourceTexts:
     """Passages behind rows: `texts` by chunk id, `chunks` (of each row, in its order) parallel to the rows.
 
-    `note` says why passages are missing, and is empty where all are there."""
+    `note` says why passages are missing, and is empty where all are there; `whole`: none is."""
 
     texts: Mapping[str, str]
     chunks: tuple[tuple[str, ...], ...]
     note: str = ""
+    whole: bool = False
 
     def of(self, row: int) -> tuple[str, ...]:
         """The passages of a row that are there."""
@@ -143,13 +145,11 @@ class Dataset:
         except FactoryError as error:
             return SourceTexts({}, chunks, f"passages are not at hand: {error.what}")
         note = "" if len(chosen) == len(wanted) else f"{len(chosen):,} of {len(wanted):,} passages were read"
-        return SourceTexts(texts, chunks, note)
+        return SourceTexts(texts, chunks, note, not note)
 
     def corpus(self, count: int, seed: int) -> SourceTexts:
         """`count` passages (all, where there are no more) drawn uniformly from what the run selected, asked about or
         not; `chunks` is empty. The same passages whatever of them became rows."""
-        from factory.run.chain import merged_parts  # brings every step of a run
-
         try:
             root = open_root_of(self.store, str(self.manifest["run"]), self.root, self.endpoint_url)
             parts = merged_parts(root, str(self.manifest["run"]))
@@ -168,7 +168,8 @@ class Dataset:
             rows = own if part.picks is None else [part.picks[row] for row in own]
             table = read_rows(root, part.file.key, rows, ["chunk_id", "text"])
             texts |= zip(table.column("chunk_id").to_pylist(), table.column("text").to_pylist(), strict=True)
-        return SourceTexts(texts, (), f"{len(texts):,} of {total:,} passages of the corpus")
+        note = "" if len(texts) == total else f"{len(texts):,} of {total:,} passages of the corpus"
+        return SourceTexts(texts, (), note, not note)
 
     def check(self) -> None:
         """Reads every shard. Raises StoreError for the first that is gone or not as it was published."""

@@ -61,8 +61,12 @@ def measure(data: Data, config: IntrinsicConfig, strata: Sequence[Strata]) -> Fo
         add_self_bleu(found, data, config, column)
     if config.embeddings.model is not None:
         add_embeddings(found, data, config, strata)
+    else:
+        found.notes.append("Dispersion and coverage were not asked for (intrinsic.embeddings.model=null).")
     if config.perplexity.model is not None:
         add_perplexity(found, data, config, strata)
+    else:
+        found.notes.append("Perplexity was not asked for (intrinsic.perplexity.model=null).")
     return found
 
 
@@ -116,7 +120,8 @@ def add_embeddings(found: Found, data: Data, intrinsic: IntrinsicConfig, strata:
     drawn, table = _drawn(data, config.rows, [column], strata, intrinsic.strata_rows)
     texts = [text or "" for text in table.column(column).to_pylist()]
     corpus = data.dataset.corpus(config.passages, data.seed)
-    real = drawn_texts(real_texts(data), config.passages, data.seed)
+    of_people = real_texts(data)
+    real = drawn_texts(of_people, config.passages, data.seed)
     data.say(f"intrinsic: embedding {len(texts):,} rows, {len(corpus.texts):,} passages and {len(real):,} real texts")
     started = time.monotonic()
     try:
@@ -130,9 +135,11 @@ def add_embeddings(found: Found, data: Data, intrinsic: IntrinsicConfig, strata:
     sampled = len(rows) < data.dataset.rows
     found.figures += _spread(column, rows, data.seed, sampled=sampled)
     note = corpus.note if corpus.texts else ""
-    found.figures.append(_coverage(column, CORPUS, passages, rows, config, data.seed, note, missing(corpus)))
+    of_corpus = _Texts(CORPUS, passages, not corpus.whole, note, missing(corpus))
+    found.figures.append(_coverage(column, of_corpus, rows, config, data.seed, sampled=sampled))
     if data.real is not None:
-        found.figures.append(_coverage(column, REAL, written, rows, config, data.seed, "", "there is no real text"))
+        of_real = _Texts(REAL, written, len(real) < len(of_people), "", "there is no real text")
+        found.figures.append(_coverage(column, of_real, rows, config, data.seed, sampled=sampled))
         found.real[DISPERSION] = dispersion(written) if len(written) >= LEAST_ROWS else None
     for each in strata:
         places = each.places(table.column(each.column))
@@ -160,24 +167,33 @@ def _spread(column: str, rows: F32, seed: int, *, sampled: bool) -> list[Figure]
     return [of_sample(each) for each in figures]
 
 
-def _coverage(
-    column: str, of: str, references: F32, rows: F32, config: EmbeddingsConfig, seed: int, note: str, absent: str
-) -> Figure:
-    name = f"{column}: coverage of the {of}"
+@dataclass(frozen=True)
+class _Texts:
+    """What rows may cover: `vectors` of texts that are a sample of all or not; `absent` says why there are none."""
+
+    of: str
+    vectors: F32
+    sampled: bool
+    note: str
+    absent: str
+
+
+def _coverage(column: str, texts: _Texts, rows: F32, config: EmbeddingsConfig, seed: int, *, sampled: bool) -> Figure:
+    """`sampled`: the rows are a sample. The figure names the texts as its basis where those are one, else the rows."""
+    name = f"{column}: coverage of the {texts.of}"
     meaning = (
-        f"share of {len(references):,} texts of the {of} with a row nearer than their {config.neighbours}-th nearest "
-        f"neighbour among themselves"
-    ) + (f" ({note})" if note else "")
-    if not len(references):
-        return _unknown(name, "share of its texts that have a row nearby", absent)
+        f"share of {len(texts.vectors):,} texts of the {texts.of} with a row nearer than their "
+        f"{config.neighbours}-th nearest neighbour among themselves"
+    ) + (f" ({texts.note})" if texts.note else "")
+    if not len(texts.vectors):
+        return _unknown(name, "share of its texts that have a row nearby", texts.absent)
     try:
-        flags = covered(references, rows, config.neighbours)
+        flags = covered(texts.vectors, rows, config.neighbours)
     except ValueError as error:
         return _unknown(name, meaning, str(error))
     low, high = mean_interval(flags, seed)
-    return Figure(
-        name, float(flags.mean()), meaning, low, high, len(references), sampled=True, unit="share", better="higher"
-    )
+    basis, part = len(texts.vectors if texts.sampled else rows), sampled or texts.sampled
+    return of_sample(Figure(name, float(flags.mean()), meaning, low, high, basis, part, "share", "higher"))
 
 
 def add_perplexity(found: Found, data: Data, intrinsic: IntrinsicConfig, strata: Sequence[Strata]) -> None:

@@ -9,7 +9,9 @@ points do not choose; and a forecast beyond `FURTHEST` times the largest measure
 
 The bootstrap draws errors about the fitted law with a noise level that is itself drawn (scaled inverse chi-square with
 as many degrees of freedom as points are left over), because three residuals say little about how points scatter.
-Resampling the points, as usual, would leave fewer sizes than parameters.
+Resampling the points, as usual, would leave fewer sizes than parameters. Two intervals come out of the draws: where
+the law may lie, and where a model that is trained there will be measured, which scatters about the law as the points
+do (a prediction interval: each drawn law with the noise it was drawn with).
 
 On 30 planted laws (seven points, 1 % scatter) the 95 % intervals held B 25, D_l 28, beta 29, E 27 times, and the law at
 twice the largest size 27 times: they are somewhat too narrow.
@@ -60,15 +62,18 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The law at `tokens`; `ratio` is how many times the largest size it rests on. `power_law` is what the power law
-    says of the same size, None where it could not be fitted."""
+    """The law at `tokens`; `ratio` is how many times the largest size it rests on. `low` and `high` are the ends of the
+    95 % interval of the law, `measured_low` and `measured_high` of the one in which a point measured there lies.
+    `power_law` is what the power law says of the same size."""
 
     tokens: float
     ratio: float
     error: float
     low: float | None
     high: float | None
-    power_law: float | None
+    measured_low: float | None
+    measured_high: float | None
+    power_law: float
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,14 @@ class HeldOut:
     inside: bool | None
     power_law_off: float | None
     why: str = ""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A law of the bootstrap, and the relative scatter of a point of weight 1 that its points were drawn with."""
+
+    law: Law
+    noise: float
 
 
 @dataclass(frozen=True)
@@ -108,13 +121,13 @@ def forecast(points: Points, at: Sequence[float], seed: int, draws: int = DRAWS)
     if points.sizes < LEAST_SIZES:
         raise ValueError(f"{points.sizes} different token counts; {LEAST_SIZES} are needed")
     fitted, plain = fit(points), fit(points, power_law=True)
-    laws = drawn_laws(points, fitted, seed, draws)
-    parameters = tuple(_parameter(name, fitted, laws, points) for name in NAMES)
+    drawn = drawn_laws(points, fitted, seed, draws)
+    parameters = tuple(_parameter(name, fitted, drawn, points) for name in NAMES)
     reach = max([points.largest, *at])
     grid = np.geomspace(points.tokens[0], reach, CURVE_POINTS)
-    low, high = _band(laws, grid)
+    low, high = _band(drawn, grid)
     curve = tuple(zip(grid.tolist(), fitted.law.at(grid).tolist(), low.tolist(), high.tolist(), strict=True))
-    predictions = tuple(_prediction(points, fitted.law, laws, plain.law, tokens) for tokens in at)
+    predictions = tuple(_prediction(points, fitted.law, drawn, plain.law, tokens, seed) for tokens in at)
     held_out = _held_out(points, seed, draws)
     return Forecast(points, fitted, parameters, held_out, predictions, _notes(points, fitted, plain, parameters), curve)
 
@@ -122,7 +135,7 @@ def forecast(points: Points, at: Sequence[float], seed: int, draws: int = DRAWS)
 CURVE_POINTS = 60
 
 
-def drawn_laws(points: Points, fitted: Fit, seed: int, draws: int) -> list[Law]:
+def drawn_laws(points: Points, fitted: Fit, seed: int, draws: int) -> list[Drawn]:
     """Laws fitted to points drawn about `fitted`; none where no point is left over that says how they scatter."""
     left = len(points.tokens) - PARAMETERS
     if fitted.noise is None or draws < 1:
@@ -131,32 +144,50 @@ def drawn_laws(points: Points, fitted: Fit, seed: int, draws: int) -> list[Law]:
     expected = np.log(fitted.law.at(points.tokens))
     # A start beside the valley that the points chose: draws may lie in another one.
     middle = np.array([float(fitted.theta[0]), np.log(0.3), 0.5, 0.5])
-    laws = []
+    found = []
     for _ in range(draws):
         noise = min(fitted.noise * float(np.sqrt(left / random.chisquare(left))), LARGEST_NOISE)
         scatter = random.standard_normal(len(expected)) * noise / np.sqrt(points.weight)
         drawn = points_of(points.series, points.tokens, np.exp(expected + scatter), points.weight)
         again = fit(drawn, [fitted.theta, middle], quick=True)
-        laws.append(law_of(again.theta, again.scale, again.least))
-    return laws
+        found.append(Drawn(law_of(again.theta, again.scale, again.least), noise))
+    return found
 
 
-def _band(laws: Sequence[Law], tokens: F64) -> tuple[F64, F64]:
+def measured_interval(
+    drawn: Sequence[Drawn], tokens: float, seed: int, weight: float = 1.0, level: float = LEVEL
+) -> tuple[float, float]:
+    """Ends of the interval in which a point of this weight, measured at so many tokens, lies with probability `level`:
+    how far the law may be off and how points scatter about it, together. NaN without draws."""
+    if not drawn:
+        return float("nan"), float("nan")
+    errors = np.array([float(each.law.at(tokens)) for each in drawn])
+    noise = np.array([each.noise for each in drawn]) / np.sqrt(weight)
+    scatter = np.random.default_rng([seed, 1]).standard_normal((POINTS_A_LAW, len(drawn))) * noise
+    return ends(errors * np.exp(scatter), level)
+
+
+POINTS_A_LAW = 25
+"""Points drawn about each law: the ends of the interval would else hang on the scatter of five of 200 draws."""
+
+
+def _band(drawn: Sequence[Drawn], tokens: F64) -> tuple[F64, F64]:
     """Ends of the 95 % interval of the law at each size; NaN without draws."""
-    if not laws:
+    if not drawn:
         return np.full(len(tokens), np.nan), np.full(len(tokens), np.nan)
-    errors = np.stack([law.at(tokens) for law in laws])
+    errors = np.stack([each.law.at(tokens) for each in drawn])
     low, high = np.quantile(errors, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return low, high
 
 
-def _prediction(points: Points, law: Law, laws: Sequence[Law], plain: Law, tokens: float) -> Prediction:
-    low, high = (float(end[0]) for end in _band(laws, np.array([tokens])))
-    known = bool(laws)
-    return Prediction(
-        tokens, ratio_of(points, tokens), float(law.at(tokens)), low if known else None, high if known else None,
-        float(plain.at(tokens)),
-    )  # fmt: skip
+def _prediction(
+    points: Points, law: Law, drawn: Sequence[Drawn], plain: Law, tokens: float, seed: int, weight: float = 1.0
+) -> Prediction:
+    error, ratio, power_law = float(law.at(tokens)), ratio_of(points, tokens), float(plain.at(tokens))
+    if not drawn:
+        return Prediction(tokens, ratio, error, None, None, None, None, power_law)
+    low, high = (float(end[0]) for end in _band(drawn, np.array([tokens])))
+    return Prediction(tokens, ratio, error, low, high, *measured_interval(drawn, tokens, seed, weight), power_law)
 
 
 def _held_out(points: Points, seed: int, draws: int) -> HeldOut:
@@ -167,25 +198,20 @@ def _held_out(points: Points, seed: int, draws: int) -> HeldOut:
         why = f"the {rest.sizes} smaller sizes are too few to predict it from: {LEAST_SIZES} are needed"
         return HeldOut(None, observed, None, None, None, why)
     fitted, plain = fit(rest), fit(rest, power_law=True)
-    laws = drawn_laws(rest, fitted, seed, draws)
-    found = _prediction(rest, fitted.law, laws, plain.law, points.largest)
-    inside = None
-    if laws and fitted.noise is not None:
-        # A measured point scatters about the law, so it may lie outside the interval of the law alone.
-        random = np.random.default_rng([seed, 1])
-        errors = np.array([float(law.at(points.largest)) for law in laws])
-        spread = fitted.noise / np.sqrt(points.weight[largest].sum())
-        low, high = ends(errors * np.exp(random.standard_normal(len(errors)) * spread))
-        inside = low <= observed <= high
+    weight = float(points.weight[largest].sum())
+    drawn = drawn_laws(rest, fitted, seed, draws)
+    found = _prediction(rest, fitted.law, drawn, plain.law, points.largest, seed, weight)
+    low, high = found.measured_low, found.measured_high
+    inside = None if low is None or high is None else low <= observed <= high
     return HeldOut(
         found, observed, found.error / observed - 1, inside, float(plain.law.at(points.largest)) / observed - 1
     )
 
 
-def _parameter(name: str, fitted: Fit, laws: Sequence[Law], points: Points) -> Parameter:
+def _parameter(name: str, fitted: Fit, drawn: Sequence[Drawn], points: Points) -> Parameter:
     value = _value(name, fitted.law)
     # With the value itself: where the fit ran into a bound the draws may all lie to one side of it.
-    low, high = ends(np.array([_value(name, law) for law in laws])) if laws else (None, None)
+    low, high = ends(np.array([_value(name, each.law) for each in drawn])) if drawn else (None, None)
     if low is not None and high is not None:
         low, high = min(low, value), max(high, value)
     why = ""

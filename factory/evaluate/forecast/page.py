@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from factory import __version__
 from factory.evaluate import text
+from factory.evaluate.environment import page_environment
 from factory.evaluate.forecast.forecast import FURTHEST, Forecast, ratio_of
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 760, 380, 62, 44, 12, 14
@@ -36,14 +37,7 @@ def build_page(found: Sequence[Forecast], source: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("factory.evaluate", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=text.printable,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters.update(figure=figure, share=text.share, tokens=tokens_words)
     return environment
 
@@ -200,6 +194,8 @@ def plain(found: Forecast) -> dict[str, Any]:
             "predicted": held.prediction.error if held.prediction else None,
             "low": held.prediction.low if held.prediction else None,
             "high": held.prediction.high if held.prediction else None,
+            "measured_low": held.prediction.measured_low if held.prediction else None,
+            "measured_high": held.prediction.measured_high if held.prediction else None,
             "ratio": held.prediction.ratio if held.prediction else None,
             "relative_error": held.off,
             "inside_interval": held.inside,
@@ -209,7 +205,8 @@ def plain(found: Forecast) -> dict[str, Any]:
         "predictions": [
             {
                 "tokens": each.tokens, "ratio": ratio_of(points, each.tokens), "error": each.error, "low": each.low,
-                "high": each.high, "power_law": each.power_law,
+                "high": each.high, "measured_low": each.measured_low, "measured_high": each.measured_high,
+                "power_law": each.power_law,
             }
             for each in found.predictions
         ],

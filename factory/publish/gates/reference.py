@@ -22,7 +22,7 @@ from factory.store.base import AbsentObjectError, Store
 from factory.store.objects import damaged
 from factory.store.parquet import read_parquet
 
-SHAPE_VERSION = 1
+SHAPE_VERSION = 2
 """Raised when the same rows give another shape."""
 
 SHAPE_COLUMNS = [

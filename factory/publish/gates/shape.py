@@ -31,6 +31,9 @@ GROUPS_A_COLUMN = 20_000
 
 NONE = "(none)"
 
+MOST_IN_JSON = (1 << 64) - 1
+"""orjson writes no larger number."""
+
 
 @dataclass
 class Shape:
@@ -62,22 +65,31 @@ class Shape:
 
     def to_json(self) -> dict[str, Any]:
         lengths = {name: sorted(bins.items()) for name, bins in self.lengths.items()}
-        return {"rows": self.rows, "groups": {name: self.counts(name) for name in COLUMNS}, "lengths": lengths}
+        return {
+            "rows": self.rows,
+            "groups": {name: self.counts(name) for name in COLUMNS},
+            "bounds": {name: min(self.groups[name].bound, MOST_IN_JSON) for name in COLUMNS},
+            "lengths": lengths,
+        }
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """The shape of another dataset, as it was written down."""
+    """The shape of another dataset, as it was written down. `bounds` by column: groups whose hash lies above it were
+    not kept."""
 
     rows: int
     groups: Mapping[str, Mapping[str, int]]
+    bounds: Mapping[str, int]
     lengths: Mapping[str, Mapping[int, int]]
 
 
 def from_json(value: Mapping[str, Any]) -> Earlier:
     """Raises ValueError for what is no shape."""
     written = typed(_Written, value)
-    return Earlier(written.rows, written.groups, {name: dict(bins) for name, bins in written.lengths.items()})
+    return Earlier(
+        written.rows, written.groups, written.bounds, {name: dict(bins) for name, bins in written.lengths.items()}
+    )
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,7 @@ class _Written:
 
     rows: int
     groups: Mapping[str, Mapping[str, int]]
+    bounds: Mapping[str, int]
     lengths: Mapping[str, tuple[tuple[int, int], ...]]
 
 

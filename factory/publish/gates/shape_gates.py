@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from factory.publish.gates import summaries
 from factory.publish.gates.batch import Batch
 from factory.publish.gates.config import BalanceConfig, Column, GateConfig
 from factory.publish.gates.divergence import Divergence, divergence
@@ -77,8 +78,7 @@ class Shaped:
             before, now = (_by_edges(bins, edges) for bins in (earlier.lengths[text], self.shape.lengths[text]))
             compared.append((f"{text}_length", divergence(before, now)))
         for column in drift.columns:
-            before_counts = {group: float(count) for group, count in earlier.groups.get(column, {}).items()}
-            compared.append((column, divergence(before_counts, self._counts(column))))
+            compared.append((column, divergence(*self._both(earlier, column))))
         for name, found in compared:
             told = _told(found, "earlier version")
             yield at_most(f"drift.{name}.divergence", drift.max_divergence, found.jensen_shannon, severity,
@@ -86,13 +86,20 @@ class Shaped:
             yield at_most(f"drift.{name}.stability_index", drift.max_stability_index, found.stability_index, severity,
                           f"population stability index of `{name}` against the earlier version", told)  # fmt: skip
         for column in drift.columns:
-            yield self._vanished(column, shares(earlier.groups.get(column, {})))
+            kept, found_now = self._both(earlier, column)
+            yield self._vanished(column, shares(kept), found_now)
 
-    def _counts(self, column: Column) -> dict[str, float]:
-        return {group: float(count) for group, count in self.shape.counts(column).items()}
+    def _both(self, earlier: Earlier, column: Column) -> tuple[dict[str, int], dict[str, int]]:
+        """Rows by group before and now, of the groups that both shapes would have kept: what one of them left out for
+        being too many is neither gone nor new."""
+        bound = min(earlier.bounds[column], self.shape.groups[column].bound)
+        counts = (earlier.groups[column], self.shape.counts(column))
+        before, now = (
+            {name: rows for name, rows in found.items() if summaries.place(name) < bound} for found in counts
+        )
+        return before, now
 
-    def _vanished(self, column: Column, before: Mapping[str, float]) -> GateResult:
-        now = self.shape.counts(column)
+    def _vanished(self, column: Column, before: Mapping[str, float], now: Mapping[str, int]) -> GateResult:
         gone = [name for name, part in before.items() if name not in now and part >= self.config.drift.vanished_from]
         gone.sort(key=lambda name: (-before[name], name))
         evidence = [f"{name!r} was {percent(before[name])}" for name in gone[:EXAMPLES]]

@@ -53,7 +53,7 @@ from factory.select.pii import Pii, finder_of
 from factory.store.base import Store
 from factory.store.parquet import read_parquet
 
-STEP_VERSION = 4
+STEP_VERSION = 5
 
 ROWS_AT_ONCE = 4096
 """Rows a batch at most: decoded columns of more would be what takes the memory."""

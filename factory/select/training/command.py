@@ -21,7 +21,7 @@ TRAIN = Entry(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code: 0 trained (or nothing to do), 2-7 by family of FactoryError, 130 interrupted."""
+    """Exit code: 0 trained (or nothing to do), 2-8 by family of FactoryError, 130 interrupted."""
     if any(item in ("-h", "--help") for item in arguments):
         print(HELP + "\n".join(key_lines(TrainingConfig, "training.")))
         return 0

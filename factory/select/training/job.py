@@ -20,6 +20,7 @@ from factory.domains.pack import Pack, load_pack
 from factory.domains.syllabus import Syllabus, load_syllabus
 from factory.engine.models import resolve
 from factory.identity import fingerprint
+from factory.run.lost_ray import RayLostError
 from factory.run.progress import Progress
 from factory.run.record import Record, now, read_record, write_record
 from factory.run.stage import Served, Session, count_engine_starts
@@ -200,7 +201,7 @@ def execute(config: TrainConfig, store: Store, progress: Progress) -> TrainResul
             iterations = refine(job)
             record["selector"] = keep(job, iterations)
         except BaseException as error:
-            interrupted = isinstance(error, KeyboardInterrupt)
+            interrupted = isinstance(error, KeyboardInterrupt) and not isinstance(error, RayLostError)
             record |= {"state": "interrupted" if interrupted else "failed", "error": str(error), "finished": now()}
             count_engine_starts(session)
             write_record(store, record)

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from factory import __version__
 from factory.evaluate import charts, text
+from factory.evaluate.environment import page_environment
 from factory.evaluate.facts import Bin, Numbers
 from factory.select.training.examples import HIGHEST, LOWEST
 from factory.select.training.explain import Explanation, MarkupEffect
@@ -94,14 +95,7 @@ def build_selector_report(data: SelectorReport) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("factory.select.training", ""), PackageLoader("factory.evaluate", "")]),
-        autoescape=True,  # by name it would depend on the file's ending, and .j2 is not among those it knows
-        undefined=StrictUndefined,
-        finalize=text.printable,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("factory.select.training")
     environment.filters.update(
         count=text.count, share=text.share, decimal=text.decimal, interval=_interval, fixed=_fixed, rater=rater_in_words
     )

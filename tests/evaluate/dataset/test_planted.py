@@ -91,6 +91,9 @@ def test_intervals_hold_the_figure_and_keep_the_two_apart(pair: tuple[Section, S
 def test_figures_of_samples_say_how_large_they_were_and_others_have_no_interval(pair: tuple[Section, Section]) -> None:
     assert (of(pair[0], "self-BLEU").rows, of(pair[0], "self-BLEU").sampled) == (200, True)
     assert (of(pair[0], "dispersion").rows, of(pair[0], "dispersion").sampled) == (250, True)
+    covered = of(pair[0], "coverage of the source corpus")
+    assert (covered.rows, covered.sampled) == (250, True)  # all 60 passages, by a sample of rows
+    assert "share of 60 texts" in covered.meaning
     counted = of(pair[0], "distinct-2")
     assert (counted.rows, counted.sampled, counted.low) == (ROWS, False, None)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factory.errors import ConfigError
-from factory.evaluate.forecast.forecast import LEAST_SIZES, forecast
+from factory.evaluate.forecast.forecast import LEAST_SIZES, drawn_laws, forecast, measured_interval
 from factory.evaluate.forecast.law import Law, fit
 from factory.evaluate.forecast.points import Points, points_of, read_points
 
@@ -50,6 +50,24 @@ def test_a_planted_law_lies_within_the_intervals_of_its_parameters_and_of_a_fore
     # Of 30 planted sets the intervals of 95 % held 25 (B) to 29 (beta) times.
     assert min(inside.values()) >= 5, inside
     assert sum(inside.values()) >= 0.8 * len(inside) * trials, inside
+
+
+def test_an_interval_of_ninety_percent_for_a_measured_point_holds_nine_of_ten() -> None:
+    """Points drawn anew at twice the largest size: the scatter of a point is in the interval, not the law's alone."""
+    trials, held, by_law = 40, 0, 0
+    random = np.random.default_rng(5)
+    sizes = (*SIZES, *SIZES)
+    for seed in range(trials):
+        points = measured(PLANTED, 0.01, seed + 100, sizes)
+        drawn = drawn_laws(points, fit(points), seed, 60)
+        new = float(PLANTED.at(14.8)) * float(np.exp(0.01 * random.standard_normal()))
+        low, high = measured_interval(drawn, 14.8, seed, level=0.9)
+        held += low <= new <= high
+        low, high = np.quantile([float(each.law.at(14.8)) for each in drawn], [0.05, 0.95])
+        by_law += low <= new <= high
+    deviation = (0.9 * 0.1 * trials) ** 0.5
+    assert abs(held - 0.9 * trials) <= 2.6 * deviation, held
+    assert by_law < 0.9 * trials - 2.6 * deviation, by_law
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,8 @@ from factory.publish.gates.config import BalanceConfig, DriftConfig, LengthConfi
 from factory.publish.gates.divergence import divergence
 from factory.publish.gates.reference import find_reference
 from factory.publish.gates.results import GateResult
-from factory.publish.gates.shape import BINS_AN_OCTAVE, bin_start, length_bin
+from factory.publish.gates.shape import BINS_AN_OCTAVE, GROUPS_A_COLUMN, Shape, bin_start, from_json, length_bin
+from factory.publish.gates.shape_gates import Shaped
 from factory.publish.gates.step import GateStep
 from factory.store.local import LocalStore
 from tests.publish.gates.samples import clean, measured
@@ -135,6 +137,21 @@ def test_drift_from_an_earlier_version_is_measured_bin_by_bin_and_what_vanished_
     assert moved["drift.source.vanished"].evidence[0].startswith("'site-1' was")
     assert any("elsewhere 0.0% ->" in line for line in moved["drift.source.divergence"].evidence)
     assert all(result.severity == "warn" for name, result in moved.items() if name.startswith("drift."))
+
+
+def test_of_more_sources_than_are_kept_none_is_called_gone_or_new_that_is_there() -> None:
+    """10,000 sources, of which a shape keeps all, and then 80,000, of which it keeps some drawn by hash."""
+    every = [f"site-{number}" for number in range(4 * GROUPS_A_COLUMN)]
+    before, now = Shape(), Shape()
+    for shape, names in ((before, every[: GROUPS_A_COLUMN // 2]), (now, every)):
+        for name in names:
+            shape.groups["source"].add(name, "sample")
+        shape.rows = len(names)
+    assert not now.groups["source"].complete
+    gates = Shaped(GateConfig(drift=DriftConfig(columns=("source",), vanished_from=0.0)), None, now)
+    earlier = from_json(orjson.loads(orjson.dumps(before.to_json())))
+    found = {result.name: result for result in gates._drift(earlier)}
+    assert found["drift.source.vanished"].measured == 0
 
 
 def test_a_dataset_that_is_not_there_is_said_at_the_start(local_store: LocalStore) -> None:

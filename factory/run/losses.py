@@ -1,0 +1,37 @@
+"""What each step between the questions and the samples turned away: for the yield gate, and to explain a failed one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from factory.publish.gates.losses import Loss, loss_of
+from factory.run.stage import Dones
+
+SIFTING_STEPS = ("curate", "semantic", "answer", "samples", "recheck")
+"""Steps behind the questions that turn rows away."""
+
+
+def passed_on(dones: Dones, questions: Sequence[str]) -> list[Loss]:
+    """What each step on the way from questions to samples turned away: of question steps, of the questions written."""
+    losses = []
+    for name in (*questions, *SIFTING_STEPS):
+        if name not in dones:
+            continue
+        counts, reasons = dones[name]["counts"], dones[name]["reasons"]
+        read, sides = ("produced", ["output"]) if name in questions else ("inputs", list(reasons))
+        found = [reasons.get(side, {}) for side in sides]
+        losses.append(loss_of(name, int(counts[read]), int(counts["accepted"]), found, _repeats(dones, name)))
+    return losses
+
+
+def _repeats(dones: Dones, step: str) -> int:
+    """Rows that `step` turned away because a published question asks the same."""
+    if step == "recheck":
+        return int(dones[step]["counts"]["rejected"])
+    decided = dones.get({"curate": "decide", "semantic": "semantic_decide"}.get(step, ""))
+    return int(decided["facts"].get("repeat_published", 0)) if decided is not None else 0
+
+
+def produced(dones: Dones, questions: Iterable[str]) -> int:
+    """Questions the models wrote, before any check: what the yield gate divides by."""
+    return sum(int(dones[name]["counts"]["produced"]) for name in questions)

@@ -1,0 +1,166 @@
+"""`python -m tests.faults --seeds 20`: every case with every seed, a line a trial, one JSON object at the end.
+
+Kept below .faults/: undisturbed references and results, both by the state of the code, and the folders of trials that
+failed. Killed anywhere and started again it goes on with the trials that have no result; results of failed trials are
+not kept for that: the next start tries them again. Exit code 1 when any trial failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import pkgutil
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+import tests.faults
+from tests.faults.case import Case
+from tests.faults.code_state import CodeState, code_state
+from tests.faults.document import DOCUMENT, rewrite, table
+from tests.faults.processes import end, marked
+from tests.faults.reference import reference_of
+from tests.faults.results import Kept, Result, closing_object, rows_of
+from tests.faults.run_case import run_trial
+from tests.runs import REPOSITORY
+
+DEFAULT_SEEDS = 2
+VLLM_SEEDS = 3
+"""Seeds of a case with a real model at most, unless more are asked for by name: a trial takes minutes."""
+
+
+def all_cases() -> list[Case]:
+    """The CASES of every module cases_<kind>.py, by name of module. Raises ValueError for a name given twice."""
+    names = sorted(each.name for each in pkgutil.iter_modules(tests.faults.__path__) if each.name.startswith("cases_"))
+    cases = [case for name in names for case in importlib.import_module(f"tests.faults.{name}").CASES]
+    slugs = [case.slug for case in cases]
+    if doubled := {slug for slug in slugs if slugs.count(slug) > 1}:
+        raise ValueError(f"cases of one name: {', '.join(sorted(doubled))}")
+    return cases
+
+
+def chosen(cases: Sequence[Case], named: Sequence[str], engine: str | None, quick: bool) -> list[Case]:
+    """Cases whose name, or its slug, holds any of `named`; the one that is called just so, where there is one."""
+
+    def meant(case: Case, word: str) -> bool:
+        alone = any(word in (each.name, each.slug) for each in cases)
+        return word in (case.name, case.slug) if alone else word.lower() in case.name.lower() or word in case.slug
+
+    return [
+        case
+        for case in cases
+        if (not named or any(meant(case, word) for word in named))
+        and (engine is None or case.engine == engine)
+        and (not quick or case.quick)
+    ]
+
+
+def trials(cases: Sequence[Case], seeds: int, vllm_seeds: int) -> Iterator[tuple[Case, int]]:
+    """Seed by seed, so that a suite that is stopped has seen every case."""
+    for seed in range(max(seeds, vllm_seeds)):
+        yield from ((case, seed) for case in cases if seed < (vllm_seeds if case.engine == "vllm" else seeds))
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=DEFAULT_SEEDS, help=f"seeds a case (default {DEFAULT_SEEDS})")
+    parser.add_argument("--vllm-seeds", type=int, help=f"seeds a case with a real model (default at most {VLLM_SEEDS})")
+    parser.add_argument("--case", action="append", default=[], help="only cases whose name holds this; may be repeated")
+    parser.add_argument("--engine", choices=["scripted", "vllm"], help="only cases with this engine")
+    parser.add_argument("--quick", action="store_true", help="only the selection that `make test` runs")
+    parser.add_argument("--again", action="store_true", help="try also what has a result already")
+    parser.add_argument("--list", action="store_true", help="print the cases and run none")
+    parser.add_argument("--keep-docs", action="store_true", help="leave docs/reliability.md as it is")
+    parser.add_argument("--folder", type=Path, default=REPOSITORY / ".faults", help="where results are kept")
+    options = parser.parse_args(arguments)
+    known = all_cases()
+    cases = chosen(known, options.case, options.engine, options.quick)
+    if options.list:
+        print("\n".join(f"{case.name}  ({case.store}, {case.engine})" for case in cases))
+        return 0
+    if not cases:
+        print(f"no case is called {' or '.join(options.case)}; --list names them", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it, and so its runs
+    options.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(options.folder / "lock", timeout=0):
+            return _suite(options, known, cases)
+    except Timeout:
+        print(f"another fault suite is at work in {options.folder}", file=sys.stderr)
+        return 2
+
+
+def _suite(options: argparse.Namespace, known: Sequence[Case], cases: Sequence[Case]) -> int:
+    end(marked(str(options.folder)))  # what a suite that was killed has left running
+    state = code_state(REPOSITORY)
+    kept = Kept(options.folder, state)
+    vllm_seeds = options.vllm_seeds if options.vllm_seeds is not None else min(options.seeds, VLLM_SEEDS)
+    missing = {case.name: why for case in cases if case.needs is not None and (why := case.needs()) is not None}
+    for name, why in missing.items():
+        print(f"left out: {name}: {why}", flush=True)
+    wanted = list(trials([case for case in cases if case.name not in missing], options.seeds, vllm_seeds))
+    print(f"{len(wanted)} trials of {len(cases)} cases at {state.key}{_changed(state)}", flush=True)
+    results: list[Result] = []
+    for number, (case, seed) in enumerate(wanted, start=1):
+        before = None if options.again else kept.get(case, seed)
+        result = before if before is not None and before.ok else _tried(kept, case, seed)
+        results.append(result)
+        print(_line(number, len(wanted), result, again=result is before), flush=True)
+        if code_state(REPOSITORY) != state:
+            print("the code was changed while the suite ran; start it again", file=sys.stderr)
+            return 1
+    rows = rows_of(known, kept)
+    generated = table(rows, known, state, _machine_line())
+    print("\n" + generated)
+    if not options.keep_docs:
+        DOCUMENT.write_text(rewrite(DOCUMENT.read_text(), generated))
+    print(json.dumps(closing_object(results, state, [row.key for row in rows])), flush=True)
+    return 0 if all(each.ok for each in results) else 1
+
+
+def _tried(kept: Kept, case: Case, seed: int) -> Result:
+    references = kept.folder / "references" / kept.state.key
+    try:
+        reference = reference_of(case, references)
+    except AssertionError as error:
+        # says nothing about the case, so it is no result of it
+        return Result(case.name, seed, case.engine, problems=(f"the undisturbed run failed: {error}",))
+    result = run_trial(case, seed, reference, kept.folder / "trials" / f"{case.slug}-{seed}")
+    kept.put(case, result)
+    return result
+
+
+def _line(number: int, total: int, result: Result, again: bool) -> str:
+    verdict = "ok    " if result.ok else "FAILED"
+    where = f" at {', '.join(result.moments)}" if result.moments else ""
+    line = (
+        f"[{number}/{total}] {verdict} {result.case}, seed {result.seed}{where}: lost {result.lost}, doubled "
+        f"{result.doubled}, re-paid {result.repaid}, re-done {result.redone} of {result.in_flight} in flight, "
+        f"{result.reruns} re-runs, {result.seconds:.0f} s{' (kept)' if again else ''}"
+    )
+    problems = [f"    {problem}" for problem in result.problems]
+    return "\n".join([line, *problems, *([f"    it lies in {result.folder}"] if result.folder else [])])
+
+
+def _changed(state: CodeState) -> str:
+    return ", with changes that are not committed" if state.dirty else ""
+
+
+def _machine_line() -> str:
+    from tests.bench.figures import machine_now
+
+    machine = machine_now()
+    return (
+        f"{time.strftime('%Y-%m-%d')}, {machine['processor']}, {machine['cores']} cores; Python {machine['python']}, "
+        f"Ray {machine['ray']}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

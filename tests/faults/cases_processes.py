@@ -1,0 +1,302 @@
+"""Processes that die: driver, workers, engine, Ray's own; two drivers at once; a clock that jumps; gc beside a run."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.faults.case import Case
+from tests.faults.observed import observe
+from tests.faults.outcome import Outcome, lost_attempts
+from tests.faults.trial import HangError, Trial
+from tests.runs import factory_cli
+
+FOUND_S = 60.0
+
+ENDS_S = 180.0
+"""What a run may take to notice that Ray is gone and to say so. Ray itself gives a lost head 60 s."""
+
+
+def driver_killed(trial: Trial) -> None:
+    """SIGKILL to the driver; the command is given again at once, or when its workers have left (they take 2 to 5 s)."""
+    trial.start()
+    trial.moment()
+    wait = trial.rng.random() < 0.5
+    trial.kill(wait=wait)
+    if wait:
+        told = factory_cli("status", str(trial.local)).stdout
+        assert "stopped" in told, told
+        assert "killed: it gives no sign of life" in told, told
+
+
+def driver_killed_anywhere(trial: Trial) -> None:
+    """SIGKILL to the driver in any step, those without a model included."""
+    trial.start()
+    trial.moment(steps=sorted(trial.reference.units))
+    trial.kill(wait=False)
+
+
+def driver_killed_again(trial: Trial) -> None:
+    """SIGKILL to the driver, and to the one that goes on, and to the next, each time after a while of work."""
+    for _ in range(3):
+        process = trial.start()
+        _wait_for_a_new_attempt(trial, process)
+        time.sleep(trial.rng.uniform(0, 4))
+        trial.note()
+        trial.kill(wait=False)
+
+
+def worker_killed(trial: Trial) -> None:
+    """SIGKILL to a Ray worker that works a unit; the run goes on by itself."""
+    process = trial.start()
+    trial.moment()
+    _found(trial, "worker").kill()
+    assert trial.finish(process).code == 0, "the run did not outlive the loss of a worker"
+
+
+def engine_killed(trial: Trial) -> None:
+    """SIGKILL to the process of the engine's actor; the run goes on by itself with another."""
+    process = trial.start()
+    trial.moment()
+    _found(trial, "engine").kill()
+    finished = trial.finish(process)
+    assert finished.code == 0, f"the run did not outlive the loss of an engine:\n{finished.stderr[-3000:]}"
+
+
+def engine_was_replaced(_trial: Trial, outcome: Outcome) -> None:
+    assert outcome.replacements >= 1, "no engine was replaced"
+
+
+def node_killed(trial: Trial) -> None:
+    """SIGKILL to the raylet, Ray's process on a machine: the run ends with words, in time, and can be given again."""
+    process = trial.start()
+    trial.moment()
+    _found(trial, "raylet").kill()
+    _ended_in_words(trial, process)
+
+
+def head_killed(trial: Trial) -> None:
+    """SIGKILL to the process of Ray's head (GCS): likewise."""
+    process = trial.start()
+    trial.moment()
+    _found(trial, "head").kill()
+    _ended_in_words(trial, process)
+
+
+def _ended_in_words(trial: Trial, process: subprocess.Popen[bytes]) -> None:
+    finished = trial.finish(process, limit_s=ENDS_S)
+    assert finished.code != 0, "the run says that it ended well"
+    assert "the same command" in finished.stderr, finished.stderr[-3000:]
+    assert "Traceback" not in finished.stderr, finished.stderr[-3000:]
+
+
+def out_of_memory(trial: Trial) -> None:
+    """Memory is taken until Ray's memory monitor kills a process of the run, then given back."""
+    from ray._common.utils import get_system_memory
+    from ray._private.utils import get_used_memory
+
+    total = get_system_memory()
+    threshold = (get_used_memory() + MARGIN_BYTES) / total
+    process = trial.start(
+        environment={"RAY_memory_usage_threshold": f"{threshold:.4f}", "RAY_memory_monitor_refresh_ms": "100"}
+    )
+    trial.moment()
+    kinds = trial.processes()
+    watched = [each for kind in ("worker", "idle", "engine") for each in kinds[kind]]
+    hog: list[bytearray] = []
+    until = time.monotonic() + FOUND_S
+    try:
+        while all(each.is_running() for each in watched):
+            if time.monotonic() > until:
+                raise HangError("Ray's memory monitor killed nothing")
+            if process.poll() is not None:
+                raise HangError("the run ended before memory did")
+            if len(hog) * HOG_STEP_BYTES < 2 * MARGIN_BYTES:
+                hog.append(bytearray(b"\1") * HOG_STEP_BYTES)
+            time.sleep(0.05)
+    finally:
+        hog.clear()
+    finished = trial.finish(process)
+    assert finished.code == 0, f"the run did not outlive it:\n{finished.stderr[-3000:]}"
+
+
+MARGIN_BYTES = 1 << 30
+"""Beyond what is used when the run starts: a run takes 1.5 GB less Ray's own part of what was cached."""
+
+HOG_STEP_BYTES = 64 << 20
+
+
+def two_drivers(trial: Trial) -> None:
+    """The same command twice, within two seconds: the second waits for the first and has nothing to do."""
+    first = trial.start()
+    time.sleep(trial.rng.uniform(0, 2))
+    second = trial.start()
+    one, other = trial.finish(first), trial.finish(second)
+    assert (one.code, other.code) == (0, 0), (one.stderr + other.stderr)[-4000:]
+    assert "waiting for the same run" in one.stderr + other.stderr
+    assert min(one.result["requests"], other.result["requests"]) == 0, "both paid"
+    assert one.result["dataset"] == other.result["dataset"]
+
+
+def nothing_lost(_trial: Trial, outcome: Outcome) -> None:
+    assert outcome.lost_attempts == 0, f"{outcome.lost_attempts} units were begun twice"
+
+
+def second_takes_over(trial: Trial) -> None:
+    """The same command twice, and SIGKILL to the one that works: the other goes on by itself."""
+    first = trial.start()
+    trial.moment()
+    second = trial.start()
+    _wait_until_said(trial, second, "waiting for the same run")
+    trial.kill(first, wait=False)
+    other = trial.finish(second)
+    assert other.code == 0, other.stderr[-3000:]
+
+
+def runs_that_agree(trial: Trial) -> None:
+    """Two runs at once that agree up to the answers: what they share is paid for once."""
+    first = trial.start()
+    trial.moment()
+    second = trial.start("answer.sampling.temperature=0.2")
+    one, other = trial.finish(first), trial.finish(second)
+    assert (one.code, other.code) == (0, 0), (one.stderr + other.stderr)[-4000:]
+    assert one.result["run"] != other.result["run"]
+
+
+def shared_steps_paid_once(_trial: Trial, outcome: Outcome) -> None:
+    shared = [each for each in outcome.after.attempts if each.step in ("extract", "question_1", "question_2")]
+    committed = [unit for unit in outcome.after.commits if unit[0] in {each.folder for each in shared}]
+    assert len(shared) == len(committed), "units of steps that both runs need were begun twice"
+
+
+def gc_beside(trial: Trial) -> None:
+    """Files of lost attempts lie there; the command is given again, and `factory gc` over and over beside it."""
+    trial.start()
+    trial.moment()
+    trial.kill(wait=trial.rng.random() < 0.5)
+    planted = []
+    for folder, unit in list(trial.moments[-1].seen.commits)[:ORPHANS]:
+        planted.append(f"steps/{folder}/data/{unit}.{'0' * 12}.0.parquet")
+        trial.store.put(planted[-1], b"what an attempt wrote before another one's commit")
+    process = trial.start()
+    while process.poll() is None:
+        collect(trial.root)
+    assert trial.finish(process).code == 0, trial.execution(process).stderr[-3000:]
+    collect(trial.root)
+    assert not [key for key in planted if trial.store.head(key)], "gc left files of attempts that lost their unit"
+
+
+ORPHANS = 5
+
+
+def collect(root: str) -> None:
+    """`factory gc ROOT`, in this process: a new one takes a second, and this is to be called often."""
+    from factory.cli.main import main
+
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        code = main(["gc", root])
+    assert code == 0, said.getvalue()
+
+
+def no_orphan_of_a_committed_unit(trial: Trial, outcome: Outcome) -> None:
+    """After the last gc no file of an attempt is left that lost its unit."""
+    lost = {each.attempt for each in lost_attempts(outcome.after, set())}
+    kinds = ("data", "rejects", "requests")
+    left = [
+        info.key
+        for info in trial.store.list("steps/")
+        if info.key.split("/")[2] in kinds and info.key.rsplit("/", 1)[1].split(".")[1] in lost
+    ]
+    assert not left, f"gc left {left[:3]}"
+
+
+def clock_jumps(trial: Trial) -> None:
+    """The wall clock of the run and of all its processes jumps, back and forth, by up to a day."""
+    library = faketime_library()
+    assert library is not None
+    clock = trial.folder / "clock"
+    _set_clock(clock, 0)
+    process = trial.start(
+        environment={
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(clock),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "NO_FAKE_STAT": "1",
+        }
+    )
+    trial.moment()
+    while process.poll() is None:
+        _set_clock(clock, trial.rng.choice((-86_400, -3_600, -60, 0, 60, 3_600, 86_400)))
+        time.sleep(trial.rng.uniform(0.5, 2))
+    finished = trial.finish(process)
+    assert finished.code == 0, f"the run did not outlive it:\n{finished.stderr[-3000:]}"
+
+
+def _set_clock(clock: Path, seconds: int) -> None:
+    temporary = clock.with_suffix(".tmp")
+    temporary.write_text(f"{seconds:+d}s\n")
+    temporary.replace(clock)
+
+
+def faketime_library() -> Path | None:
+    """libfaketime for programs with threads, as Debian's package `libfaketime` installs it."""
+    found = shutil.which("faketime")
+    places = [Path("/usr/lib"), *([Path(found).parents[1] / "lib"] if found else [])]
+    return next((path for place in places for path in sorted(place.glob("**/faketime/libfaketimeMT.so.1"))), None)
+
+
+def needs_faketime() -> str | None:
+    return None if faketime_library() else "there is no libfaketime (Debian, Ubuntu: apt-get install libfaketime)"
+
+
+def _found(trial: Trial, kind: str) -> psutil.Process:
+    """A process of the last run of this kind; of several a seeded one."""
+    until = time.monotonic() + FOUND_S
+    while time.monotonic() < until:
+        if found := sorted(trial.processes()[kind], key=lambda each: each.pid):
+            return trial.rng.choice(found)
+        time.sleep(0.02)
+    raise HangError(f"the run has no process of kind {kind}")
+
+
+def _wait_for_a_new_attempt(trial: Trial, process: subprocess.Popen[bytes]) -> None:
+    """Until the run has begun a unit, or has ended."""
+    before = len(observe(trial.store).attempts)
+    until = time.monotonic() + FOUND_S
+    while len(observe(trial.store).attempts) == before and process.poll() is None:
+        if time.monotonic() > until:
+            raise HangError("the run begins no unit")
+        time.sleep(0.05)
+
+
+def _wait_until_said(trial: Trial, process: subprocess.Popen[bytes], words: str) -> None:
+    until = time.monotonic() + FOUND_S
+    while words not in trial.execution(process).stderr:
+        if time.monotonic() > until:
+            raise HangError(f"the run never said {words!r}")
+        time.sleep(0.05)
+
+
+CASES = (
+    Case("driver killed", driver_killed, quick=True),
+    Case("driver killed in any step", driver_killed_anywhere),
+    Case("driver killed three times", driver_killed_again),
+    Case("worker killed", worker_killed, quick=True),
+    Case("engine killed", engine_killed, check=engine_was_replaced),
+    Case("Ray node process killed", node_killed, quick=True),
+    Case("Ray head killed", head_killed),
+    Case("out of memory", out_of_memory),
+    Case("two drivers at once", two_drivers, check=nothing_lost, quick=True),
+    Case("second driver takes over", second_takes_over),
+    Case("two runs that share steps", runs_that_agree, check=shared_steps_paid_once),
+    Case("gc beside a run", gc_beside, check=no_orphan_of_a_committed_unit),
+    Case("clock jumps", clock_jumps, needs=needs_faketime),
+)

@@ -1,0 +1,116 @@
+"""Signals: SIGTERM as schedulers, `timeout` and node shutdowns send it, and Ctrl-C, once and twice."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+
+import psutil
+
+from tests.faults.case import Case
+from tests.faults.processes import GONE_S, marked
+from tests.faults.trial import Trial
+
+GRACE_S = 30.0
+"""What Kubernetes and Slurm give between SIGTERM and SIGKILL, unless told otherwise."""
+
+STARTS_S = 60.0
+
+SAID = "interrupted; the same command goes on where this one stopped"
+
+
+def terminated(trial: Trial) -> None:
+    """SIGTERM to the driver, as on preemption: it has left in good order within the grace period of 30 s."""
+    process = trial.start()
+    trial.moment()
+    process.terminate()
+    _left_in_good_order(trial, process)
+
+
+def terminated_with_group(trial: Trial) -> None:
+    """SIGTERM to the driver and then to its group, as `timeout` sends it."""
+    process = trial.start()
+    trial.moment()
+    process.terminate()
+    os.killpg(process.pid, signal.SIGTERM)
+    _left_in_good_order(trial, process)
+
+
+def all_terminated(trial: Trial) -> None:
+    """SIGTERM to every process of the run, as a machine sends it that shuts down."""
+    process = trial.start()
+    trial.moment()
+    for each in marked(trial.execution(process).mark):
+        with contextlib.suppress(psutil.Error):
+            each.terminate()
+    _left_in_good_order(trial, process)
+
+
+def interrupted(trial: Trial) -> None:
+    """Ctrl-C in the terminal."""
+    process = trial.start()
+    trial.moment()
+    os.killpg(process.pid, signal.SIGINT)
+    _left_in_good_order(trial, process)
+
+
+def interrupted_twice(trial: Trial) -> None:
+    """Ctrl-C, and again within two seconds, while the run is leaving."""
+    process = trial.start()
+    trial.moment()
+    os.killpg(process.pid, signal.SIGINT)
+    time.sleep(trial.rng.uniform(0, 2))
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    _left_in_good_order(trial, process)
+
+
+def interrupted_at_the_start(trial: Trial) -> None:
+    """Ctrl-C in the first seconds, while the run plans or starts Ray."""
+    process = trial.start()
+    until = time.monotonic() + STARTS_S
+    while not trial.local.exists() and time.monotonic() < until:  # before that, Python is importing
+        time.sleep(0.05)
+    time.sleep(trial.rng.uniform(0, 8))
+    trial.note()
+    os.killpg(process.pid, signal.SIGINT)
+    finished = trial.finish(process, limit_s=GRACE_S)
+    assert finished.code == 130, f"exit code {finished.code}:\n{finished.stderr[-3000:]}"
+    assert "Traceback" not in finished.stderr, finished.stderr[-3000:]
+    _nobody_left(trial, process)
+
+
+def _left_in_good_order(trial: Trial, process: subprocess.Popen[bytes]) -> None:
+    """Within the grace period, with words and a record; of its processes none that works is left soon after."""
+    finished = trial.finish(process, limit_s=GRACE_S)
+    assert finished.code == 130, f"exit code {finished.code}:\n{finished.stderr[-3000:]}"
+    assert SAID in finished.stderr, finished.stderr[-3000:]
+    assert "Traceback" not in finished.stderr, finished.stderr[-3000:]
+    (record,) = trial.local.glob("runs/*.json")
+    assert json.loads(record.read_text())["state"] == "interrupted"
+    begun = {each.key for each in trial.in_flight()}
+    time.sleep(1)
+    assert {each.key for each in trial.in_flight()} <= begun, "units are begun after the run has left"
+    _nobody_left(trial, process)
+
+
+def _nobody_left(trial: Trial, process: subprocess.Popen[bytes]) -> None:
+    """Ray's own agents take a minute to notice that they are alone; everybody else has to leave."""
+    until = time.monotonic() + GONE_S
+    while left := {kind: found for kind, found in trial.processes(process).items() if kind != "service" and found}:
+        assert time.monotonic() < until, f"processes are left: {left}"
+        time.sleep(0.2)
+
+
+CASES = (
+    Case("preempted", terminated, quick=True),
+    Case("SIGTERM to the group", terminated_with_group),
+    Case("SIGTERM to every process", all_terminated),
+    Case("Ctrl-C", interrupted),
+    Case("Ctrl-C twice", interrupted_twice),
+    Case("Ctrl-C at the start", interrupted_at_the_start),
+)
