@@ -28,7 +28,7 @@ def checked(schema: type[Schema], values: Mapping[str, Any], remedy: str = KEYS_
     """Composed values as a configuration. Raises ConfigError naming every bad key by its path, with a suggestion;
     `remedy` says where the schema's keys are listed."""
     try:
-        found = schema.model_validate(_tuples(dict(values)))
+        accepted = schema.model_validate(_tuples(dict(values)))
     except ValidationError as error:
         found = error.errors()
         # A list whose items are all wrong is also called too short by pydantic; that says nothing of its own.
@@ -43,7 +43,7 @@ def checked(schema: type[Schema], values: Mapping[str, Any], remedy: str = KEYS_
         raise ConfigError(
             "the configuration is not usable:\n" + "\n".join(f"  - {problem}" for problem in unfit), remedy=remedy
         )
-    return found
+    return accepted
 
 
 def _unfit(value: Any, path: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ Cost: that of `to_pylist`; a column that holds such a value is gone through twic
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -26,7 +27,7 @@ def python_values(column: Any) -> list[Any]:
     return values
 
 
-def python_rows(table: Any) -> list[dict[str, Any]]:
+def python_rows(table: Any) -> list[Mapping[str, Any]]:
     """The rows of a table or record batch, by column name."""
     columns = [python_values(column) for column in table.columns]
     return [dict(zip(table.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -151,7 +151,7 @@ def _loaded(data: bytes) -> Any:
 
 def _read_csv(data: bytes) -> Iterator[Any]:
     for row in csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")):
-        row.pop(None, None)  # type: ignore[call-overload]  # what stands beyond the last column
+        row.pop(None, None)  # what stands beyond the last column
         yield row
 
 

@@ -90,10 +90,11 @@ def kept_plan_key(folder: str, digest: str) -> str:
 def planned_units(store: Store, run: str, step: str) -> list[str]:
     """Ids of the units a finished stage of this run covered."""
     key = plan_key(run, step)
-    units: list[str] = read_mapping(store, key, ("units",))["units"]
+    units: Any = read_mapping(store, key, ("units",))["units"]
     if not isinstance(units, list) or not all(isinstance(unit, str) for unit in units):
         raise damaged(store.uri, key, "units: no list of ids")
-    return units
+    ids: list[str] = units
+    return ids
 
 
 def now() -> str:

@@ -52,7 +52,9 @@ def typed(kind: type[Kind], value: Any) -> Kind:
     field that is missing or not of its declared type."""
     try:
         # As JSON, where strict types still take a list for a tuple and an object for a dataclass.
-        return _adapter(kind).validate_json(orjson.dumps(value), strict=True)
+        declared: Any = kind
+        found: Kind = _adapter(declared).validate_json(orjson.dumps(value), strict=True)
+        return found
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
@@ -68,7 +70,7 @@ def typed_in(kind: type[Kind], value: Any, uri: str, key: str) -> Kind:
 
 
 @cache
-def _adapter(kind: type[Kind]) -> TypeAdapter[Kind]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
