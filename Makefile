@@ -5,6 +5,7 @@ NAME ?=
 SEEDS ?=
 CASE ?=
 ENGINE ?=
+MINUTES ?= 30
 PYTEST_ARGS ?=
 PYTHON := .venv/bin/python
 
@@ -16,7 +17,7 @@ export DO_NOT_TRACK := 1
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model browser lint format pytest test demo bench faults fuzz lock clean
+.PHONY: help setup model browser lint format pytest test demo bench faults soak fuzz lock clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -47,7 +48,7 @@ test: setup model browser lint ## everything that must hold: lint, then all test
 demo: setup model ## a small dataset, corpus to publication, in OUT (default ./demo-output)
 	@$(PYTHON) -m jobs.run preset=demo store.root='$(OUT)'
 
-bench: setup model ## measurements: NAME=decon|dedup|engine|evaluate|graph|pipeline|resume|select, or all of them; NAME="retrieval --corpus DIR"
+bench: setup model ## measurements: NAME=decon|dedup|engine|evaluate|graph|pipeline|requests|resume|select|units, or all of them; NAME="retrieval --corpus DIR"
 	@$(PYTHON) -m tests.bench $(NAME)
 
 faults: setup model ## every fault, every seed, compared with an undisturbed run (SEEDS=20 CASE=words ENGINE=vllm)
@@ -55,6 +56,9 @@ faults: setup model ## every fault, every seed, compared with an undisturbed run
 
 fuzz: setup model ## every parser against damaged and hostile input, for as long as it is given (MINUTES=60 ONLY=stored)
 	@$(PYTHON) -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(ONLY),--only '$(ONLY)')
+
+soak: setup model ## scripted runs on one root with random faults, for MINUTES (default 30); docs/load.md
+	@$(PYTHON) -m tests.faults.soak --minutes $(MINUTES)
 
 lock: ## compiles the pinned requirement files again (UPGRADE=1 takes the newest versions)
 	@UPGRADE=$(UPGRADE) infra/environment/lock.sh

@@ -93,11 +93,23 @@ class EngineConfig(Section):
     api_key_env: str = Field(default="OPENAI_API_KEY", description="openai: environment variable with the key")
     max_concurrency: int = Field(default=64, ge=1, le=4096, description="openai: requests open at once at most")
     max_retries: int = Field(default=6, ge=0, le=20, description="openai: tries again on 429, 5xx and time-outs")
-    timeout_s: float = Field(default=600, gt=0, description="seconds one request may take")
+    timeout_s: float = Field(
+        default=600,
+        gt=0,
+        description="seconds without a new token until an engine with work counts as hung; openai: for one answer",
+    )
+    killers_allowed: int = Field(
+        default=50,
+        ge=0,
+        description="prompts that kill or hang engines: more of them stop the run (each costs some ten engine starts)",
+    )
+    hangs_allowed: int = Field(
+        default=20, ge=0, description="engines that may hang through no prompt's fault (each costs timeout_s)"
+    )
     losses_allowed: int = Field(
         default=100,
         ge=0,
-        description="engines of a model that may die in a run before it stops; preempted ones do not count",
+        description="engines that may die through no prompt's fault (memory, a signal); preempted ones do not count",
     )
     scripted_latency_s: float = Field(default=0, ge=0, description="scripted: seconds before a batch answers")
 

@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from factory.answers.final_answer import SHORT_ANSWER, vote_key
-from factory.answers.repetition import repetition
+from factory.answers.repetition import ends_in_a_loop, repetition
 from factory.answers.verify.equality import compare
-from factory.engine.api import FINISH_LENGTH, Completion
+from factory.concepts.reply import LOOPING, TRUNCATED
+from factory.engine.api import FINISH_LENGTH, FINISH_REPETITION, Completion
 
-TRUNCATED, REPETITION, EMPTY = "truncated", "degenerate_repetition", "empty_answer"
+REPETITION, EMPTY = LOOPING, "empty_answer"
 
 
 MOST_COMPARED = 48
@@ -98,6 +99,8 @@ def _cast(ballot: Ballot, text: str, finish_reason: str) -> None:
         _spoil(ballot, EMPTY, text, {})
     elif finish_reason == FINISH_LENGTH:
         _spoil(ballot, TRUNCATED, text, {"characters": len(text), "ends": text[-80:]})
+    elif finish_reason == FINISH_REPETITION:
+        _spoil(ballot, REPETITION, text, ends_in_a_loop(text) or {"ends": text[-80:]})
     elif (found := repetition(text)) is not None:
         _spoil(ballot, REPETITION, text, found)
     else:

@@ -29,6 +29,9 @@ NGRAM_WORDS, NGRAM_REPEATED_SHARE = 4, 0.5
 CHARACTERS_RATIO = 0.06
 """Below it even text without words or lines is one pattern over and over ("hahaha", "======")."""
 
+TAIL_CHARACTERS = 2_000
+"""Some 500 tokens: a text that spent its last 500 on a loop had left its subject."""
+
 
 def repetition(text: str) -> dict[str, Any] | None:
     """Evidence that `text` loops: the rule, the repeated piece, how often; None for ordinary text."""
@@ -39,6 +42,11 @@ def repetition(text: str) -> dict[str, Any] | None:
     if ratio > SUSPICIOUS_RATIO:
         return None
     return _line_loop(text) or _ngram_loop(text) or _character_loop(text, ratio)
+
+
+def ends_in_a_loop(text: str) -> dict[str, Any] | None:
+    """Evidence that the end of `text` loops, for one that was cut off: a beginning that makes sense hides no loop."""
+    return repetition(text[-TAIL_CHARACTERS:])
 
 
 def _line_loop(text: str) -> dict[str, Any] | None:

@@ -16,9 +16,11 @@ from typing import Any
 
 import orjson
 
-from factory.engine.api import FINISH_LENGTH, Completion
+from factory.engine.api import FINISH_LENGTH, FINISH_REPETITION, Completion
 
 TRUNCATED, INVALID_JSON, SCHEMA_MISMATCH = "truncated", "invalid_json", "schema_mismatch"
+LOOPING = "degenerate_repetition"
+"""As TRUNCATED, of a reply that would never have ended."""
 
 # Where a list of objects was cut: after which closing brace the rest may be dropped. A string can hold
 # braces itself (LaTeX, code), so the last few are tried; more than eight in one cut string is not worth it.
@@ -28,11 +30,12 @@ _CUTS_TRIED = 8
 @dataclass(frozen=True)
 class Reply:
     """What a completion said. `problem` is empty, or the reason why `value` is None; `cut_off` is the text
-    after the last complete object of a list that the token budget ended."""
+    after the last complete object of a list that the token budget ended, `cut_by` then TRUNCATED or LOOPING."""
 
     value: dict[str, Any] | None
     problem: str = ""
     cut_off: str = ""
+    cut_by: str = ""
 
 
 def text_of(rounds: Sequence[Completion]) -> tuple[str, str]:
@@ -53,17 +56,18 @@ def read_reply(text: str, finish_reason: str, salvage: bool = False) -> Reply:
     start, stop = text.find("{"), text.rfind("}")
     if 0 <= start < stop and (value := _loads(text[start : stop + 1])) is not None:
         return Reply(value)
-    if finish_reason != FINISH_LENGTH:
+    if finish_reason not in (FINISH_LENGTH, FINISH_REPETITION):
         kind = SCHEMA_MISMATCH if _is_json(text) else INVALID_JSON
         return Reply(None, kind)
+    cut_by = LOOPING if finish_reason == FINISH_REPETITION else TRUNCATED
     if salvage and start >= 0:
         for _ in range(_CUTS_TRIED):
             if stop <= start:
                 break
             if (value := _loads(text[start : stop + 1] + "]}")) is not None:
-                return Reply(value, cut_off=text[stop + 1 :].strip(", \n]}"))
+                return Reply(value, cut_off=text[stop + 1 :].strip(", \n]}"), cut_by=cut_by)
             stop = text.rfind("}", start, stop)
-    return Reply(None, TRUNCATED)
+    return Reply(None, cut_by)
 
 
 # A backslash that JSON takes for an escape and the writer meant for LaTeX: before b, f or r and another letter always

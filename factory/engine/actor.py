@@ -4,8 +4,8 @@ Design: an asynchronous actor, so that many batches are in the engine at once. A
 not finish is answered with `EngineLost`, not an exception: it carries the reason through Ray unwrapped.
 After that the process leaves, and Ray starts the actor again, with a fresh engine, wherever there is room.
 A watchdog looks at the engine's progress, not at whether it answers: under load and without a new token for
-`stall_s` it counts as hung, and the process leaves likewise. Every start is noted in Ray's cluster-wide
-key-value store, which outlives the actor, so that replacements can be counted.
+`stall_s` it counts as hung, and the process leaves likewise, and takes its children with it: an engine core
+that is stopped answers no signal but SIGKILL, and would keep its memory.
 """
 
 from __future__ import annotations
@@ -15,20 +15,17 @@ import contextlib
 import os
 import socket
 import time
-import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
-
-import orjson
 
 from factory.config import EngineConfig
 from factory.engine.api import Batch, Completion, EngineInfo
 from factory.engine.build import WatchedEngine, build_engine
+from factory.engine.lost import EngineBusy, EngineLost, lost_by
 from factory.engine.models import ResolvedModel
-from factory.errors import FactoryError
+from factory.engine.start_notes import note_start
 
 NAMESPACE = "factory"
-STARTS_KEY = "factory:engine-start:"
 
 GOODBYE_S = 0.2
 """Between the last answers and the end of the process, so that they reach their callers."""
@@ -47,32 +44,6 @@ class EngineSpec:
     dtype: str
     seed: int
     stall_s: float
-
-
-@dataclass(frozen=True)
-class EngineLost:
-    """Why a batch got no completions: the engine failed, not the batch's rows (as far as is known)."""
-
-    what: str
-    cause: str = ""
-    remedy: str = ""
-    preempted: bool = False
-
-
-@dataclass(frozen=True)
-class EngineBusy:
-    """The engine is for trials alone now (warden.py): ask another one, or later."""
-
-
-@dataclass(frozen=True)
-class EngineStart:
-    """One start of one replica. `replacement`: an engine had run there before. Seconds until it was ready."""
-
-    replica: int
-    replacement: bool
-    seconds: float
-    host: str
-    pid: int
 
 
 @dataclass(frozen=True)
@@ -111,8 +82,9 @@ class EngineActor:
                     self._engine = build_engine(spec.config, spec.model, spec.max_model_len, spec.dtype, spec.seed)
                     self._info = await self._engine.start()
                 except Exception as error:
-                    return self._leave(_lost(error))
-                self._note_start(time.monotonic() - started)
+                    return self._leave(lost_by(error))
+                note = note_start(self._spec.pool, self._replica, time.monotonic() - started)
+                self._replacement = note.replacement
                 self._watchdog = asyncio.create_task(self._watch(self._engine))
             return self._info
 
@@ -134,7 +106,7 @@ class EngineActor:
             work.cancel()
             return self._lost
         except Exception as error:
-            return self._leave(_lost(error))
+            return self._leave(lost_by(error))
         finally:
             self._open -= len(batch.requests)
 
@@ -166,8 +138,11 @@ class EngineActor:
         return self._lost
 
     async def _exit(self) -> None:
+        if self._lost is not None and self._lost.death == "hang":
+            _end_children()  # the engine would wait 15 s for a process that is stopped
         await self.stop()
         await asyncio.sleep(GOODBYE_S)
+        _end_children()
         os._exit(1)  # not ray.actor.exit_actor: Ray restarts only actors that end without meaning to
 
     async def _watch(self, engine: WatchedEngine) -> None:
@@ -182,28 +157,20 @@ class EngineActor:
                         f"the engine made no progress for {self._spec.stall_s:g} s with {self._open} requests open",
                         cause="it hangs, or one request takes longer than that without a token",
                         remedy="raise engine.timeout_s if the model is that slow",
+                        death="hang",
                     )
                 )
                 return
-
-    def _note_start(self, seconds: float) -> None:
-        from ray.experimental import internal_kv
-
-        prefix = f"{STARTS_KEY}{self._spec.pool}:{self._replica}:"
-        self._replacement = bool(internal_kv._internal_kv_list(prefix))
-        start = EngineStart(self._replica, self._replacement, seconds, socket.gethostname(), os.getpid())
-        internal_kv._internal_kv_put(f"{prefix}{uuid.uuid4().hex}", orjson.dumps(asdict(start)))
 
 
 def warden_name(pool: str) -> str:
     return f"{pool}-warden"
 
 
-def _lost(error: Exception) -> EngineLost:
-    if isinstance(error, FactoryError):
-        return EngineLost(error.what, error.cause, error.remedy)
-    return EngineLost(
-        f"the engine failed: {type(error).__name__}: {error}"[:1000],
-        cause="an error nobody expected, in the engine or in what it was given",
-        remedy="run again: committed work is kept; please report it if it comes back",
-    )
+def _end_children() -> None:
+    """SIGKILL to every process below this one."""
+    import psutil  # type: ignore[import-untyped]
+
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            child.kill()

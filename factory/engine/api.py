@@ -62,7 +62,9 @@ class Batch:
     schema: dict[str, Any] | None = None
 
 
-FINISH_STOP, FINISH_LENGTH, FINISH_ERROR = "stop", "length", "error"
+FINISH_STOP, FINISH_LENGTH, FINISH_ERROR, FINISH_REPETITION = "stop", "length", "error", "repetition"
+"""As vLLM and OpenAI say them. "repetition" is vLLM's own word for a text that was ended because it loops; here it also
+stands for one that ran into its token budget looping (factory/run/completions.py)."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ class Completion:
     """Result of one request: `samples` texts with their finish reasons and generated token counts.
 
     `error` is None, or a short reason such as "prompt_too_long"; then texts is empty. Latency in seconds
-    from hand-over to last token. `cached_tokens` is the share of prompt_tokens served by a prefix cache.
+    from hand-over to last token. `cached_tokens` is the share of prompt_tokens served by a prefix cache, `retries` how
+    often a server was asked again.
     """
 
     request_id: str
@@ -82,6 +85,7 @@ class Completion:
     latency: float = 0.0
     error: str | None = None
     error_detail: str = ""
+    retries: int = 0
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,18 @@ class WatchedEngine(Engine, Protocol):
         ...
 
 
+def longest_silence_s(config: EngineConfig) -> float:
+    """Seconds with requests open and no progress after which an engine counts as hung.
+
+    A server bounds each request itself: its engine is silent for a deadline, and for as long as it was asked to wait.
+    """
+    if config.kind != "openai":
+        return config.timeout_s
+    from factory.engine.openai import LONGEST_WAIT_S
+
+    return config.timeout_s + LONGEST_WAIT_S
+
+
 def build_engine(
     config: EngineConfig, model: ResolvedModel, max_model_len: int, dtype: str, seed: int
 ) -> WatchedEngine:

@@ -1,6 +1,6 @@
-"""Engines that a run starts once and keeps: named Ray actors, and a handle that spreads batches over them.
+"""Engines that a run starts once and keeps: a handle that spreads batches over named Ray actors.
 
-Design: `start_pool` starts all replicas of a model side by side, once; steps come and go, the engines stay
+Design: the engines of a model start side by side, once (launch.py); steps come and go, the engines stay
 (docs/decisions/0002: a second step costs no second start). The handle pickles into Ray Data stages and
 sends each batch to the replica with the fewest of its requests open. When a replica is lost, only the
 requests it had are asked again: on its replacement, in the trials that warden.py deals out, until each has its
@@ -19,51 +19,24 @@ import random
 import time
 import uuid
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
-import orjson
-
-from factory.config import EngineConfig
-from factory.engine.actor import (
-    NAMESPACE,
-    STARTS_KEY,
-    EngineActor,
-    EngineBusy,
-    EngineLost,
-    EngineSpec,
-    EngineStart,
-    ReplicaState,
-    warden_name,
-)
+from factory.engine.actor import ReplicaState
 from factory.engine.api import Batch, Completion, EngineInfo
-from factory.engine.models import ResolvedModel
-from factory.engine.placement import Placement, place
-from factory.engine.warden import start_warden
+from factory.engine.lost import EngineBusy, EngineLost, killer, lost_actor, lost_by
+from factory.engine.start_notes import PoolStarts, forget_starts, starts_of
 from factory.errors import EngineError
-from factory.identity import fingerprint
 
 Sent = TypeVar("Sent")
 
-ENGINE_KILLED = "engine_killed"
-"""Error of a completion whose request killed an engine that held nothing else."""
-
 LIFE_SIGN_S = 10.0
 
-START_LIMIT_S = 3600.0
-"""Waiting for nodes, download and load of the largest models together."""
+REVIVAL_LIMIT_S = 3600.0
+"""As long as a first start may take: a replacement may wait for a node as well."""
 
 REVIVAL_TRIES = 3
 PAUSE_S, PAUSE_CAP_S = 0.5, 10.0
-
-
-@dataclass(frozen=True)
-class PoolStarts:
-    """Engine starts of a pool: `first` ones (one a replica), and `replacements` of lost engines."""
-
-    first: int
-    replacements: int
-    seconds: float
 
 
 class EnginePool:
@@ -98,7 +71,7 @@ class EnginePool:
 
     async def generate(self, batch: Batch) -> list[Completion]:
         """One completion a request, in order; of a request that kills engines one with the error ENGINE_KILLED.
-        Raises EngineError when no engine is left, or more were lost than `engine.losses_allowed`."""
+        Raises EngineError when no engine is left, or more were lost than the engine settings allow (budget.py)."""
         self._enter()
         done: dict[str, Completion] = {}
         left = batch
@@ -121,7 +94,7 @@ class EnginePool:
     async def _send(
         self, replica: int, batch: Batch, trial: bool = False
     ) -> list[Completion] | EngineLost | EngineBusy:
-        from ray.exceptions import RayActorError, RayTaskError
+        from ray.exceptions import RayError, RayTaskError
 
         self._open[replica] += len(batch.requests)
         try:
@@ -129,10 +102,10 @@ class EnginePool:
                 batch, trial
             )
             return outcome
-        except RayActorError as error:
-            return _lost_actor(error)
         except RayTaskError as error:
-            return EngineLost(f"the engine actor failed: {error}"[:1000])
+            return lost_by(error)
+        except RayError as error:
+            return lost_actor(error)
         finally:
             self._open[replica] -= len(batch.requests)
 
@@ -142,14 +115,14 @@ class EnginePool:
         ticket = uuid.uuid4().hex
         requests = {request.request_id: request for request in batch.requests}
         done: dict[str, Completion] = {}
-        await self._warden.join.remote(replica, ticket, list(requests))
+        await self._warden.join.remote(replica, ticket, list(requests), lost.death)
         while True:
             turn = await self._warden.turn.remote(replica, ticket)
             if turn.exhausted:
                 raise EngineError(
-                    f"{turn.exhausted} engines were lost; the last: {lost.what}",
+                    f"{turn.exhausted}; the last end of an engine: {lost.what}",
                     cause=lost.cause or "prompts that kill the engine, or too little memory",
-                    remedy=f"{lost.remedy or 'run again'}; committed work is kept, engine.losses_allowed is the bound",
+                    remedy=f"{lost.remedy or 'run again'}; committed work is kept, and a new start may lose as many",
                 )
             if turn.trial:
                 part = replace(batch, requests=tuple(requests[name] for name in turn.trial))
@@ -163,9 +136,9 @@ class EnginePool:
                 else:
                     lost = outcome if isinstance(outcome, EngineLost) else lost
                     self._revive(replica)
-                    await self._warden.report.remote(replica, ticket, list(turn.trial))
+                    await self._warden.report.remote(replica, ticket, list(turn.trial), lost.death)
             elif turn.finished:
-                return done | {name: _killer(name, deaths, lost) for name, deaths in turn.killers.items()}
+                return done | {name: killer(name, deaths, lost) for name, deaths in turn.killers.items()}
 
     async def _trial(self, replica: int, part: Batch) -> list[Completion] | EngineLost | EngineBusy | None:
         """What became of a trial in the replacement, which is waited for; None where there will be none."""
@@ -242,9 +215,7 @@ class EnginePool:
         """Engine starts so far, also of engines that are gone."""
         if self._stopped is not None:
             return self._stopped
-        noted = [noted_start for noted_start, _ in _noted_starts(self._name)]
-        again = sum(start.replacement for start in noted)
-        return PoolStarts(len(noted) - again, again, round(sum(start.seconds for start in noted), 3))
+        return starts_of(self._name)
 
     def stop(self) -> None:
         """Ends engines and actors. Safe to call twice."""
@@ -257,105 +228,25 @@ class EnginePool:
         ray.wait(references, num_returns=len(references), timeout=30)
         for actor in (*self._actors, self._warden):
             ray.kill(actor, no_restart=True)
-        _forget_starts(self._name)
+        forget_starts(self._name)
         self._stopped = counted
-
-
-def start_pool(config: EngineConfig, model: ResolvedModel, *, seed: int, run: str = "run") -> EnginePool:
-    """Starts `config.replicas` engines of `model` side by side and waits until all are ready.
-
-    Ray must be connected. Raises ConfigError when the cluster cannot hold them and EngineError (with cause
-    and remedy) when one cannot be started; then none is left running.
-    """
-    import ray
-
-    max_model_len, dtype = model.config.max_model_len, model.config.dtype
-    name = f"{run}-{fingerprint([model.id, model.identity(), max_model_len, dtype, seed])[:12]}"
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    placement = place(config, nodes)
-    settled = config.model_copy(update={"extra": {**placement.engine_extra, **config.extra}})
-    spec = EngineSpec(name, settled, model, max_model_len, dtype, seed, stall_s=config.timeout_s)
-    _forget_starts(name)
-    warden = start_warden(warden_name(name), NAMESPACE, config.losses_allowed)
-    actors = [_actor(spec, replica, placement) for replica in range(config.replicas)]
-    try:
-        infos = _all_ready(actors, config)
-    except BaseException:
-        for actor in (*actors, warden):
-            ray.kill(actor, no_restart=True)
-        raise
-    return EnginePool(name, actors, warden, infos[0])
-
-
-def _actor(spec: EngineSpec, replica: int, placement: Placement) -> Any:
-    import ray
-
-    options: dict[str, Any] = {
-        "name": f"{spec.pool}-{replica}",
-        "namespace": NAMESPACE,
-        "num_cpus": placement.num_cpus,
-        "num_gpus": placement.num_gpus,
-        "resources": placement.resources,
-        "max_restarts": -1,  # what bounds restarts is engine.losses_allowed
-        "max_task_retries": 0,
-        "max_concurrency": 10_000,
-    }
-    if placement.bundles:
-        from ray.util.placement_group import placement_group
-        from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
-
-        group = placement_group(list(placement.bundles), strategy="PACK", name=f"{spec.pool}-{replica}")
-        options["scheduling_strategy"] = PlacementGroupSchedulingStrategy(
-            group, placement_group_bundle_index=0, placement_group_capture_child_tasks=True
-        )
-    return ray.remote(EngineActor).options(**options).remote(spec, replica)
-
-
-def _all_ready(actors: list[Any], config: EngineConfig) -> list[EngineInfo]:
-    """Waits for every actor's engine; the first that cannot be started ends the wait."""
-    import ray
-
-    waiting = {actor.ready.remote(): number for number, actor in enumerate(actors)}
-    infos: dict[int, EngineInfo] = {}
-    deadline = time.monotonic() + START_LIMIT_S
-    while waiting:
-        done, _ = ray.wait(list(waiting), num_returns=1, timeout=max(0.0, deadline - time.monotonic()))
-        if not done:
-            raise EngineError(
-                f"{len(waiting)} of {len(actors)} engines were not ready within {START_LIMIT_S:g} s",
-                cause="the cluster never had room for them, or loading hangs",
-                remedy=f"look at `ray status`; engine.replicas is {config.replicas}",
-            )
-        number = waiting.pop(done[0])
-        try:
-            outcome = ray.get(done[0])
-        except ray.exceptions.RayError as error:
-            outcome = EngineLost(
-                f"the actor of engine {number} died while it started: {str(error).splitlines()[0]}",
-                cause="the machine ran out of memory, or the process was killed",
-                remedy="give engines more memory, or lower engine.replicas and engine.kv_cache_gib",
-            )
-        if isinstance(outcome, EngineLost):
-            raise EngineError(outcome.what, cause=outcome.cause, remedy=outcome.remedy)
-        infos[number] = outcome
-    return [infos[number] for number in range(len(actors))]
 
 
 async def _until_ready(actor: Any, warden: Any, replica: int) -> EngineLost | None:
     """Waits for a replacement to be ready, and for the end of the hunt in it where a warden is given: None then, else
     why there is none."""
-    from ray.exceptions import RayActorError
+    from ray.exceptions import RayError
 
     lost = EngineLost("the engine did not come back")
     failed_starts, pause = 0, PAUSE_S
-    deadline = time.monotonic() + START_LIMIT_S
+    deadline = time.monotonic() + REVIVAL_LIMIT_S
     while time.monotonic() < deadline and failed_starts < REVIVAL_TRIES:
         await asyncio.sleep(pause)
         pause = min(PAUSE_CAP_S, pause * 1.5)
         try:
             outcome = await actor.ready.remote()
-        except RayActorError as error:
-            lost = _lost_actor(error)
+        except RayError as error:
+            lost = lost_actor(error)
             continue
         if not isinstance(outcome, EngineLost):
             if warden is None or not await warden.hunting.remote(replica):
@@ -366,33 +257,3 @@ async def _until_ready(actor: Any, warden: Any, replica: int) -> EngineLost | No
             lost = outcome
         failed_starts += 1
     return lost
-
-
-def _lost_actor(error: Any) -> EngineLost:
-    return EngineLost(
-        f"an engine actor died: {str(error).splitlines()[0]}",
-        cause="its process was killed (out of memory, or somebody), or its node went away",
-        remedy="committed work is kept, run again; give engines more memory if it comes back",
-        preempted=bool(error.preempted),
-    )
-
-
-def _killer(request_id: str, deaths: int, lost: EngineLost) -> Completion:
-    detail = f"the engine died with this request alone in it, the last of {deaths} deaths: {lost.what}"
-    return Completion(request_id, (), (), 0, (), error=ENGINE_KILLED, error_detail=f"{detail}; {lost.cause}"[:1000])
-
-
-def _noted_starts(pool: str) -> list[tuple[EngineStart, bytes]]:
-    from ray.experimental import internal_kv
-
-    noted = []
-    for key in internal_kv._internal_kv_list(f"{STARTS_KEY}{pool}:"):
-        if (value := internal_kv._internal_kv_get(key)) is not None:
-            noted.append((EngineStart(**orjson.loads(value)), key))
-    return noted
-
-
-def _forget_starts(pool: str) -> None:
-    from ray.experimental import internal_kv
-
-    internal_kv._internal_kv_del(f"{STARTS_KEY}{pool}:", del_by_prefix=True)

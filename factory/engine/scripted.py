@@ -10,8 +10,9 @@ pipeline in use. It is the engine of dry runs, tests and of every benchmark of w
 Cost: 30-80 microseconds a completion, so one process answers more than 10,000 requests a second.
 
 `engine.extra` takes: `shares` (see `Shares`); `relevant`, words whose presence in the source text makes scores
-high and whose absence makes them low, so that ratings can be learnt from; and for fault drills `die_on` and
-`hang_on`: a prompt that contains the given text kills the engine, or never gets an answer.
+high and whose absence makes them low, so that ratings can be learnt from; and for fault drills `die_on`, `hang_on` and
+`loop_on`: a prompt that contains the given text kills the engine, never gets an answer, or gets one that goes round in
+circles until its tokens are used up.
 """
 
 from __future__ import annotations
@@ -20,10 +21,9 @@ import asyncio
 import contextlib
 import hashlib
 import random
-import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import orjson
@@ -38,7 +38,8 @@ from factory.engine.schema_instances import (
     has_suitable_key,
     terms_of,
 )
-from factory.engine.scripted_judge import better_shown, judged_parts, merit
+from factory.engine.scripted_judge import better_shown, merit
+from factory.engine.scripted_prompt import Material, material_of
 from factory.errors import ConfigError, EngineError
 
 CHARACTERS_PER_TOKEN = 4
@@ -47,14 +48,10 @@ CHARACTERS_PER_TOKEN = 4
 RELEVANT, IRRELEVANT = 0.85, 0.15
 """Where scores of a document lie that holds one of the words in engine.extra.relevant, and of one that holds none."""
 
+LOOP = " and so on and so forth,"
+
 _YIELD_EVERY = 64
 """Completions between two turns of the event loop: about 5 ms, so a large batch does not starve others."""
-
-_OPENING = re.compile(r"<([a-z][a-z0-9_-]{1,30})>")
-_LABEL = re.compile(r"\n(?:Passage|Document|Text|Source|Problem|Question):[ \t]*\n")
-_RULE = re.compile(r"\n(?:-{3,}|={3,}|\"{3}|`{3}\w*|#{1,3} [^\n]*)\n")
-_BULLETS = re.compile(r"concepts[^\n:]*:[ \t]*\n((?:[ \t]*(?:[-*•]|\d+[.)])[ \t]+[^\n]+\n?)+)", re.IGNORECASE)
-_BULLET = re.compile(r"^[ \t]*(?:[-*•]|\d+[.)])[ \t]+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -82,17 +79,6 @@ class Shares:
 WELL_BEHAVED = Shares(0, 0, 0, 0, 0, 0, 0, 0)
 
 
-@dataclass(frozen=True)
-class _Material:
-    """What a prompt offers to write about."""
-
-    source: str
-    concepts: tuple[tuple[str, ...], ...]
-    """Sets of concepts that the prompt asks to echo, one set a question."""
-    judged: Mapping[str, str] = field(default_factory=dict)
-    """Parts of a prompt that asks for an opinion of answers; empty for any other."""
-
-
 class ScriptedEngine:
     """See the module. `max_model_len` in tokens; None: prompts of any length are answered."""
 
@@ -105,6 +91,7 @@ class ScriptedEngine:
         max_model_len: int | None = None,
         die_on: str | None = None,
         hang_on: str | None = None,
+        loop_on: str | None = None,
         relevant: Sequence[str] = (),
     ) -> None:
         self._info = EngineInfo(
@@ -117,7 +104,7 @@ class ScriptedEngine:
         self._shares = shares or Shares()
         self._latency_s = latency_s
         self._max_model_len = max_model_len
-        self._die_on, self._hang_on = die_on, hang_on
+        self._die_on, self._hang_on, self._loop_on = die_on, hang_on, loop_on
         self._relevant = tuple(word.lower() for word in relevant)
         self._makes: dict[bytes, Make] = {}
         self._answered = 0
@@ -195,9 +182,9 @@ class ScriptedEngine:
         hasher = hashlib.blake2b(b"%d\x00%s\x00" % (sampling.seed, request.request_id.encode()), digest_size=8)
         hasher.update(schema_key)
         for message in request.messages:
-            hasher.update(f"\x00{message.role}\x00{message.content}".encode())
+            hasher.update(f"\x00{message.role}\x00{message.content}".encode("utf-8", "surrogatepass"))
         base = int.from_bytes(hasher.digest())
-        material = _material(request)
+        material = material_of(request)
         common = random.Random(base)
         terms = terms_of(material.source, common.random)
         usual = _final_answer(common.random, terms)
@@ -216,7 +203,10 @@ class ScriptedEngine:
                 text = self._form(draw, make, schema, material, sampling)
             else:
                 text = self._prose(draw, usual, material, sampling)
-            text, reason = self._ending(draw, text, sampling, schema is not None)
+            if self._loop_on is not None and any(self._loop_on in message.content for message in request.messages):
+                text, reason = _loop(text, sampling), FINISH_LENGTH
+            else:
+                text, reason = self._ending(draw, text, sampling, schema is not None)
             texts.append(text)
             reasons.append(reason)
             tokens.append(sampling.max_tokens if reason == FINISH_LENGTH else _tokens(text))
@@ -229,7 +219,7 @@ class ScriptedEngine:
             latency=time.monotonic() - started,
         )
 
-    def _form(self, draw: Draw, make: Make, schema: Mapping[str, Any], material: _Material, sampling: Sampling) -> str:
+    def _form(self, draw: Draw, make: Make, schema: Mapping[str, Any], material: Material, sampling: Sampling) -> str:
         draw.refused = draw.random() < self._shares.refusal and has_suitable_key(schema)
         draw.snippet = _snippet(draw, material.source, 12)
         if material.judged:
@@ -246,7 +236,7 @@ class ScriptedEngine:
             text = orjson.dumps(make(draw)).decode()
         return text
 
-    def _prose(self, draw: Draw, usual: str, material: _Material, sampling: Sampling) -> str:
+    def _prose(self, draw: Draw, usual: str, material: Material, sampling: Sampling) -> str:
         if draw.random() < self._shares.copied:
             body = _snippet(draw, material.source, 60)
         else:
@@ -277,6 +267,12 @@ class ScriptedEngine:
         return text, FINISH_STOP
 
 
+def _loop(text: str, sampling: Sampling) -> str:
+    """A few words of sense, then the same ones until the budget is spent."""
+    room = sampling.max_tokens * CHARACTERS_PER_TOKEN
+    return (text[: room // 8] + LOOP * (room // len(LOOP) + 1))[:room]
+
+
 def _mentions(batch: Batch, marker: str) -> bool:
     return any(marker in message.content for request in batch.requests for message in request.messages)
 
@@ -297,44 +293,6 @@ def _tokens(text: str) -> int:
     return max(1, -(-len(text) // CHARACTERS_PER_TOKEN))
 
 
-def _material(request: Request) -> _Material:
-    """What the last message is about: its longest tagged part, else what follows a label such as «Passage:»,
-    else the longest part between two rules."""
-    content = request.messages[-1].content
-    label = _LABEL.search(content)
-    head = content[: label.start() + 1] if label else content
-    blocks = _blocks(content) if label is None else []
-    concepts = next((text for name, text in blocks if "concept" in name), "")
-    if not concepts and "oncepts" in head and (listed := _BULLETS.search(head)):
-        concepts = listed.group(1)
-    if label is not None:
-        return _Material(content[label.end() :], _sets(concepts))
-    sources = [text for name, text in blocks if "concept" not in name]
-    return _Material(max(sources or _RULE.split(content), key=len), _sets(concepts), judged_parts(blocks))
-
-
-def _blocks(content: str) -> list[tuple[str, str]]:
-    """Name and text of every outermost `<name>…</name>`. A lazy regular expression took 79 microseconds."""
-    blocks: list[tuple[str, str]] = []
-    position = 0
-    while (opening := _OPENING.search(content, position)) is not None:
-        position = opening.end()
-        end = content.find(f"</{opening[1]}>", position)
-        if end >= 0:
-            blocks.append((opening[1], content[position:end].strip()))
-            position = end
-    return blocks
-
-
-def _sets(text: str) -> tuple[tuple[str, ...], ...]:
-    """Numbered lines are sets of concepts when they hold several each, else the lines together are one set."""
-    lines = [_BULLET.sub("", line).strip() for line in text.splitlines()]
-    split = [tuple(part.strip() for part in line.split(";")) for line in lines if line]
-    if all(len(parts) == 1 for parts in split):
-        split = [tuple(part for parts in split for part in parts)] if split else []
-    return tuple(split)
-
-
 def _snippet(draw: Draw, source: str, words: int) -> str:
     """Consecutive words of the source, as they stand there."""
     start = source.find(" ", draw.below(max(1, len(source) - words * 8))) + 1
@@ -349,7 +307,7 @@ def _final_answer(random_float: Any, terms: list[str]) -> str:
 
 def from_extra(model: str, extra: Mapping[str, Any], latency_s: float, max_model_len: int | None) -> ScriptedEngine:
     """The engine that `engine.extra` describes. Raises ConfigError on a key it does not know."""
-    known = {"shares", "die_on", "hang_on", "relevant"}
+    known = {"shares", "die_on", "hang_on", "loop_on", "relevant"}
     if unknown := set(extra) - known:
         raise ConfigError(
             f"engine.extra: the scripted engine does not know {', '.join(sorted(unknown))}",
@@ -368,5 +326,6 @@ def from_extra(model: str, extra: Mapping[str, Any], latency_s: float, max_model
         max_model_len=max_model_len,
         die_on=extra.get("die_on"),
         hang_on=extra.get("hang_on"),
+        loop_on=extra.get("loop_on"),
         relevant=tuple(map(str, extra.get("relevant", ()))),
     )

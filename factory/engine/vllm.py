@@ -5,8 +5,9 @@ and measured here, so a prompt that is too long is one completion with an error.
 when final. JSON schemas are enforced without free whitespace, which small models otherwise fill their budget
 with (of 48 extractions 6 were lost to it); vLLM 0.29 ignores that switch per request, so it is set for the
 engine. A seed per request is passed on GPUs; on CPUs it kills the engine («CPU Generator does not use
-offset»), so there the engine's own seed is all there is. vLLM works in child processes: what they print goes
-to a log file, whose last error becomes the cause in the EngineError when one of them dies.
+offset»), so there the engine's own seed is all there is (tests make a fault of it: `engine.extra.die_on`). vLLM works
+in child processes: what they print goes to a log file, whose last error becomes the cause in the EngineError
+when one of them dies.
 
 Cost: 35 s to start on two cores (8 of them imports); then under 1 ms of this process a request.
 """
@@ -28,6 +29,7 @@ from factory.engine.api import FINISH_ERROR, FINISH_STOP, Batch, Completion, Eng
 from factory.engine.chat import ChatRenderer, Prompt, too_long
 from factory.engine.crashlog import EngineLog, redirected_output
 from factory.engine.models import ResolvedModel, path_here
+from factory.engine.vllm_errors import DIE_ON, check_extra, death, request_error, start_error
 from factory.errors import ConfigError, EngineError
 from factory.identity import seed_for
 
@@ -112,7 +114,7 @@ class VllmEngine:
                 from vllm.v1.engine.async_llm import AsyncLLM
 
                 arguments = self._arguments(folder)
-                _check_extra(self._config.extra, AsyncEngineArgs)
+                check_extra(self._config.extra, AsyncEngineArgs, self._on_cpu)
                 llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
                 self._renderer = ChatRenderer(llm.get_tokenizer())
                 return llm
@@ -125,7 +127,7 @@ class VllmEngine:
                 remedy="run `make setup`, which installs the right one",
             ) from error
         except Exception as error:
-            raise _start_error(self._model, self._log, error) from error
+            raise start_error(self._model, self._log, error) from error
 
     def _arguments(self, folder: Path) -> dict[str, Any]:
         config = self._config
@@ -142,7 +144,7 @@ class VllmEngine:
             # "auto" would refuse the whitespace switch; xgrammar knows every keyword our schemas use.
             "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
             "disable_log_stats": True,
-            **config.extra,
+            **{key: value for key, value in config.extra.items() if key != DIE_ON},
         }
 
     def _count_progress(self) -> None:
@@ -200,9 +202,8 @@ class VllmEngine:
         return await loop.run_in_executor(self._render_thread, render_each, self._renderer, chats)
 
     async def _complete(self, request: Request, prompt: Prompt | str, batch: Batch) -> Completion:
-        from vllm.exceptions import VLLMClientError
         from vllm.inputs import tokens_input
-        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+        from vllm.v1.engine.exceptions import EngineDeadError
 
         if isinstance(prompt, str):
             return Completion(request.request_id, (), (), 0, (), error="template_refused", error_detail=prompt)
@@ -218,11 +219,18 @@ class VllmEngine:
             async for output in self._llm.generate(tokens_input(list(prompt.token_ids)), params, request.request_id):
                 final = output
         except EngineDeadError as error:
-            self._dead = self._dead or _death(self._log)
+            self._dead = self._dead or death(self._log)
             raise self._dead from error
-        except (VLLMClientError, EngineGenerateError, ValueError) as error:
+        except EngineError:
+            raise
+        except Exception as error:  # whatever vLLM makes of one request is no reason to fail the others
+            if self._llm is None or self._llm.errored:
+                self._dead = self._dead or death(self._log)
+                raise self._dead from error
             detail = f"{error.__cause__ or error}"[:500]
-            return Completion(request.request_id, (), (), count, (), error=_reason(batch, error), error_detail=detail)
+            return Completion(
+                request.request_id, (), (), count, (), error=request_error(batch, error), error_detail=detail
+            )
         return _completion(request, final, batch.sampling, time.monotonic() - started)
 
     def _params(self, request: Request, batch: Batch) -> Any:
@@ -239,10 +247,17 @@ class VllmEngine:
             max_tokens=sampling.max_tokens,
             stop=list(sampling.stop) or None,
             ignore_eos=sampling.ignore_eos,
-            seed=None if self._on_cpu else seed_for(sampling.seed, request.request_id) & 0x7FFFFFFF,
+            seed=self._seed_of(request, sampling),
             output_kind=RequestOutputKind.FINAL_ONLY,
             structured_outputs=None if batch.schema is None else StructuredOutputsParams(json=batch.schema),
         )
+
+    def _seed_of(self, request: Request, sampling: Sampling) -> int | None:
+        """On a CPU none, except for a request that mentions engine.extra.die_on: vLLM's engine core then dies of it, if
+        it reads the prompt in several parts (more tokens than engine.extra.max_num_batched_tokens)."""
+        poison = self._config.extra.get(DIE_ON)
+        poisoned = poison is not None and any(poison in message.content for message in request.messages)
+        return seed_for(sampling.seed, request.request_id) & 0x7FFFFFFF if poisoned or not self._on_cpu else None
 
 
 def render_each(renderer: ChatRenderer, chats: list[tuple[Message, ...]]) -> list[Prompt | str]:
@@ -278,54 +293,6 @@ def _completion(request: Request, final: Any, sampling: Sampling, latency: float
         generated_tokens=(*(len(output.token_ids) for output in outputs), *([0] * copies)),
         cached_tokens=final.num_cached_tokens or 0,
         latency=latency,
-    )
-
-
-def _reason(batch: Batch, error: Exception) -> str:
-    """Why vLLM would not take a request that fits: almost always its schema."""
-    from vllm.v1.engine.exceptions import EngineGenerateError
-
-    if isinstance(error, EngineGenerateError):
-        return "engine_failed_request"
-    words = str(error).lower()
-    about_schema = any(word in words for word in ("grammar", "schema", "json", "structured"))
-    return "schema_refused" if batch.schema is not None and about_schema else "bad_request"
-
-
-def _check_extra(extra: dict[str, Any], arguments: Any) -> None:
-    import difflib
-    from dataclasses import fields
-
-    known = {item.name for item in fields(arguments)}
-    for key in sorted(set(extra) - known):
-        near = difflib.get_close_matches(key, known, n=1)
-        raise ConfigError(
-            f"engine.extra.{key}: vLLM has no such engine argument",
-            remedy=f"did you mean `{near[0]}`?" if near else "see vLLM's page on engine arguments",
-        )
-
-
-def _start_error(model: ResolvedModel, log: EngineLog, error: Exception) -> EngineError:
-    """What kept the engine from starting, in the user's terms where the message is known."""
-    said = log.last_error() or f"{type(error).__name__}: {error}"
-    words = f"{said} {error}".lower()
-    remedy = f"read the engine's own log: {log.path}"
-    cause = said[:600]
-    if any(part in words for part in ("out of memory", "no available memory", "memoryerror", "cannot allocate")):
-        remedy = (
-            "lower model.max_model_len or engine.max_num_seqs; on a GPU lower engine.gpu_memory_utilization when "
-            "something else uses it, or raise engine.tensor_parallel; on a CPU lower engine.kv_cache_gib"
-        )
-    elif "max_model_len" in words or "max model len" in words or "kv cache" in words:
-        remedy = "lower model.max_model_len to what the model and the memory allow (on a CPU: engine.kv_cache_gib)"
-    return EngineError(f"vLLM could not start {model.id} from {model.path}", cause=cause, remedy=remedy)
-
-
-def _death(log: EngineLog) -> EngineError:
-    return EngineError(
-        "the vLLM engine died",
-        cause=log.last_error()[:600] or "its process was killed, by the system for memory or by somebody",
-        remedy=f"committed work is kept, run again; the engine's own log: {log.path}",
     )
 
 

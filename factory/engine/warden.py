@@ -7,7 +7,8 @@ everybody else that it is busy, so other batches go to other replicas or wait: w
 becomes a suspect by standing near. The warden sits in no engine, so it outlives them.
 
 An asker that is silent for `SILENT_S` is taken for dead: its requests leave the hunt, and come again, if at all, with a
-new attempt at their unit. Cost: one message a batch without a loss; then a few a trial.
+new attempt at their unit. What deaths cost the pool is in budget.py. Cost: one message a batch without a loss; then a
+few a trial.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from factory.engine.budget import Allowance, Budget, Death, OnTrial
 from factory.engine.suspects import Hunt
 
 GATHER_S = 1.0
@@ -34,12 +36,12 @@ SILENT_S = 60.0
 class Turn:
     """What an asker does next. `trial`: these of its requests, now. `finished`: nothing more; `killers` says of each of
     its requests that killed engines how many deaths led to it. Neither: ask again. `exhausted`: the pool has lost more
-    engines than it may."""
+    engines than it may, and of which kind."""
 
     trial: tuple[str, ...] = ()
     finished: bool = False
     killers: Mapping[str, int] = field(default_factory=dict)
-    exhausted: int = 0
+    exhausted: str = ""
 
 
 @dataclass
@@ -53,32 +55,33 @@ class _Case:
     waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)  # ticket -> its part of the trial, not yet taken
     running: set[str] = field(default_factory=set)
     died: set[str] = field(default_factory=set)
+    on_trial: OnTrial = field(default_factory=OnTrial)
 
     def open(self, now: float) -> bool:
         return now < self.begin_at if self.hunt is None else not self.hunt.finished
 
 
 class Warden:
-    """`losses_allowed`: engines a pool may lose before its run is told to stop. Times are of this process's clock."""
+    """`allowed`: what a pool may lose before its run is told to stop. Times are of this process's clock."""
 
-    def __init__(self, losses_allowed: int) -> None:
-        self._allowed = losses_allowed
-        self._losses = 0
+    def __init__(self, allowed: Allowance) -> None:
+        self._budget = Budget(allowed)
         self._cases: dict[int, _Case] = {}
         self._changed = asyncio.Condition()
 
-    async def join(self, replica: int, ticket: str, ids: Sequence[str]) -> None:
-        """The requests `ids` were in the engine of `replica` when it died."""
+    async def join(self, replica: int, ticket: str, ids: Sequence[str], death: Death = "loss") -> None:
+        """The requests `ids` were in the engine of `replica` when it died; `death` is what that looked like."""
         async with self._changed:
             now = time.monotonic()
             case = self._cases.get(replica)
             if case is None:
                 case = self._cases[replica] = _Case(now + GATHER_S)
-                self._losses += 1
+                case.on_trial.deaths.append(death)
             elif not case.open(now):  # cleared requests whose askers did not come back yet, and another death
-                self._losses += 1
+                case.on_trial.deaths.append(death)
             case.asked[ticket] = set(ids)
             case.seen[ticket] = now
+            case.on_trial.suspects = max(case.on_trial.suspects, sum(map(len, case.asked.values())))
             if case.hunt is not None:
                 case.hunt.add(ids)
 
@@ -88,8 +91,8 @@ class Warden:
             while True:
                 now = time.monotonic()
                 case = self._cases.get(replica)
-                if self._losses > self._allowed:
-                    return Turn(exhausted=self._losses)
+                if passed := self._budget.overdrawn(each.on_trial for each in self._cases.values()):
+                    return Turn(exhausted=passed)
                 if case is None or ticket not in case.asked:
                     return Turn(finished=True)
                 case.seen[ticket] = now
@@ -101,7 +104,7 @@ class Warden:
                     return Turn()
                 await self._wait(min(until, case.begin_at if case.hunt is None else until) - now)
 
-    async def report(self, replica: int, ticket: str, died: Sequence[str]) -> None:
+    async def report(self, replica: int, ticket: str, died: Sequence[str], death: Death = "loss") -> None:
         """A part of a trial is over; `died` are its requests without a completion, none where the engine lived."""
         async with self._changed:
             case = self._cases.get(replica)
@@ -110,7 +113,7 @@ class Warden:
             case.running.discard(ticket)
             case.seen[ticket] = time.monotonic()
             if died and not case.died:
-                self._losses += 1
+                case.on_trial.deaths.append(death)
             case.died.update(died)
             self._settle(case)
             self._changed.notify_all()
@@ -179,8 +182,13 @@ class Warden:
 
     def _settle(self, case: _Case) -> None:
         if case.hunt is not None and not case.waiting and not case.running:
+            known = len(case.hunt.killers)
             case.hunt.settle(case.died)
             case.died = set()
+            if len(case.hunt.killers) > known:
+                self._budget.killer_found(case.on_trial)
+            if case.hunt.finished:
+                self._budget.hunt_over(case.on_trial)
 
     def _forget_silent(self, case: _Case, now: float) -> None:
         for ticket in [each for each, seen in case.seen.items() if now - seen > SILENT_S]:
@@ -199,15 +207,16 @@ class Warden:
 
     def _close(self, replica: int, case: _Case) -> None:
         if not case.asked:
+            self._budget.hunt_over(case.on_trial)
             self._cases.pop(replica, None)
 
 
-def start_warden(name: str, namespace: str, losses_allowed: int) -> Any:
+def start_warden(name: str, namespace: str, allowed: Allowance) -> Any:
     """A warden as a named actor that takes no core."""
     import ray
 
     return (
         ray.remote(Warden)
         .options(name=name, namespace=namespace, num_cpus=0, max_concurrency=10_000, max_restarts=-1)
-        .remote(losses_allowed)
+        .remote(allowed)
     )

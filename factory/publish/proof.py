@@ -4,14 +4,16 @@ Design: nothing of the manifest is believed. Each step is summed again from the 
 run's plan; each row is followed to its committed answer, its requests and its source passages, whose text
 must hash to the ids the row names. Shards are taken a few at a time, so that what is looked up fits in
 memory (about 1 GB), and every file that any step committed, rejects and requests included, must have the bytes
-its commit names. Cost: one read of everything the run committed, and the shards once more.
+its commit names. Commits are read from their own objects, one after another, and an index that holds copies of them
+must hold these very bytes. Cost: one read of everything the run committed, and the shards once more; in memory some
+hundred bytes a unit.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -28,65 +30,107 @@ from factory.publish.verify import equation_faults
 from factory.run.outputs import resolve
 from factory.run.record import kept_plan_key
 from factory.store.base import Store
-from factory.store.commits import PARALLEL_READS, Commit, Counts, read_commits
+from factory.store.commit_index import index_rows, list_commits
+from factory.store.commits import Commit, Counts, ahead, commit_key, parsed_commit
 from factory.store.parquet import read_parquet
 
 ROWS_AT_ONCE = 500_000
 """Rows whose lineage is looked up together: about 1 GB of ids and references."""
 
-Commits = Mapping[str, Sequence[Commit]]
-"""Step folder -> commits of the units in the run's plan."""
+
+@dataclass
+class Summed:
+    """What the commits of a step's units in the run's plan add up to: mutable, because they are read once, one after
+    another. `requests` are the keys of their requests files, `bodies` unit -> digest of its commit's bytes."""
+
+    units: int = 0
+    counts: Counts = field(default_factory=Counts)
+    digests: dict[str, str] = field(default_factory=lambda: {"input": "0", "accepted": "0"})
+    files: int = 0
+    requests: list[str] = field(default_factory=list)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+
+    def add(self, commit: Commit) -> None:
+        self.units += 1
+        self.counts += commit.counts
+        for side, digest in (("input", commit.input_ids_digest), ("accepted", commit.accepted_ids_digest)):
+            self.digests[side] = add_digests([self.digests[side], digest or "0"])
+        if "requests" in commit.other_files:
+            self.requests.append(str(commit.other_files["requests"]["key"]))
+
+
+Summaries = Mapping[str, Summed]
+"""By step folder."""
 
 
 def verify_root(root: Store, dataset: Store, prefix: str, manifest: Manifest) -> Iterator[Check]:
     """Checks a dataset whose bytes were verified already (`verify_bytes`) against the `root` of its run."""
-    steps = Faults("steps")
-    commits = {step["folder"]: _commits_of(root, step, steps) for step in manifest["steps"]}
-    yield steps.check(f"{len(commits)} steps are committed as planned")
-    yield _check_files(root, commits)
-    yield _check_conservation(manifest, commits)
+    steps, files, conserved = Faults("steps"), Faults("files of steps"), Faults("conservation")
+    summed = {step["folder"]: sum_up(root, step, steps, files, conserved) for step in manifest["steps"]}
+    for folder, summary in summed.items():
+        steps.extend(_index_faults(root, folder, summary))
+    yield steps.check(f"{len(summed)} steps are committed as planned")
+    yield files.check(
+        f"{sum(each.files for each in summed.values())} committed files have the bytes their commits name"
+    )
+    yield _check_conservation(manifest, summed, conserved)
     yield _check_shards(root, manifest)
     answers, requests, sources = Faults("answers"), Faults("requests"), Faults("sources")
     for tables in _groups(dataset, prefix, manifest):
         rows = pa.concat_tables(tables)
         _follow_answers(root, rows, answers)
-        _follow_requests(root, rows, commits, requests)
+        _follow_requests(root, rows, summed, requests)
         _follow_sources(root, rows, sources)
     yield answers.check("every row is the committed answer its lineage names")
     yield requests.check("every request a row names is in its step's requests")
     yield sources.check("every source passage is there, and its text hashes to the ids rows name")
 
 
-def _commits_of(root: Store, step: Mapping[str, Any], faults: Faults) -> list[Commit]:
-    folder = step["folder"]
+def sum_up(root: Store, step: Mapping[str, Any], steps: Faults, files: Faults, conserved: Faults) -> Summed:
+    """Reads every commit of a step's plan and every file they name, once."""
+    folder, summed = step["folder"], Summed()
+
+    def named(units: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Key and hash of every file of the units, whose commits are added up on the way."""
+        for unit, data in ahead(units, lambda unit: (unit, root.get(commit_key(folder, unit)))):
+            commit = parsed_commit(data, root.uri, commit_key(folder, unit))
+            summed.add(commit)
+            summed.bodies[unit] = bytes.fromhex(sha256_hex(data))
+            faults = equation_faults(commit.counts.to_json())
+            conserved.extend(f"{step['name']} unit {commit.unit}: {fault}" for fault in faults)
+            yield from ((file.key, file.sha256) for file in commit.files)
+            yield from ((str(other["key"]), str(other["sha256"])) for other in commit.other_files.values())
+
     try:
         plan = orjson.loads(root.get(kept_plan_key(folder, step["plan"])))
-        faults.expect(fingerprint(sorted(plan["units"])) == step["plan"], f"the plan of {folder} is not the manifest's")
+        steps.expect(fingerprint(sorted(plan["units"])) == step["plan"], f"the plan of {folder} is not the manifest's")
         identity = root.get(f"steps/{folder}/step.json")
-        faults.expect(identity == canonical_json(step["identity"]), f"steps/{folder}/step.json is not the manifest's")
-        found = list(read_commits(root, folder, plan["units"]))
-    except (KeyError, TypeError, orjson.JSONDecodeError, FactoryError) as error:
-        faults.add(f"step {step['name']} ({folder}) cannot be read from {root.uri}: {error}")
-        return []
-    faults.expect(len(found) == step["units"], f"{folder} has {len(found)} units instead of {step['units']}")
-    return found
+        steps.expect(identity == canonical_json(step["identity"]), f"steps/{folder}/step.json is not the manifest's")
+        for fault in ahead(named(plan["units"]), lambda file: _file_fault(root, *file)):
+            summed.files += 1
+            files.extend([fault] if fault else ())
+    except TransientStoreError:
+        raise
+    except (KeyError, TypeError, ValueError, FactoryError) as error:
+        steps.add(f"step {step['name']} ({folder}) cannot be read from {root.uri}: {error}")
+        return Summed()
+    steps.expect(summed.units == step["units"], f"{folder} has {summed.units} units instead of {step['units']}")
+    return summed
 
 
-def _check_files(root: Store, commits: Commits) -> Check:
-    """Every file of every committed unit, by its hash."""
-    faults = Faults("files of steps")
-    named = [
-        (key, sha256)
-        for found in commits.values()
-        for commit in found
-        for key, sha256 in (
-            *((file.key, file.sha256) for file in commit.files),
-            *((str(other["key"]), str(other["sha256"])) for other in commit.other_files.values()),
-        )
-    ]
-    with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        faults.extend(fault for fault in pool.map(lambda item: _file_fault(root, *item), named) if fault)
-    return faults.check(f"{len(named)} committed files have the bytes their commits name")
+def _index_faults(root: Store, folder: str, summed: Summed) -> Iterator[str]:
+    """Copies of commits that readers would take for the commits, and that differ from them."""
+    listed = list_commits(root, folder)
+    for key in listed.indexes:
+        try:
+            for unit, tag, body in index_rows(root, key):
+                known = summed.bodies.get(unit) if listed.tags.get(unit) == tag else None
+                if known is not None and bytes.fromhex(sha256_hex(body)) != known:
+                    yield f"{key} holds another commit of unit {unit} than its object; delete the index, a copy"
+        except TransientStoreError:
+            raise
+        except (KeyError, FactoryError) as error:
+            yield f"{key} cannot be read, delete it, it is a copy of commits: {error}"
 
 
 def _file_fault(root: Store, key: str, sha256: str) -> str:
@@ -101,19 +145,14 @@ def _file_fault(root: Store, key: str, sha256: str) -> str:
     return "" if sha256_hex(data) == sha256 else f"{key} has other bytes than were committed"
 
 
-def _check_conservation(manifest: Manifest, commits: Commits) -> Check:
-    faults = Faults("conservation")
+def _check_conservation(manifest: Manifest, summed: Summaries, faults: Faults) -> Check:
     by_name = {step["name"]: step for step in manifest["steps"]}
     for step in manifest["steps"]:
-        name = step["name"]
-        total = Counts()
-        for commit in commits[step["folder"]]:
-            total += commit.counts
-            faults.extend(f"{name} unit {commit.unit}: {fault}" for fault in equation_faults(commit.counts.to_json()))
-        faults.expect(total.to_json() == step["counts"], f"{name}: its commits add up to {total.to_json()}")
-        for side in ("input", "accepted"):
-            digests = [getattr(commit, f"{side}_ids_digest") or "0" for commit in commits[step["folder"]]]
-            faults.expect(add_digests(digests) == step[f"{side}_digest"], f"{name}: other {side} rows than stated")
+        name, found = step["name"], summed[step["folder"]]
+        total = found.counts.to_json()
+        faults.expect(total == step["counts"], f"{name}: its commits add up to {total}")
+        for side, digest in found.digests.items():
+            faults.expect(add_digests([digest]) == step[f"{side}_digest"], f"{name}: other {side} rows than stated")
         parents = [by_name[parent] for parent in step["reads"] if parent in by_name]
         if parents:
             accepted = sum(parent["counts"]["accepted"] for parent in parents)
@@ -240,7 +279,7 @@ def _committed_rows(root: Store, name: str, rows: Any, faults: Faults) -> pa.Tab
     return table.take(rows)
 
 
-def _follow_requests(root: Store, rows: pa.Table, commits: Commits, faults: Faults) -> None:
+def _follow_requests(root: Store, rows: pa.Table, summed: Summaries, faults: Faults) -> None:
     """Every request id must be in the requests file of a committed unit of its step."""
     lineage = rows.column("lineage")
     open_ids: dict[str, set[str]] = defaultdict(set)
@@ -251,12 +290,13 @@ def _follow_requests(root: Store, rows: pa.Table, commits: Commits, faults: Faul
         for folder, found in zip(folders.to_pylist(), ids, strict=True):
             open_ids[folder].update([found] if isinstance(found, str) else found or [""])
     for folder, ids in open_ids.items():
-        for commit in commits.get(folder, ()):
-            if ids and "requests" in commit.other_files:
-                try:
-                    table = read_parquet(root, commit.other_files["requests"]["key"], ["request_id"])
-                except (KeyError, FactoryError, pa.ArrowException) as error:
-                    faults.add(f"requests of {folder} unit {commit.unit} cannot be read: {error}")
-                    continue
-                ids.difference_update(table.column("request_id").to_pylist())
+        for key in summed[folder].requests if folder in summed else ():
+            if not ids:
+                break
+            try:
+                table = read_parquet(root, key, ["request_id"])
+            except (KeyError, FactoryError, pa.ArrowException) as error:
+                faults.add(f"{key} of {folder} cannot be read: {error}")
+                continue
+            ids.difference_update(table.column("request_id").to_pylist())
         faults.extend(f"request {missing!r} is in no requests file of {folder}" for missing in sorted(ids))

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from factory.concepts.extract import NAME_CHARACTERS, closed_object
-from factory.concepts.reply import SCHEMA_MISMATCH, TRUNCATED, read_reply
+from factory.concepts.reply import SCHEMA_MISMATCH, read_reply
 from factory.concepts.wording import comparable
 from factory.questions.rows import CREATED, MORE_THAN_ASKED, Sorting
 from factory.run.reject import Reject
@@ -59,7 +59,7 @@ def read_questions(
             continue
         _sort(sorting, index, item, asked, edu_level)
     if reply.cut_off:
-        sorting.turn_away(len(questions), TRUNCATED, reply.cut_off)
+        sorting.turn_away(len(questions), reply.cut_by, reply.cut_off)
     return sorting.parsed(NO_QUESTIONS, text)
 
 

@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any
 
 from factory.concepts.extract import closed_object
-from factory.concepts.reply import SCHEMA_MISMATCH, TRUNCATED, read_reply, text_of
+from factory.concepts.reply import SCHEMA_MISMATCH, read_reply, text_of
 from factory.concepts.wording import comparable
 from factory.engine.api import Completion, Message
 from factory.questions.asking import AskingStep
@@ -118,7 +118,7 @@ class Level1Step(AskingStep):
         for index, item in enumerate(questions):
             self._sort(sorting, index, item, document)
         if reply.cut_off:
-            sorting.turn_away(len(questions), TRUNCATED, reply.cut_off)
+            sorting.turn_away(len(questions), reply.cut_by, reply.cut_off)
         return sorting.parsed(NO_QUESTIONS, text)
 
     def _sort(self, sorting: Sorting, index: int, item: Any, document: Document) -> None:

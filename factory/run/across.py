@@ -36,7 +36,8 @@ from factory.run.stage import Dones, Planned, Stage
 from factory.run.step import WorkStep
 from factory.run.units import FileRef
 from factory.store.base import Store
-from factory.store.commits import committed_units, read_commits
+from factory.store.commit_index import each_commit
+from factory.store.commits import committed_units
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def across_stages(config: FactoryConfig, run: str, steps: AcrossSteps, rounds: W
         done = committed_units(store, folder)
         files = [output.file for output in read_outputs(store, key("extract"))]
         own = planned_units(store, run, "graph_pairs") if store.head(plan_key(run, "graph_pairs")) else ()
-        units = pairs_units(files, read_commits(store, folder, sorted(done)), own)
+        units = pairs_units(files, each_commit(store, folder, done), own)
         return Planned(steps.pairs, folder, plan_units(units, done))
 
     def plan_edges(store: Store, dones: Dones) -> Planned:
@@ -139,7 +140,7 @@ def across_stages(config: FactoryConfig, run: str, steps: AcrossSteps, rounds: W
         table = aliases(store)
         assert table is not None
         folder = over_corpus(steps.joined, store, dones["graph_edges"], dones["graph_merges"])
-        units = joined_units(folder, key("graph_edges"), key("graph_pairs"), table, int(dones["graph_edges"]["units"]))
+        units = joined_units(store, folder, key("graph_edges"), key("graph_pairs"), table, config.graph.partitions)
         return Planned(steps.joined, folder, plan_units(units, committed_units(store, folder)))
 
     def plan_index(store: Store, _dones: Dones) -> Planned:

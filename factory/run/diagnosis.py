@@ -21,7 +21,9 @@ from factory.identity import sha256_hex
 from factory.run.outputs import outputs_key, read_outputs
 from factory.run.record import Record, plan_key, read_done, record_key
 from factory.store.base import AbsentObjectError, Store
-from factory.store.commits import Commit, committed_units, read_commit
+from factory.store.commit_index import FOLD_AT, each_outcome
+from factory.store.commits import Commit, ahead, committed_units
+from factory.store.garbage import KINDS
 from factory.store.lease import LENGTH_S, holder_of
 from factory.store.objects import absent, how_to_restore, read_mapping
 
@@ -129,16 +131,33 @@ def _state(store: Store, record: Record) -> Iterator[Finding]:
 
 def _step(store: Store, folder: str, about: str, bytes_too: bool) -> Iterator[Finding]:
     read_mapping(store, f"steps/{folder}/step.json", ("version", "own"))
-    listed = {info.key: info.size for info in store.list(f"steps/{folder}/")}
-    committed = sorted(committed_units(store, folder))
-    lost: list[str] = []
-    for unit in committed:
-        try:
-            commit = read_commit(store, folder, unit)
-        except StoreError as error:
-            yield _finding(about, error)
-            continue
-        lost += [key for key, digest in _files(commit) if not _is_whole(store, listed, key, digest, bytes_too)]
+    sizes: dict[str, int] = {}
+    begun: Counter[str] = Counter()
+    committed: set[str] = set()
+    for info in store.list(f"steps/{folder}/"):
+        kind, _, name = info.key.removeprefix(f"steps/{folder}/").partition("/")
+        if kind in KINDS:
+            sizes[info.key] = info.size
+        elif kind == "attempts":
+            begun[name.split(".")[0]] += 1
+        elif kind == "commits" and name.endswith(".json"):
+            committed.add(name.rpartition("/")[2].removesuffix(".json"))
+    unreadable: list[StoreError] = []
+    passed_over: list[StoreError] = []
+
+    def named() -> Iterator[tuple[str, str]]:
+        for _, outcome in each_outcome(store, folder, committed, None if bytes_too else FOLD_AT, passed_over):
+            if isinstance(outcome, StoreError):
+                unreadable.append(outcome)
+            elif isinstance(outcome, Commit):
+                yield from _files(outcome)
+
+    looked_at = ahead(named(), lambda file: None if _is_whole(store, sizes, *file, bytes_too) else file[0])
+    lost = [key for key in looked_at if key is not None]
+    yield from (_finding(about, error) for error in unreadable)
+    for error in passed_over:
+        remedy = "delete it: it is a copy of commits, which are read one by one meanwhile"
+        yield Finding(about, error.what, error.cause, remedy, broken=False)
     if lost:
         yield Finding(
             about,
@@ -146,8 +165,7 @@ def _step(store: Store, folder: str, about: str, bytes_too: bool) -> Iterator[Fi
             cause="they were removed or changed after they were written, or only a part of the root was copied here",
             remedy=how_to_restore(lost[0]),
         )
-    begun = Counter(key.split("/")[-1].split(".")[0] for key in listed if key.startswith(f"steps/{folder}/attempts/"))
-    often = sorted(unit for unit, times in begun.items() if times >= BEGUN_OFTEN and unit not in set(committed))
+    often = sorted(unit for unit, times in begun.items() if times >= BEGUN_OFTEN and unit not in committed)
     if often:
         yield Finding(
             about,
@@ -165,7 +183,10 @@ def _files(commit: Commit) -> list[tuple[str, str]]:
 
 def _is_whole(store: Store, listed: Mapping[str, int], key: str, digest: str, bytes_too: bool) -> bool:
     if not listed.get(key):
-        return False
+        # Beside a running run a unit's commit may be in a listing that came to the folder of its files too early.
+        found = store.head(key)
+        if found is None or not found.size:
+            return False
     return not bytes_too or sha256_hex(store.get(key)) == digest
 
 

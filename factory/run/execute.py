@@ -2,10 +2,12 @@
 
 Design (docs/decisions/0001): a unit travels in one row holding one binary payload, which Ray Data can
 neither split nor merge, and is worked in one task from reading to commit (small units of a step without a
-model share tasks, each with its own commit). An LLM step has a bounded number of such tasks, which reserve
-no core: most of the time they wait for the engine, while others read and write. So exactly that many units
-are begun and not committed, and a deadline never runs while a unit queues. The driver receives one receipt a
-unit. An attempt that outlived its deadline comes back uncommitted and is done again, at most `PASSES` times.
+model share tasks, each with its own commit, and so do those of a step with very many). An LLM step has a bounded
+number of such tasks, which reserve no core: most of the time they wait for the engine, while others read and write.
+So exactly that many units are begun and not committed, and a deadline never runs while a unit queues. The driver
+receives one receipt a unit. A unit that is committed when its turn comes is not begun: Ray runs a task that was lost
+again, from its first unit, also when it was lost after a commit. An attempt that outlived its deadline comes back
+uncommitted and is done again, at most `PASSES` times.
 
 Three stages (prepare, an asynchronous actor that asks, settle) took 1.4 to 1.8 times the processor time of
 one, 2.5 s of it an actor started for every step, and began every unit of a step at once.
@@ -25,7 +27,7 @@ import pyarrow as pa
 from factory.engine.pool import EnginePool
 from factory.errors import FactoryError, StoreError
 from factory.run import llm
-from factory.run.attempt import Receipt, StepRun, begin, finish
+from factory.run.attempt import Receipt, StepRun, begin, committed_before, finish
 from factory.run.step import LlmStep, WorkStep
 from factory.run.units import Unit
 from factory.store.base import AbsentObjectError, Store
@@ -44,6 +46,10 @@ unit's own work: one at a time, curate, sketch and samples kept 1.2 of two cores
 TASKS_A_CORE = 4
 """Tasks a core at least, before units share one: the last of them must not leave the other cores waiting."""
 
+TASKS_AT_MOST = 2000
+"""Tasks of a pass. Ray Data keeps a block of each in the driver from the first moment to the last, whatever its units
+are; with more units, tasks have several, one after another."""
+
 PAYLOAD = "payload"
 
 
@@ -59,13 +65,16 @@ class WorkTask:
         return _outcome(lambda: [self._committed(unit) for unit in _load(block)])
 
     def _committed(self, unit: Unit) -> Receipt:
+        if (before := committed_before(self.store, self.run, unit)) is not None:
+            return before
         attempt = begin(self.store, self.run, unit, {})
         return finish(self.store, self.run, attempt, self.step.work(self.store, unit))
 
 
 @dataclass(frozen=True)
 class LlmTask:
-    """One unit of an LLM step, from reading to commit. Waiting for the engine takes no core."""
+    """Units of an LLM step, one after another, each from reading to its own commit. Waiting for the engine takes no
+    core."""
 
     store: Store
     step: LlmStep
@@ -74,9 +83,11 @@ class LlmTask:
     engine: dict[str, Any]
 
     def __call__(self, block: pa.Table) -> pa.Table:
-        return _outcome(lambda: [self._committed(*_load(block))])
+        return _outcome(lambda: [self._committed(unit) for unit in _load(block)])
 
     def _committed(self, unit: Unit) -> Receipt:
+        if (before := committed_before(self.store, self.run, unit)) is not None:
+            return before
         prepared = llm.prepare(self.store, self.step, self.run.folder, unit)
         attempt = begin(self.store, self.run, unit, {"requests": len(prepared.requests)})
         # A handle of its own: what a pool knows of lost engines belongs to the event loop it was used in.
@@ -115,7 +126,7 @@ def run_llm(
     def pipeline(pending: Sequence[Unit]) -> Any:
         task = LlmTask(store, step, run, pool, engine)
         slots = ray.data.TaskPoolStrategy(size=min(units_in_flight, len(pending)))
-        return _dataset(pending).map_batches(task, compute=slots, num_cpus=0, **_STAGE)
+        return _dataset(pending, 1).map_batches(task, compute=slots, num_cpus=0, **_STAGE)
 
     return _until_committed(pipeline, units, run)
 
@@ -208,13 +219,29 @@ def _are_small(units: Sequence[Unit]) -> bool:
     return all(unit.file is not None for unit in units)
 
 
-def _dataset(units: Sequence[Unit], units_a_task: int = 1) -> Any:
+def _dataset(units: Sequence[Unit], units_a_task: int) -> Any:
     """One row a task: the pickled tuple of its units."""
     import ray
 
-    tasks = [tuple(units[start : start + units_a_task]) for start in range(0, len(units), units_a_task)]
-    rows = [{PAYLOAD: pickle.dumps(task)} for task in tasks]
+    rows = [{PAYLOAD: pickle.dumps(task)} for task in shared_out(units, units_a_task)]
     return ray.data.from_items(rows, override_num_blocks=len(rows))
+
+
+def shared_out(units: Sequence[Unit], units_a_task: int) -> list[tuple[Unit, ...]]:
+    """The units by task, in their order: `units_a_task` each, and where that were more than TASKS_AT_MOST tasks, larger
+    ones first: the last tasks stay small, so that at the end of a step no slot waits long for another."""
+    small = TASKS_AT_MOST // 2
+    rest = len(units) - small * units_a_task
+    sizes = [units_a_task]
+    if len(units) > TASKS_AT_MOST * units_a_task:
+        sizes = [rest * (task + 1) // small - rest * task // small for task in range(small)] + sizes
+    tasks: list[tuple[Unit, ...]] = []
+    start = 0
+    while start < len(units):
+        size = sizes[min(len(tasks), len(sizes) - 1)]
+        tasks.append(tuple(units[start : start + size]))
+        start += size
+    return tasks
 
 
 def _load(block: pa.Table) -> tuple[Unit, ...]:

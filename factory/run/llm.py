@@ -2,8 +2,11 @@
 
 Design: preparing and settling are CPU tasks that run side by side with the engine; between them a unit
 travels as one pickled payload, which Ray Data can neither split nor merge. Rows that cannot be asked about
-are rejects before the engine sees them; a request that failed alone becomes a reject or is quarantined; a
-row never takes its unit down. Cost around the engine: rendering, parsing and Parquet, well under 1 ms a
+are rejects before the engine sees them; a request that failed alone becomes a reject or is quarantined. A
+row never takes its unit down, not even where a step's own code raises on it: that row is quarantined, with the
+error as evidence. Where all rows of a unit fail so, it is the code that is wrong, and the run stops.
+
+Cost around the engine: rendering, parsing and Parquet, well under 1 ms a
 request (docs/benchmarks.md, `pipeline`).
 """
 
@@ -15,8 +18,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from factory.engine.api import Batch, Completion, Request
+from factory.engine.api import Batch, Completion, Message, Request
+from factory.errors import FactoryError
 from factory.identity import ids_digest, make_id
+from factory.run.completions import readable, unicode_text
 from factory.run.outputs import fetch_texts
 from factory.run.reject import Reject
 from factory.run.step import LlmStep, Parsed, Row
@@ -28,6 +33,9 @@ from factory.tables import DOCUMENT, REQUEST, source_of
 REJECTED_ALONE = {"prompt_too_long", "schema_refused", "content_filter"}
 """Errors of a single request that say something about the row: rejects. Any other error says something about
 the machinery, and its row is quarantined."""
+
+PROMPT_FAILED, PARSE_FAILED = "prompt_failed", "parse_failed"
+"""A step's own code raised on a row, or made a prompt of it that is no Unicode text."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +77,41 @@ def prepare(store: Store, step: LlmStep, folder: str, unit: Unit) -> Prepared:
     asked: list[int] = []
     requests: list[Request] = []
     refused: list[tuple[int, Reject]] = []
+    failures: list[Exception] = []
     for index, row in enumerate(rows):
-        prompt = step.prompt(row, texts, folder)
+        prompt = _prompt(step, row, texts, folder, failures)
         if isinstance(prompt, Reject):
             refused.append((index, prompt))
             continue
         asked.append(index)
         requests.append(Request(request_id(folder, step.item_id(row), 0), prompt))
+    _raise_if_all_failed(failures, len(rows))
     return Prepared(tuple(rows), texts, tuple(asked), tuple(requests), tuple(refused))
+
+
+def _prompt(
+    step: LlmStep, row: Row, texts: Mapping[str, str], folder: str, failures: list[Exception]
+) -> tuple[Message, ...] | Reject:
+    try:
+        prompt = step.prompt(row, texts, folder)
+        if not isinstance(prompt, Reject):
+            for message in prompt:
+                message.content.encode()
+        return prompt
+    except FactoryError:
+        raise
+    except Exception as error:
+        failures.append(error)
+        return Reject(step.item_id(row), PROMPT_FAILED, "quarantine", {"detail": _said(error)})
+
+
+def _said(error: Exception) -> str:
+    return unicode_text(f"{type(error).__name__}: {error}")[:500]
+
+
+def _raise_if_all_failed(failures: Sequence[Exception], rows: int) -> None:
+    if len(failures) == rows > 1:
+        raise failures[0]
 
 
 def request_id(folder: str, item_id: str, round_number: int) -> str:
@@ -95,28 +130,42 @@ async def ask(
         sampling = replace(step.sampling, samples=step.samples_for_round(number))
         batch = Batch(tuple(request for _, request in open_rows), sampling, step.response_schema)
         for (index, _), completion in zip(open_rows, await generate(batch), strict=True):
-            answers[index].append(completion)
+            answers[index].append(readable(completion))
         open_rows = [
             (index, replace(request, request_id=request_id(folder, step.item_id(prepared.rows[index]), number + 1)))
             for index, request in open_rows
-            if answers[index][-1].error is None and step.undecided(prepared.rows[index], answers[index])
+            if answers[index][-1].error is None and _undecided(step, prepared.rows[index], answers[index])
         ]
     return answers
+
+
+def _undecided(step: LlmStep, row: Row, rounds: Sequence[Completion]) -> bool:
+    """Of completions that the step cannot even count: no, and `settle` says what is wrong with them."""
+    try:
+        return step.undecided(row, rounds)
+    except FactoryError:
+        raise
+    except Exception:
+        return False
 
 
 def settle(step: LlmStep, folder: str, prepared: Prepared, answers: Answers) -> tuple[UnitResult, pa.Table]:
     """Accepted rows, rejects and the requests table of a unit; every input row is accounted for."""
     accepted: list[Row] = []
-    rejects: list[Reject] = [replace(reject, side="input") for _, reject in prepared.refused]
+    rejects: list[Reject] = [
+        reject if reject.side == "quarantine" else replace(reject, side="input") for _, reject in prepared.refused
+    ]
+    failures: list[Exception] = []
     used = 0
     for index in prepared.asked:
         row = prepared.rows[index]
-        parsed = _parsed(step, folder, row, prepared.texts, answers[index])
+        parsed = _parsed(step, folder, row, prepared.texts, answers[index], failures)
         accepted.extend(parsed.accepted)
         rejects.extend(parsed.rejects)
         used += bool(parsed.accepted)
         if not parsed.accepted and not any(reject.side != "output" for reject in parsed.rejects):
             rejects.append(_nothing_left(step.item_id(row), parsed))
+    _raise_if_all_failed(failures, len(prepared.asked))
     table = pa.Table.from_pylist(accepted, schema=step.schema)
     result = UnitResult(
         inputs=len(prepared.rows),
@@ -130,10 +179,25 @@ def settle(step: LlmStep, folder: str, prepared: Prepared, answers: Answers) -> 
     return result, requests_table(step, prepared, answers)
 
 
-def _parsed(step: LlmStep, folder: str, row: Row, texts: Mapping[str, str], rounds: Sequence[Completion]) -> Parsed:
+def _parsed(
+    step: LlmStep,
+    folder: str,
+    row: Row,
+    texts: Mapping[str, str],
+    rounds: Sequence[Completion],
+    failures: list[Exception],
+) -> Parsed:
     good = [completion for completion in rounds if completion.error is None]
     if good:
-        return step.parse(row, texts, good, folder)
+        try:
+            return step.parse(row, texts, good, folder)
+        except FactoryError:
+            raise
+        except Exception as error:
+            failures.append(error)
+            evidence = {"detail": _said(error), "request_id": good[-1].request_id}
+            text = good[-1].texts[0] if good[-1].texts else None
+            return Parsed(rejects=[Reject(step.item_id(row), PARSE_FAILED, "quarantine", evidence, text)])
     failed = rounds[-1]
     reason = failed.error or "no_completion"
     return Parsed(
@@ -170,6 +234,7 @@ def ledger_of(step: LlmStep, answers: Answers) -> dict[str, float]:
         "prompt_tokens": sum(completion.prompt_tokens for completion in completions),
         "cached_tokens": sum(completion.cached_tokens for completion in completions),
         "generated_tokens": generated,
+        "retries": sum(completion.retries for completion in completions),
         "samples": samples,
         "samples_saved": saved,
         "tokens_saved": round(saved * generated / samples) if samples else 0,

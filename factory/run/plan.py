@@ -8,7 +8,6 @@ the few commits whose file matches but whose rows do not. Cost: O(units) in the 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
@@ -17,7 +16,7 @@ from factory.identity import fingerprint, make_id
 from factory.run.step import LlmStep, WorkStep
 from factory.run.units import HALF, FileRef, Unit, unit_over
 from factory.store.base import Store
-from factory.store.commits import read_commit
+from factory.store.commit_index import each_commit
 
 
 @dataclass(frozen=True)
@@ -46,34 +45,33 @@ def plan_rows(
     store: Store, folder: str, parts: Sequence[Part], done: set[str], parameters: Mapping[str, Any] | None = None
 ) -> Plan:
     """Covers every part's rows, reusing committed units of the same step over the same content."""
-    over_file: dict[str, list[str]] = defaultdict(list)
+    wholes = [unit_over(part.file, part.picks, **{**(parameters or {}), **part.parameters}) for part in parts]
+    over_file: dict[str, list[str]] = {whole.unit_id[:HALF]: [] for whole in wholes if whole.unit_id not in done}
     for unit_id in done:
-        over_file[unit_id[:HALF]].append(unit_id)
+        if unit_id[:HALF] in over_file:
+            over_file[unit_id[:HALF]].append(unit_id)
+    other_rows = [unit_id for found in over_file.values() for unit_id in found]
+    picks = {commit.unit: commit.picks for commit in each_commit(store, folder, other_rows)}
     units: list[Unit] = []
-    for part in parts:
-        given = {**(parameters or {}), **part.parameters}
-        whole = unit_over(part.file, part.picks, **given)
-        if whole.unit_id in done or not over_file[whole.unit_id[:HALF]]:
-            units.append(whole)
-        else:
-            units.extend(_tiles(store, folder, part, sorted(over_file[whole.unit_id[:HALF]]), given))
+    for part, whole in zip(parts, wholes, strict=True):
+        candidates = [] if whole.unit_id in done else sorted(over_file[whole.unit_id[:HALF]])
+        units.extend(
+            _tiles(part, {unit_id: picks[unit_id] for unit_id in candidates}, whole) if candidates else [whole]
+        )
     return Plan(tuple(units), frozenset(done) & {unit.unit_id for unit in units})
 
 
-def _tiles(
-    store: Store, folder: str, part: Part, candidates: Sequence[str], parameters: Mapping[str, Any]
-) -> list[Unit]:
-    """Committed units that fit disjointly into the part's rows, and one unit for the rows left over."""
+def _tiles(part: Part, committed: Mapping[str, tuple[int, ...] | None], whole: Unit) -> list[Unit]:
+    """Committed units (by id: their rows) that fit disjointly into the part's rows, and one for the rows left over."""
     left = set(range(part.file.rows) if part.picks is None else part.picks)
     tiles: list[Unit] = []
-    for unit_id in candidates:
-        picks = read_commit(store, folder, unit_id).picks
+    for picks in committed.values():
         covered = set(range(part.file.rows) if picks is None else picks)
         if covered and covered <= left:
             left -= covered
-            tiles.append(unit_over(part.file, tuple(sorted(covered)), **parameters))
+            tiles.append(unit_over(part.file, tuple(sorted(covered)), **whole.parameters))
     if left:
-        tiles.append(unit_over(part.file, tuple(sorted(left)), **parameters))
+        tiles.append(unit_over(part.file, tuple(sorted(left)), **whole.parameters))
     return tiles
 
 

@@ -188,6 +188,8 @@ def done_line(done: Mapping[str, Any]) -> str:
     parts.append(_flow(done["step"], counts))
     if ledger.get("requests"):
         parts.append(f"requests {ledger['requests']:,.0f}")
+        if ledger.get("retries"):
+            parts.append(f"asked again {ledger['retries']:,.0f}")
         parts.append(f"tokens {ledger['prompt_tokens']:,.0f} in, {ledger['generated_tokens']:,.0f} out")
     parts.append(_duration(done["wall_seconds"]))
     return "  ".join(parts)

@@ -23,6 +23,7 @@ from functools import partial
 from factory.config import ClusterConfig
 from factory.errors import ClusterError, ConfigError
 from factory.run.lost_ray import Watch, watched
+from factory.store.scratch import sweep
 
 ENGINE_RESOURCE = "engine"
 
@@ -69,6 +70,7 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
             # Ray takes SIGTERM for itself; ours ends the run in good order and writes its record.
             signal.signal(signal.SIGTERM, on_terminate)
             watch = ending.enter_context(watched()) if config.address is None else None
+        ending.callback(sweep)
         ending.callback(ray.shutdown)
         if watch is not None:
             ending.callback(watch.stand_down)
@@ -153,6 +155,8 @@ def _quiet_ray_data() -> None:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_options.preserve_order = False
+    # They tell users to pass `memory=` to functions of ours, once every 30 s, and call a unit at its engine stuck.
+    context.issue_detectors_config.detectors = []
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     # It warns, once a process, that its progress bars are off; ours are on.
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)

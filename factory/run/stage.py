@@ -21,6 +21,7 @@ from factory.config import ClusterConfig, EngineConfig
 from factory.errors import FactoryError
 from factory.identity import canonical_json, fingerprint
 from factory.run.attempt import Receipt, StepRun
+from factory.run.folding import Folding
 from factory.run.ledger import Expected, Tally, expected_from, lost_attempts
 from factory.run.outputs import write_outputs
 from factory.run.plan import Plan, step_identity
@@ -28,7 +29,7 @@ from factory.run.progress import Progress
 from factory.run.record import Record, kept_plan_key, plan_key, read_done, write_done, write_record
 from factory.run.step import LlmStep, WorkStep
 from factory.store.base import Store
-from factory.store.commits import read_commits
+from factory.store.commit_index import FOLD_AT, each_commit, fold
 from factory.store.lease import held
 
 if TYPE_CHECKING:
@@ -188,15 +189,16 @@ def _work(
     started = time.monotonic()
     pending = plan.pending
     progress.begin(stage.name, len(plan.units), len(plan.units) - len(pending))
-    tally = Tally()
-    for commit in read_commits(store, folder, [unit.unit_id for unit in plan.units if unit.unit_id in plan.done]):
-        tally.add(commit)
+    tally = tally_of(store, folder, plan, folding=not session.rehearsal)
     if pending:
+        folding = Folding(store, folder, len(plan.done))
         for receipt in _receipts(session, stage, planned):
             tally.spend(receipt)
             if receipt.commit is not None:
                 tally.add(receipt.commit)
+                folding.add()
             progress.unit(receipt)
+        folding.end()
     spent = session.spent.setdefault(stage.name, Counter())
     spent.update(tally.spent_now)
     tally.check(stage.name, expected)
@@ -227,6 +229,17 @@ def _work(
     return done
 
 
+def tally_of(store: Store, folder: str, plan: Plan, *, folding: bool) -> Tally:
+    """What the units of a plan add up to that were committed before. `folding`: commits that are in no index yet are
+    put into one on the way, where there are many, so that they are read one by one for the last time."""
+    if folding and len(plan.done) >= FOLD_AT:
+        fold(store, folder)
+    tally = Tally()
+    for commit in each_commit(store, folder, plan.done):
+        tally.add(commit)
+    return tally
+
+
 def _receipts(session: Session, stage: Stage, planned: Planned) -> Iterator[Receipt]:
     from factory.run.execute import run_llm, run_work
 
@@ -245,7 +258,7 @@ def _receipts(session: Session, stage: Stage, planned: Planned) -> Iterator[Rece
 
 def _pool(session: Session, role: str) -> EnginePool:
     """The pool of a role's model: started once, unless it has to make room for another in between."""
-    from factory.engine.pool import start_pool
+    from factory.engine.launch import start_pool
 
     served = session.served[role]
     if served.key not in session.pools:

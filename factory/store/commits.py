@@ -8,10 +8,11 @@ Cost: one conditional put a unit; a listing of a step's commits is 1 request per
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -23,6 +24,12 @@ from factory.store.objects import damaged, typed
 
 PARALLEL_READS = 16
 """Commits read at once: S3 answers in 5-30 ms, so one at a time would cost minutes at 10,000 units."""
+
+AHEAD = 4 * PARALLEL_READS
+"""Reads begun and not taken: what waits for a slow reader is bounded, some 100 kB of commits."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -120,18 +127,36 @@ def put_commit(store: Store, commit: Commit) -> Commit:
 def read_commit(store: Store, folder: str, unit: str) -> Commit:
     """Raises KeyError when the unit is not committed, StoreError when its commit cannot be read."""
     key = commit_key(folder, unit)
-    data = store.get(key)
+    return parsed_commit(store.get(key), store.uri, key)
+
+
+def parsed_commit(data: bytes, uri: str, key: str) -> Commit:
+    """The commit whose bytes these are. Raises StoreError as `read_commit` does."""
     try:
         return Commit.from_json(orjson.loads(data))
     except ValueError as error:
         why = "it is empty" if not data else f"it is no commit ({error})"
-        raise damaged(store.uri, key, why) from None
+        raise damaged(uri, key, why) from None
 
 
 def read_commits(store: Store, folder: str, units: Iterable[str]) -> Iterator[Commit]:
-    """The commits of `units`, in their order."""
-    with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        yield from pool.map(lambda unit: read_commit(store, folder, unit), units)
+    """The commits of `units`, in their order, each from its own object (commit_index.py reads many at once)."""
+    return ahead(units, lambda unit: read_commit(store, folder, unit))
+
+
+def ahead(items: Iterable[Item], apply: Callable[[Item], Result]) -> Iterator[Result]:
+    """`apply` over `items` in their order, by PARALLEL_READS threads, at most AHEAD of them begun and not taken."""
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(PARALLEL_READS)
+    try:
+        for item in items:
+            waiting.append(pool.submit(apply, item))
+            if len(waiting) == AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # whoever stops early does not wait for what was never begun
 
 
 def committed_units(store: Store, folder: str) -> set[str]:

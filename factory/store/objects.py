@@ -38,9 +38,14 @@ def mapping_in(data: bytes, uri: str, key: str, required: Sequence[str] = ()) ->
 
 def read_mappings(store: Store, key: str) -> list[dict[str, Any]]:
     """A JSON list of objects. Raises as `read_mapping` does."""
-    value = _parsed(store.get(key), store.uri, key)
+    return mappings_in(store.get(key), store.uri, key)
+
+
+def mappings_in(data: bytes, uri: str, key: str) -> list[dict[str, Any]]:
+    """The JSON list of objects that the bytes of `key` hold. Raises StoreError as `read_mapping` does."""
+    value = _parsed(data, uri, key)
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise damaged(store.uri, key, "it does not hold a list of objects")
+        raise damaged(uri, key, "it does not hold a list of objects")
     return value
 
 
@@ -104,6 +109,8 @@ def how_to_restore(key: str) -> str:
         )
     if parts[0] == "steps" and len(parts) > 1:
         folder = f"steps/{parts[1]}"
+        if parts[2:3] == ["commits"] and parts[-1].endswith(".parquet"):
+            return f"delete {key}: it is a copy of commits, which are read one by one until they are folded again"
         if parts[2:3] == ["attempts"]:
             return f"delete {key}: it says what an attempt was going to cost, and nothing else needs it"
         if parts[2:] == ["step.json"] or parts[2:3] == ["plans"]:

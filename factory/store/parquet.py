@@ -167,7 +167,8 @@ def read_range(
     Reads the footer and the row groups whose statistics meet the range, not the file. Raises as `read_rows` does.
     """
     chosen = None if columns is None else [*dict.fromkeys([column, *columns])]
-    table = _read_groups(store, key, column, chosen, lambda least, most: least <= last and most >= first)
+    file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri)
+    table = _read(file, _groups_between(file, column, first, last), chosen, key, store.uri)
     values = _integers(table, column, key, store.uri)
     # As the column's own type: between int64 and uint64 numpy compares by float64, which has 53 bits.
     start = int(np.searchsorted(values, values.dtype.type(first), side="left"))
@@ -200,11 +201,7 @@ def read_groups(store: Store, key: str, column: str, bounds: tuple[int, int]) ->
     Raises as `read_range` does.
     """
     file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri, pre_buffer=False)
-    try:
-        groups = _groups_with(file, column, lambda least, most: least <= bounds[1] and most >= bounds[0])
-    except (TypeError, ValueError, pa.ArrowException) as error:
-        raise _damaged(key, store.uri, error) from None
-    for group in groups:
+    for group in _groups_between(file, column, *bounds):
         yield _integers(_read(file, [group], [column], key, store.uri, threads=False), column, key, store.uri)
 
 
@@ -213,11 +210,7 @@ def _read_groups(
 ) -> pa.Table:
     """The row groups of which `wanted` is true of the least and greatest value of `column`."""
     file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri)
-    try:
-        groups = _groups_with(file, column, wanted)
-    except (TypeError, ValueError, pa.ArrowException) as error:  # statistics of another type, or damaged ones
-        raise _damaged(key, store.uri, error) from None
-    return _read(file, groups, columns, key, store.uri)
+    return _read(file, _groups_with(file, column, wanted), columns, key, store.uri)
 
 
 def _integers(table: pa.Table, column: str, key: str, uri: str) -> npt.NDArray[Any]:
@@ -232,15 +225,45 @@ def _integers(table: pa.Table, column: str, key: str, uri: str) -> npt.NDArray[A
 
 
 def _groups_with(file: pq.ParquetFile, column: str, wanted: Callable[[int, int], bool]) -> list[int]:
-    # Statistics are by leaf, and nested columns have several.
-    leaves = [file.metadata.schema.column(leaf).path for leaf in range(file.metadata.num_columns)]
-    place = leaves.index(column) if column in leaves else -1
-    groups = []
-    for group in range(file.num_row_groups):
-        found = file.metadata.row_group(group).column(place).statistics if place >= 0 else None
-        if found is None or not found.has_min_max or wanted(found.min, found.max):
-            groups.append(group)
-    return groups
+    """Row groups of which `wanted` is true of the least and greatest value; those that do not say are among them."""
+    place = _leaf(file, column)
+    found = ((group, _bounds(file, group, place)) for group in range(file.num_row_groups))
+    return [group for group, bounds in found if bounds is None or wanted(*bounds)]
+
+
+def _groups_between(file: pq.ParquetFile, column: str, first: int, last: int) -> list[int]:
+    """Row groups of a file sorted by `column` that may hold a value from `first` to `last`, by bisection."""
+    place, count = _leaf(file, column), file.num_row_groups
+
+    def ends_before(group: int) -> bool:
+        bounds = _bounds(file, group, place)
+        return bounds is not None and bounds[1] < first
+
+    def begins_behind(group: int) -> bool:
+        bounds = _bounds(file, group, place)
+        return bounds is not None and bounds[0] > last
+
+    begin = bisect.bisect_left(range(count), True, key=lambda group: not ends_before(group))
+    return list(range(begin, bisect.bisect_left(range(count), True, lo=begin, key=begins_behind)))
+
+
+def _leaf(file: pq.ParquetFile, column: str) -> int:
+    """Number of the leaf that is the column, -1 without one. Statistics are by leaf; nested columns have several."""
+    try:
+        leaves = [file.metadata.schema.column(leaf).path for leaf in range(file.metadata.num_columns)]
+    except ValueError:  # a name that is no UTF-8
+        return -1
+    return leaves.index(column) if column in leaves else -1
+
+
+def _bounds(file: pq.ParquetFile, group: int, leaf: int) -> tuple[int, int] | None:
+    """Least and greatest value of a leaf in a row group; None where that is not said."""
+    found = file.metadata.row_group(group).column(leaf).statistics if leaf >= 0 else None
+    try:
+        least, most = (found.min, found.max) if found is not None and found.has_min_max else (None, None)
+    except (ValueError, OverflowError, pa.ArrowException):  # statistics that were damaged say nothing
+        return None
+    return (least, most) if isinstance(least, int) and isinstance(most, int) else None
 
 
 class _ObjectReader(io.RawIOBase):

@@ -11,7 +11,20 @@ import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 
-from tests.bench import classification, decon, dedup, engine, evaluate, graph, pipeline, resume, retrieval, select
+from tests.bench import (
+    classification,
+    decon,
+    dedup,
+    engine,
+    evaluate,
+    graph,
+    pipeline,
+    requests_load,
+    resume,
+    retrieval,
+    select,
+    units,
+)
 from tests.bench.figures import DOCUMENT, Figures, closing_line, machine_now, rewrite, text_table
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Figures]] = {
@@ -22,7 +35,9 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "graph": graph.measure,
     "dedup": dedup.measure,
     "evaluate": evaluate.measure,
+    "units": units.measure,
     "engine": engine.measure,
+    "requests": requests_load.measure,
     "retrieval": retrieval.measure,
     "classification": classification.measure,
 }
@@ -36,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="one of them; none: all")
     parser.add_argument("--tiny", action="store_true", help="smallest sizes")
     parser.add_argument("--keep-docs", action="store_true", help="leave docs/benchmarks.md as it is")
-    for module in (pipeline, resume, select, decon, graph, dedup, engine, evaluate, retrieval):
+    for module in (pipeline, resume, select, decon, graph, dedup, engine, requests_load, evaluate, retrieval, units):
         module.add_arguments(parser)
     options = parser.parse_args(arguments)
     results = []

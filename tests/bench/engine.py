@@ -117,8 +117,8 @@ def _pairs(
     config: FactoryConfig, step: FixedLengthStep, store: LocalStore, requests: int, pairs: int, unit_rows: int
 ) -> tuple[list[tuple[Arm, Arm]], dict[str, Any]]:
     """(factory, bare) of every counted pair, and what engine and prompts they had."""
+    from factory.engine.launch import start_pool
     from factory.engine.models import resolve
-    from factory.engine.pool import start_pool
     from factory.run.session import ray_session
     from tests.bench.bare_engine import BareEngine, start_bare
 

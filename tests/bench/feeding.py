@@ -55,8 +55,9 @@ def measure_pool(units: int, tokens: int) -> tuple[Steps, list[float], dict[str,
 
     from factory.config import EngineConfig, ModelConfig
     from factory.engine.api import Batch, Message, Request, Sampling
+    from factory.engine.launch import start_pool
     from factory.engine.models import resolve
-    from factory.engine.pool import EnginePool, start_pool
+    from factory.engine.pool import EnginePool
 
     config = EngineConfig(kind="vllm", max_num_seqs=MAX_NUM_SEQS, units_in_flight=UNITS_IN_FLIGHT)
     model = resolve(ModelConfig(id="smollm2", license="-", output_terms="-", max_model_len=MAX_MODEL_LEN))

@@ -17,7 +17,9 @@ KEYS = {
     "select": {"documents_per_second", "scoring_ratio", "language_ratio", "chain_ratio_to_lid"},
     "decon": {"recall", "clean_share_marked", "microseconds_a_row", "rows_per_second"},
     "graph": {"walks", "scales", "growth_seconds_per_passage", "grown_share"},
+    "requests": {"most_open", "lost", "wrong", "given_up", "retries", "most_sockets", "client_ms_per_request"},
     "evaluate": {"processor_seconds", "wall_seconds", "perplexity_processor_seconds", "parts"},
+    "units": {"looks", "feed"},
     "resume": {"again_seconds", "again_requests", "units_redone", "in_flight_at_kill", "overhead_ratio"},
 }
 
@@ -37,7 +39,7 @@ def run_bench(name: str) -> dict[str, object]:
     return result
 
 
-@pytest.mark.parametrize("name", ["decon", "engine", "evaluate", "graph", "pipeline", "select"])
+@pytest.mark.parametrize("name", ["decon", "engine", "evaluate", "graph", "pipeline", "requests", "select"])
 def test_a_benchmark_ends_with_its_figures_as_one_json_object(name: str) -> None:
     result = run_bench(name)
     assert result.keys() >= KEYS[name] | {"sizes", "machine"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -377,3 +378,79 @@ def test_works_without_a_key_where_the_server_wants_none(monkeypatch: pytest.Mon
     server, ((completion,),), _ = talk(echo, batch(1))
     assert completion.error is None
     assert "Authorization" not in server.headers[0]
+
+
+async def trickling(content: bytes) -> tuple[asyncio.Server, list[int]]:
+    """A server that answers the second request with a blank every 50 ms and never more; the others properly."""
+    seen: list[int] = []
+
+    async def raw(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while (line := await reader.readline()) != b"":
+                length = 0
+                while (line := await reader.readline()) not in (b"\r\n", b""):
+                    if line.lower().startswith(b"content-length:"):
+                        length = int(line.split(b":")[1])
+                await reader.readexactly(length)
+                seen.append(len(seen))
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content))
+                while len(seen) == 2:
+                    writer.write(b" ")
+                    await writer.drain()
+                    await asyncio.sleep(0.05)
+                writer.write(content)
+                await writer.drain()
+        writer.close()
+
+    return await asyncio.start_server(raw, "127.0.0.1", 0), seen
+
+
+def test_an_answer_that_comes_a_blank_at_a_time_is_left_at_its_deadline_and_asked_for_again() -> None:
+    content = b'{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}' + b" " * 2000
+
+    async def run() -> tuple[list[Completion], int, float]:
+        server, seen = await trickling(content)
+        async with server:
+            engine = engine_at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", timeout_s=0.5)
+            await engine.start()
+            started = time.monotonic()
+            completions = await engine.generate(batch(1))
+            took = time.monotonic() - started
+            await engine.stop()
+        return completions, len(seen), took
+
+    (completion,), seen, took = asyncio.run(run())
+    assert completion.texts == ("hi",)
+    assert completion.retries == 1
+    assert seen == 3
+    assert took < 20
+
+
+def test_tries_after_the_first_are_counted_for_each_request() -> None:
+    async def flaky(server: Server, body: dict[str, Any]) -> web.Response:
+        text = body["messages"][-1]["content"]
+        return refused(500) if text == "prompt 1" and server.prompts()[text] < 3 else await echo(server, body)
+
+    _, (completions,), engine = talk(flaky, batch(3))
+    assert [completion.retries for completion in completions] == [0, 2, 0]
+    assert engine.retries == 2
+
+
+def test_a_prompt_that_is_no_unicode_text_fails_alone() -> None:
+    good = batch(3)
+    half = Request("r1", (Message("user", "half an emoji: \ud83d"),))
+    mixed = Batch((good.requests[0], half, good.requests[2]), good.sampling)
+    server, (completions,), _ = talk(echo, mixed)
+    assert [completion.error for completion in completions] == [None, "bad_request", None]
+    assert set(server.prompts()) == {"prompt 0", "prompt 2"}
+
+
+@pytest.mark.parametrize(
+    "body", [{"choices": [{"message": {"content": 5}}]}, {"choices": 5}, [], {"choices": []}, {"usage": "much"}]
+)
+def test_an_answer_of_another_form_is_that_completions_error(body: Any) -> None:
+    async def odd(server: Server, asked: dict[str, Any]) -> web.Response:
+        return web.json_response(body) if asked["messages"][-1]["content"] == "prompt 0" else await echo(server, asked)
+
+    _, ((bad, good),), _ = talk(odd, batch(2))
+    assert (bad.error, good.error) == ("bad_response", None)

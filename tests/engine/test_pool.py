@@ -14,12 +14,16 @@ from typing import Any
 
 import pytest
 
-from factory.config import EngineConfig, ModelConfig
+from factory.config import ClusterConfig, EngineConfig, ModelConfig
 from factory.engine.api import Batch, Completion, Message, Request, Sampling
+from factory.engine.launch import start_pool
+from factory.engine.lost import ENGINE_KILLED, lost_actor
 from factory.engine.models import ResolvedModel, resolve
 from factory.engine.placement import Placement, place
-from factory.engine.pool import ENGINE_KILLED, EnginePool, PoolStarts, start_pool
+from factory.engine.pool import EnginePool
+from factory.engine.start_notes import PoolStarts
 from factory.errors import ConfigError, EngineError
+from factory.run.session import ray_session
 
 GPU_NODE = {"CPU": 64.0, "GPU": 8.0}
 
@@ -39,19 +43,8 @@ def batch(name: str = "a", count: int = 3, text: str = "") -> Batch:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-    import ray
-
-    ray.init(
-        num_cpus=2,
-        resources={"engine": 2.0},
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        object_store_memory=100 * 2**20,
-    )
-    yield
-    ray.shutdown()
+    with ray_session(ClusterConfig(cpus=2, object_store_mib=100), engines=3):
+        yield
 
 
 @pytest.fixture
@@ -227,11 +220,77 @@ def test_a_prompt_that_hangs_the_engine_is_noticed_by_its_progress_and_found_amo
     assert "made no progress for 1 s" in next(each.error_detail for each in completions if each.error)
 
 
-def test_a_pool_that_loses_more_engines_than_it_may_says_so(pools: Any) -> None:
-    pool = pools(extra={"die_on": "poison"}, losses_allowed=2)
-    with pytest.raises(EngineError, match=r"(?s)3 engines were lost.*die_on.*losses_allowed") as caught:
-        asyncio.run(pool.generate(with_poison("bad", 16, {3})))
+def test_more_killers_than_allowed_stop_the_run_and_say_which_allowance_was_spent(pools: Any) -> None:
+    pool = pools(extra={"die_on": "poison"}, killers_allowed=1, losses_allowed=0, hangs_allowed=0)
+    with pytest.raises(EngineError, match=r"(?s)2 prompts killed or hung engines.*killers_allowed=1.*die_on") as caught:
+        asyncio.run(pool.generate(with_poison("bad", 12, {3, 9})))
     assert "committed work is kept" in str(caught.value)
+
+
+def test_finding_a_killer_spends_nothing_of_what_is_there_for_losses_and_hangs(pools: Any) -> None:
+    pool = pools(extra={"die_on": "poison"}, killers_allowed=1, losses_allowed=0, hangs_allowed=0)
+    completions = asyncio.run(pool.generate(with_poison("bad", 12, {3})))
+    assert [each.request_id for each in completions if each.error] == ["bad3"]
+
+
+def test_an_engine_lost_through_no_prompts_fault_spends_the_allowance_for_losses(pools: Any) -> None:
+    pool = pools(losses_allowed=0, hangs_allowed=3, killers_allowed=3, scripted_latency_s=1.5)
+    (state,) = pool.states()
+
+    async def run() -> list[Completion]:
+        work = asyncio.ensure_future(pool.generate(batch("a", 2)))
+        await asyncio.sleep(0.5)
+        os.kill(state.pid, signal.SIGKILL)
+        return await work
+
+    with pytest.raises(EngineError, match="losses_allowed=0"):
+        asyncio.run(run())
+
+
+def test_an_actor_that_ray_ended_for_memory_is_a_loss_with_that_cause() -> None:
+    from ray.exceptions import ActorDiedError, OutOfMemoryError
+
+    lost = lost_actor(OutOfMemoryError("Task was killed due to the node running low on memory.\nMemory: 15.2GB"))
+    assert (lost.death, lost.preempted) == ("loss", False)
+    assert "short of memory" in lost.what
+    assert "engine.kv_cache_gib" in lost.remedy
+    assert "actor died" in lost_actor(ActorDiedError()).what
+
+
+def test_of_three_replicas_one_is_replaced_while_the_other_two_go_on(pools: Any) -> None:
+    pool = pools(replicas=3, scripted_latency_s=0.3)
+    before = {state.replica: state for state in pool.states()}
+    finished: list[tuple[float, str]] = []
+
+    async def one(number: int) -> None:
+        (completion,) = await copy.copy(pool).generate(batch(f"unit{number}-", 1))
+        assert completion.error is None
+        finished.append((time.monotonic(), completion.request_id))
+
+    async def run() -> tuple[float, float]:
+        work = [asyncio.ensure_future(one(number)) for number in range(12)]
+        await asyncio.sleep(0.1)
+        os.kill(before[1].pid, signal.SIGKILL)
+        killed = time.monotonic()
+        number = len(work)
+        while (pool.starts().replacements) == 0:  # more work all the while: somebody has to do it
+            work.append(asyncio.ensure_future(one(number)))
+            number += 1
+            await asyncio.sleep(0.1)
+        replaced = time.monotonic()
+        await asyncio.gather(*work)
+        return killed, replaced
+
+    killed, replaced = asyncio.run(run())
+    after = {state.replica: state for state in pool.states()}
+    assert (after[0].pid, after[2].pid) == (before[0].pid, before[2].pid)
+    assert after[1].pid != before[1].pid
+    meanwhile = [name for at, name in finished if killed + 0.4 < at < replaced]
+    assert meanwhile, "the others finished nothing while the third one was started again"
+    assert len({name for _, name in finished}) == len(finished)
+    # What the dead engine had in flight was asked once more; nothing that had its completion was.
+    assert sum(state.progress for state in after.values()) + before[1].progress <= len(finished)
+    assert pool.starts() == PoolStarts(3, 1, pool.starts().seconds)
 
 
 def test_a_slow_engine_that_keeps_answering_is_not_hung(pools: Any) -> None:
@@ -274,8 +333,8 @@ def alive(pid: int) -> bool:
 
 
 def test_more_replicas_than_the_cluster_declares_is_a_config_error(cluster: None) -> None:
-    settings = config(replicas=3)
-    with pytest.raises(ConfigError, match=r"engine\.replicas=3"):
+    settings = config(replicas=4)
+    with pytest.raises(ConfigError, match=r"engine\.replicas=4"):
         start_pool(settings, model(settings), seed=1)
 
 

@@ -330,3 +330,11 @@ def test_scores_follow_the_words_that_make_a_text_relevant() -> None:
     assert min(found[::2]) >= 7
     assert max(found[1::2]) <= 4
     assert len(set(found)) > 2, "raters differ a little"
+
+
+def test_a_prompt_marked_to_loop_gets_words_of_sense_and_then_the_same_ones_until_its_budget_is_spent() -> None:
+    engine = ScriptedEngine(shares=WELL_BEHAVED, loop_on="treadmill")
+    looped, plain = ask(engine, Batch((*requests(1, "treadmill"), *requests(1)), sampling(max_tokens=400), None))
+    assert (looped.finish_reasons, looped.generated_tokens) == (("length",), (400,))
+    assert looped.texts[0].count("and so on and so forth") > 40
+    assert "and so forth" not in plain.texts[0]

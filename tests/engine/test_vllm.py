@@ -107,6 +107,29 @@ def test_a_schema_vllm_cannot_take_is_that_requests_error(running: Running) -> N
 
 
 @pytest.mark.engine
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {"a": {"$ref": "#/nowhere"}}},
+        {"type": "no such type"},
+        {"type": "string", "pattern": "(unclosed"},
+        {"type": "array", "items": False, "minItems": 1},
+    ],
+)
+def test_a_schema_nothing_can_fit_leaves_other_batches_alone(schema: dict[str, Any], running: Running) -> None:
+    (impossible,) = running.ask("Hello", schema=schema)
+    assert impossible.error is not None or impossible.texts, "an answer or a reason, and no dead engine"
+    assert running.ask("Name a colour.")[0].error is None
+
+
+@pytest.mark.engine
+def test_a_prompt_that_cannot_be_tokenised_fails_alone_and_nul_is_a_character_like_others(running: Running) -> None:
+    good, half, nul = running.ask("Name a colour.", "half an emoji: \ud83d", "NUL: \0 \ufffe \U0010ffff")
+    assert (good.error, nul.error) == (None, None)
+    assert half.error == "template_refused"
+
+
+@pytest.mark.engine
 def test_samples_share_a_prefill_and_greedy_samples_cost_one(running: Running) -> None:
     (sampled,) = running.ask("Tell me something.", samples=3, temperature=1.0)
     assert len(sampled.texts) == len(sampled.generated_tokens) == 3

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 import pytest
 
 from factory.engine import warden
+from factory.engine.budget import Allowance
 from factory.engine.warden import Turn, Warden
+
+PLENTY = Allowance(killers=100, hangs=100, losses=100)
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +42,7 @@ async def ask(guard: Warden, ticket: str, ids: Sequence[str], killers: set[str],
 
 def test_several_askers_find_the_one_request_that_kills() -> None:
     async def run() -> list[dict[str, str]]:
-        guard = Warden(100)
+        guard = Warden(PLENTY)
         names = [[f"{ticket}{number}" for number in range(6)] for ticket in "abc"]
         asked = (ask(guard, ticket, ids, {"b4"}) for ticket, ids in zip("abc", names, strict=True))
         found = await asyncio.gather(*asked)
@@ -52,14 +55,14 @@ def test_several_askers_find_the_one_request_that_kills() -> None:
 
 
 def test_a_trial_that_takes_longer_than_the_silence_allowed_is_no_silence() -> None:
-    found = asyncio.run(ask(Warden(100), "a", ["a0", "a1"], {"a1"}, slow_s=1.0))
+    found = asyncio.run(ask(Warden(PLENTY), "a", ["a0", "a1"], {"a1"}, slow_s=1.0))
     assert found["a0"] == "answered"
     assert found["a1"].startswith("killed")
 
 
 def test_an_asker_that_died_holds_up_nobody() -> None:
     async def run() -> dict[str, str]:
-        guard = Warden(100)
+        guard = Warden(PLENTY)
         await guard.join(0, "dead", ["d0", "d1"])
         living = asyncio.create_task(ask(guard, "a", ["a0", "a1"], set()))
         turn = Turn()
@@ -75,22 +78,24 @@ def test_an_asker_that_died_holds_up_nobody() -> None:
 
 def test_losses_beyond_what_is_allowed_end_the_hunt_for_all() -> None:
     async def run() -> Turn:
-        guard = Warden(1)
-        await guard.join(0, "a", ["a0", "a1", "a2"])
-        turn = Turn()
-        while not turn.trial:
+        guard = Warden(Allowance(killers=9, hangs=9, losses=0))
+        await guard.join(0, "a", ["a0"])
+        for _ in range(9):
             turn = await guard.turn(0, "a")
-        await guard.report(0, "a", list(turn.trial))
-        return await guard.turn(0, "a")
+            if turn.trial:
+                await guard.report(0, "a", [])
+            if turn.exhausted or turn.finished:
+                return turn
+        raise AssertionError("no end")
 
-    assert asyncio.run(run()).exhausted == 2
+    assert "losses_allowed=0" in asyncio.run(run()).exhausted
 
 
 def test_a_replica_without_a_hunt_is_open() -> None:
     async def run() -> list[int]:
-        guard = Warden(100)
+        guard = Warden(PLENTY)
         await guard.join(3, "a", ["a0"])
         return await guard.closed()
 
     assert asyncio.run(run()) == [3]
-    assert asyncio.run(Warden(1).closed()) == []
+    assert asyncio.run(Warden(PLENTY).closed()) == []

@@ -91,6 +91,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with FileLock(options.folder / "lock", timeout=0):
             return _suite(options, known, cases)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on with the trials that have no result", file=sys.stderr)
+        return 130
     except Timeout:
         print(f"another fault suite is at work in {options.folder}", file=sys.stderr)
         return 2

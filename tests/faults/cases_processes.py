@@ -17,7 +17,8 @@ from tests.faults.outcome import Outcome, lost_attempts
 from tests.faults.trial import HangError, Trial
 from tests.runs import factory_cli
 
-FOUND_S = 60.0
+FOUND_S = 240.0
+"""A start of Ray takes 6 s alone, and took two minutes at a load of fifty."""
 
 ENDS_S = 180.0
 """What a run may take to notice that Ray is gone and to say so. Ray itself gives a lost head 60 s."""
@@ -187,6 +188,7 @@ def gc_beside(trial: Trial) -> None:
     process = trial.start()
     while process.poll() is None:
         collect(trial.root)
+        time.sleep(0.2)
     assert trial.finish(process).code == 0, trial.execution(process).stderr[-3000:]
     collect(trial.root)
     assert not [key for key in planted if trial.store.head(key)], "gc left files of attempts that lost their unit"

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from factory.config import EngineConfig, ModelConfig
 from factory.engine.api import Batch, Completion, Message, Request, Sampling
 from factory.engine.models import resolve
-from factory.engine.openai import OpenAiEngine, _retry_after_s
+from factory.engine.openai import OpenAiEngine
+from factory.engine.openai_wire import retry_after_s
 from factory.errors import EngineError, FactoryError, StoreError
 from factory.store.base import AbsentObjectError
 from factory.store.s3 import S3Store
@@ -151,7 +152,7 @@ def raw(status: int, body: bytes, head: dict[str, str]) -> bytes:
 
 
 @fuzzed(
-    "factory.engine.openai._parsed",
+    "factory.engine.openai_wire.answer_in",
     "factory.engine.openai.OpenAiEngine",
     share=2,
     status=st.sampled_from((200, 200, 200, 200, 204, 301, 400, 413, 418, 422, 429, 500, 599)),
@@ -198,7 +199,7 @@ def test_broken_http_is_a_completion_or_an_engine_error(canned: Canned, data: by
         asyncio.run(asked(canned.url))
 
 
-@fuzzed("factory.engine.openai._retry_after_s", share=4, value=texts("3", "1e3", "Wed, 21 Oct 2026 07:28:00 GMT"))
+@fuzzed("factory.engine.openai_wire.retry_after_s", share=4, value=texts("3", "1e3", "Wed, 21 Oct 2026 07:28:00 GMT"))
 @example(value="nan")
 @example(value="inf")
 @example(value="-1")
@@ -206,7 +207,7 @@ def test_broken_http_is_a_completion_or_an_engine_error(canned: Canned, data: by
 @example(value="Mon, 01 Jan 2026 00:00:00 +99999999999999999999")
 @example(value="Mon, 01 Jan 2026 99999999999999999999:00:00 GMT")
 def test_a_wait_is_a_number_of_seconds(value: str) -> None:
-    assert 0 <= _retry_after_s({"retry-after": value}) <= 600
+    assert 0 <= retry_after_s({"retry-after": value}) <= 600
 
 
 LISTING = b"""<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name>

@@ -25,11 +25,12 @@ from factory.run.units import FileRef
 from factory.select.scoring import Scoring
 from factory.select.selector_artefact import Draft, read_manifest, save
 from factory.select.training.models import noted
+from factory.store.commit_index import index_bytes, index_key, index_rows
 from factory.store.commits import Commit, Counts, commit_key, read_commit
 from factory.store.lease import holder_of, lease_key
 from factory.store.local import LocalStore
 from factory.store.objects import mapping_in
-from tests.fuzz.breaking import broken_json, json_bytes
+from tests.fuzz.breaking import broken_bytes, broken_json, json_bytes
 from tests.fuzz.harness import fuzzed, refused
 
 FILE = FileRef("s/u/0", "steps/s/data/u.a.0.parquet", "0" * 64, "1" * 64, 3, "2" * 64)
@@ -233,6 +234,18 @@ def test_a_sheet_is_items_or_refused(store: LocalStore, data: bytes) -> None:
         sheet = read_sheet(store, key)
         assert all(isinstance(item.item, str) for item in sheet.items)
         canonical_json(asdict(sheet))
+
+
+ROWS = [(UNIT, "etag", orjson.dumps(COMMITTED)), ("cd" * 16, "other", b"{}")]
+
+
+@fuzzed("factory.store.commit_index.index_rows", data=broken_bytes([index_bytes("step-1", ROWS)]))
+def test_an_index_of_commits_gives_what_was_written_or_is_refused(store: LocalStore, data: bytes) -> None:
+    key = index_key("step-1", 0)
+    store.put(key, data)
+    with refused(StoreError):
+        for row in index_rows(store, key):
+            assert row in ROWS
 
 
 @fuzzed("factory.review.decisions.read_decisions", share=2, data=json_bytes(DECISION_JSON))

@@ -11,6 +11,7 @@ from factory.publish.finalise import Published
 from factory.publish.proof import verify_root
 from factory.run.outputs import _files_of
 from factory.run.record import plan_key
+from factory.store.commit_index import fold, index_bytes, index_key, index_rows
 from factory.store.commits import commit_key, read_commit
 from factory.store.parquet import read_parquet, to_parquet
 from tests.publish.world import RUN, World
@@ -147,3 +148,20 @@ def test_a_damaged_or_missing_file_of_any_step_is_found(made: tuple[World, Publi
         assert "files of steps" in failed(world, published), key
         world.store.put(key, data)
     assert failed(world, published) == []
+
+
+def test_indexes_of_commits_are_held_against_the_commits(made: tuple[World, Published]) -> None:
+    world, published = made
+    folder, _ = first_unit(world, "answer")
+    fold(world.store, folder, at_least=1)
+    assert failed(world, published) == []
+    key = index_key(folder, 0)
+    kept = world.store.get(key)
+    rows = [(name, tag, body.replace(b'"used":', b'"used" :')) for name, tag, body in index_rows(world.store, key)]
+    world.store.put(key, index_bytes(folder, rows))
+    assert failed(world, published) == ["steps"]
+    world.store.put(key, kept[:-1])
+    assert failed(world, published) == ["steps"]
+    world.store.put(key, kept)
+    edit_commit(world, "answer", lambda commit: commit["ledger"].update(seconds=1e9))
+    assert failed(world, published) == [], "a row of a commit that is another one now is no reader's"

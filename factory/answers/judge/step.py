@@ -28,7 +28,7 @@ from factory.engine.api import Completion, Message, Sampling
 from factory.run.step import Parsed, Row, Texts
 from factory.tables import JUDGED
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 PROMPT = "judge_answer"
 NO_DOCUMENT = "(none)"
 
@@ -120,7 +120,7 @@ class JudgeStep:
 
 
 def grade(rubric: Rubric, text: str, finish_reason: str) -> Graded:
-    """What a reply says. `problem` is truncated, invalid_json or schema_mismatch."""
+    """What a reply says. `problem` is truncated, degenerate_repetition, invalid_json or schema_mismatch."""
     reply = read_reply(text, finish_reason)
     if reply.value is None:
         return Graded(None, None, None, reply.problem)

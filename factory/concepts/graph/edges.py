@@ -13,8 +13,7 @@ depend on how they are bracketed, so the files are the same bytes either way; a 
 Every passage is read by every unit. So that a step reads what the one before it accepted, once, unit p of P answers
 for the passages of the files at places p, p + P, ...
 
-Cost: `make bench NAME=graph`; 0.36 microseconds of a core a row of the pairs files, 130 bytes of memory a row of the
-partition at its peak, writing included.
+Cost: `make bench NAME=graph`; memory 20 bytes a row of the partition and 110 a row of the slice that is summed.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from factory.concepts.graph.counting import Pairs, summed
@@ -31,7 +31,7 @@ from factory.concepts.graph.nodes import names_of, node_table
 from factory.concepts.graph.pairs import NAMES, PAIRS, PASSAGES
 from factory.concepts.graph.tables import EDGE, partition_range
 from factory.identity import add_digests, canonical_json, ids_digest, make_id
-from factory.run.outputs import Output, by_unit, read_outputs
+from factory.run.outputs import by_unit, read_outputs
 from factory.run.plan import step_identity
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
@@ -44,8 +44,12 @@ STEP_VERSION = 1
 NODES, EDGES = 0, 1
 """Parts of a unit's output."""
 
-PAIRS_A_PARTITION = 1 << 23
-"""Rows of all pairs files that a partition is to sum at most: 10 million took a worker 1.3 GB, files written."""
+PAIRS_A_PARTITION = 1 << 24
+"""Rows of all pairs files that a partition reads at most, 20 bytes each."""
+
+PAIRS_A_SLICE = 1 << 22
+"""Rows that are summed at a time, 110 bytes each while they are. When partitions were no larger, a row group of a pairs
+file was read by as many of them as its ids reach over: at four times the paper's subset by four."""
 
 NODE_GROUP_ROWS = 1 << 14
 EDGE_GROUP_ROWS = 1 << 16
@@ -77,7 +81,7 @@ class GraphEdgesStep:
             held, counted = _read(store, earlier["files"], bounds)
             names += [names_of(table) for table in held]
             pairs += counted
-        edges = summed(pairs)
+        edges = summed_in_slices(pairs, bounds)
         nodes = node_table(names, edges)
         own = [files[PASSAGES] for files in list(units.values())[partition::partitions]]
         rows = sum(file.rows for file in own)
@@ -95,6 +99,22 @@ class GraphEdgesStep:
         )
 
 
+def summed_in_slices(tables: Sequence[pa.Table], bounds: tuple[int, int]) -> Pairs:
+    """PAIR tables, each sorted by `src` within `bounds`, as one: a range of sources is summed at a time."""
+    rows = sum(table.num_rows for table in tables)
+    slices = 1
+    while rows > slices * PAIRS_A_SLICE and slices < bounds[1] - bounds[0]:
+        slices *= 2
+    width = (bounds[1] - bounds[0] + 1) // slices
+    begins = np.array([bounds[0] + number * width for number in range(1, slices)], np.uint64)
+    cuts = [[0, *np.searchsorted(table.column("src").to_numpy(), begins).tolist(), table.num_rows] for table in tables]
+    parts = [
+        summed([table.slice(at[number], at[number + 1] - at[number]) for table, at in zip(tables, cuts, strict=True)])
+        for number in range(slices)
+    ]
+    return Pairs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
 def graph_facts(nodes: pa.Table, edges: Pairs, partition: int, partitions: int) -> dict[str, Any]:
     """What a partition's commit says of it; the numbers are added up over partitions."""
     topics = nodes.num_rows - int(nodes.column("kind").to_numpy().sum())
@@ -110,13 +130,12 @@ def edge_table(pairs: Pairs) -> pa.Table:
     return pa.table([pa.array(column) for column in pairs], schema=EDGE)
 
 
-def partitions_for(outputs: Sequence[Output], asked: int | None) -> int:
-    """How many partitions: as asked, else the power of two that keeps each within PAIRS_A_PARTITION."""
+def partitions_for(rows: int, asked: int | None, most: int = PAIRS_A_PARTITION) -> int:
+    """How many partitions: as asked, else the power of two that keeps each within `most` rows."""
     if asked is not None:
         return asked
-    rows = sum(_pair_rows(files) for files in by_unit(outputs).values())
     count = 1
-    while rows > count * PAIRS_A_PARTITION:
+    while rows > count * most:
         count *= 2
     return count
 
@@ -132,7 +151,7 @@ def edges_units(store: Store, folder: str, pairs: str, asked: int | None) -> lis
     body = {"identity": step_identity(GraphEdgesStep(), None), "units": sorted(units)}
     store.put_if_absent(covers_key(folder), canonical_json(body))
     earlier = find_earlier(store, folder, units)
-    count = partitions_for(outputs, asked)
+    count = partitions_for(sum(map(_pair_rows, units.values())), asked)
     return [
         Unit(
             make_id("graph_edges", folder, count, partition),

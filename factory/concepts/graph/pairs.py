@@ -42,7 +42,7 @@ from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import Layout, read_parquet
 
-STEP_VERSION = 2
+STEP_VERSION = 3
 
 COLUMNS = ["chunk_id", "doc_id", "subject", "topics", "sources"]
 
@@ -113,10 +113,10 @@ class GraphPairsStep:
 
     def _signatures(self, store: Store, table: pa.Table) -> pa.Array:
         """list<uint32> of each passage's text; null where it was not asked for or the passage names no text."""
-        sources = table.column("sources").to_pylist()
+        sources = table.column("sources").to_pylist() if self.permutations else []
         wanted = [row[0] for row in sources if row and row[0]["file"]]
-        if not self.permutations or not wanted:
-            return pa.nulls(len(sources), pa.list_(pa.uint32()))
+        if not wanted:
+            return pa.nulls(table.num_rows, pa.list_(pa.uint32()))
         texts = fetch_texts(store, wanted)
         present = [bool(row) and row[0]["chunk_id"] in texts for row in sources]
         held = [texts[row[0]["chunk_id"]] for row, here in zip(sources, present, strict=True) if here]

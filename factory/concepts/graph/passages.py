@@ -11,6 +11,7 @@ Cost: 0.4 ms a passage of 45 names on a busy core, most of it Arrow's nested lis
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,10 @@ import pyarrow.compute as pc
 from factory.concepts.graph.names import EMPTY, MAX_CHARACTERS, canonical
 from factory.concepts.graph.tables import CONCEPT, I64, KIND_NAMES, NAME, TOPIC, U64, node_id
 from factory.run.reject import Reject
+
+CACHED_NAMES = 1_000_000
+"""Least recently used ones go first. A corpus of four times the paper's subset has twice as many names as written, of
+which a passage of 45 then misses 11; emptying a full cache at once missed 18."""
 
 NO_CONCEPTS, TOO_MANY_CONCEPTS = "no_concepts", "too_many_concepts"
 
@@ -56,16 +61,15 @@ def node_sets(table: pa.Table, max_nodes: int) -> NodeSets:
     found = [_occurrences(chunk_ids, kind, *_flat(table, kind), rejects) for kind in (TOPIC, CONCEPT)]
     passages = np.concatenate([each.passages for each in found])
     # The same raw name as topic and as concept are two forms: numbers of concepts' forms follow those of topics.
-    forms = [form for each in found for form in each.forms]
-    short = [form for each in found for form in each.abbreviations]
-    codes = np.concatenate([found[0].codes, found[1].codes + len(found[0].forms)])
-    nodes = np.array([form.node for form in forms], np.uint64)
+    named = [name for each in found for name in each.named]
+    codes = np.concatenate([found[0].codes, found[1].codes + len(found[0].named)])
+    nodes = np.array([name.form.node for name in named], np.uint64)
     passages, codes = _rejected(passages, codes, nodes, chunk_ids, max_nodes, rejects)
     ids, positions = np.unique(nodes[codes], return_inverse=True)
     held = np.unique(passages * max(len(ids), 1) + positions)
     members = held % max(len(ids), 1)
     starts = np.searchsorted(held // max(len(ids), 1), np.arange(len(chunk_ids) + 1))
-    names = _names(ids, np.bincount(members, minlength=len(ids)), passages, codes, forms, short)
+    names = _names(ids, np.bincount(members, minlength=len(ids)), passages, codes, named)
     return NodeSets(ids, starts, members, names, tuple(rejects))
 
 
@@ -80,30 +84,44 @@ def _flat(table: pa.Table, kind: int) -> tuple[I64, pa.Array]:
     return rows[pc.list_parent_indices(concepts).to_numpy()].astype(np.int64), pc.list_flatten(concepts).fill_null("")
 
 
+class _Named(NamedTuple):
+    """A name as written, of one kind: `normal` is what its node's id is a hash of. Where `problem` is not empty it
+    cannot be used."""
+
+    form: Form
+    short: Form | None
+    normal: str
+    problem: str
+
+
+@lru_cache(CACHED_NAMES)
+def _named(kind: int, raw: str) -> _Named:
+    name = canonical(raw)
+    node = 0 if name.problem else node_id(kind, name.normal)
+    short = Form(node, True, name.abbreviation) if name.abbreviation else None
+    return _Named(Form(node, False, name.form), short, name.normal, name.problem)
+
+
 class _Occurrences(NamedTuple):
-    """Usable names where they occur: `codes` are places in `forms`; `abbreviations` is parallel to `forms`."""
+    """Usable names where they occur: `codes` are places in `named`."""
 
     passages: I64
     codes: I64
-    forms: list[Form]
-    abbreviations: list[Form | None]
+    named: list[_Named]
 
 
 def _occurrences(chunk_ids: list[str], kind: int, rows: I64, names: pa.Array, rejects: list[Reject]) -> _Occurrences:
     encoded = names.dictionary_encode()
-    forms: list[Form] = []
-    abbreviations: list[Form | None] = []
+    named: list[_Named] = []
     problems: dict[int, tuple[str, str]] = {}
     code_of = np.full(len(encoded.dictionary), -1, np.int64)
     for place, raw in enumerate(encoded.dictionary.to_pylist()):
-        name = canonical(raw)
+        name = _named(kind, raw)
         if name.problem:
             problems[place] = (name.problem, raw)
             continue
-        code_of[place] = len(forms)
-        node = node_id(kind, name.normal)
-        forms.append(Form(node, False, name.form))
-        abbreviations.append(Form(node, True, name.abbreviation) if name.abbreviation else None)
+        code_of[place] = len(named)
+        named.append(name)
     indices = encoded.indices.to_numpy()
     codes = code_of[indices] if len(indices) else np.zeros(0, np.int64)
     for place in np.flatnonzero(codes < 0).tolist():
@@ -112,7 +130,7 @@ def _occurrences(chunk_ids: list[str], kind: int, rows: I64, names: pa.Array, re
         shown = raw[:MAX_CHARACTERS] if problem != EMPTY else None
         rejects.append(Reject(chunk_ids[rows[place]], problem, "output", evidence, shown))
     usable = codes >= 0
-    return _Occurrences(rows[usable], codes[usable], forms, abbreviations)
+    return _Occurrences(rows[usable], codes[usable], named)
 
 
 def _rejected(
@@ -130,32 +148,24 @@ def _rejected(
     return passages[keep], codes[keep]
 
 
-def _names(
-    ids: U64,
-    node_passages: npt.NDArray[np.int64],
-    passages: I64,
-    codes: I64,
-    forms: list[Form],
-    abbreviations: list[Form | None],
-) -> pa.Table:
+def _names(ids: U64, node_passages: npt.NDArray[np.int64], passages: I64, codes: I64, named: list[_Named]) -> pa.Table:
     """NAME rows: how many passages have each form of each node."""
-    present = np.zeros(len(forms), np.bool_)
+    present = np.zeros(len(named), np.bool_)
     present[codes] = True
     used = np.flatnonzero(present).tolist()
-    ordered = sorted({form for code in used for form in (forms[code], abbreviations[code]) if form is not None})
+    ordered = sorted({form for code in used for form in named[code][:2] if form is not None})
     number = {form: place for place, form in enumerate(ordered)}
     # Several raw names may be one form ("Groups", " groups."), so forms are counted by passage, not by raw name.
-    form_of = np.full((2, len(forms)), -1, np.int64)
+    form_of = np.full((2, len(named)), -1, np.int64)
+    form_of[0, used] = [number[named[code].form] for code in used]
     for code in used:
-        form_of[0, code] = number[forms[code]]
-        short = abbreviations[code]
-        if short is not None:
+        if (short := named[code].short) is not None:
             form_of[1, code] = number[short]
     seen = np.stack((form_of[0, codes], form_of[1, codes]))
     held = np.unique((passages * max(len(ordered), 1) + seen)[seen >= 0])
     counted = np.bincount(held % max(len(ordered), 1), minlength=len(ordered))
     places = np.searchsorted(ids, np.array([form.node for form in ordered], np.uint64))
-    normal = {form.node: canonical(form.form).normal for form in ordered if not form.abbreviation}
+    normal = {named[code].form.node: named[code].normal for code in used}
     columns = {
         "node_id": pa.array([form.node for form in ordered], pa.uint64()),
         "name": pa.array([normal[form.node] for form in ordered], pa.string()),

@@ -39,13 +39,16 @@ class WalkConfig(Section):
         default=False, description="true: all nodes of a walk occur in passages of one subject, drawn with its start"
     )
     block_walks: int = Field(
-        default=131_072,
+        default=65_536,
         ge=64,
         le=2**22,
-        description="walks a unit: a unit reads the graph once for each of its 6-8 steps",
+        description="walks a unit; a graph beyond cache_mib is read anew for each of a unit's 6-8 steps",
     )
     cache_mib: int = Field(
-        default=2048, ge=0, le=2**20, description="MiB of graph a worker keeps, 8 bytes an edge; changes no walk"
+        default=8192,
+        ge=0,
+        le=2**24,
+        description="MiB of graph kept in the temporary folder of each machine, 8 bytes an edge; changes no walk",
     )
 
     @model_validator(mode="after")

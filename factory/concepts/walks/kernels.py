@@ -15,30 +15,13 @@ import math
 
 import numpy as np
 
-from factory.concepts.walks.adjacency import I64, U32, U64
+from factory.concepts.walks.adjacency import I64, U32
 from factory.concepts.walks.draws import F64
 from factory.concepts.walks.rules import ANY_SUBJECT, NodeTable, Transition
 from factory.native import compiled
 
 TAKEN, NO_NEIGHBOUR, ALL_EXCLUDED = 0, 1, 2
 """What came of a step: a node; the node has no neighbours of the wanted kind; none of them may be gone to."""
-
-
-@compiled
-def find_all(ids: U64, buckets: I64, shift: np.uint64, wanted: U64, found: U32) -> int:
-    """Writes the position in `ids` of each of `wanted`; how many were written before one that is not there.
-
-    ids[buckets[b]:buckets[b + 1]] are those with the upper bits b: ids are hashes, so a bucket holds about one.
-    """
-    for place in range(len(wanted)):
-        bucket = np.int64(wanted[place] >> shift)
-        position, stop = buckets[bucket], buckets[bucket + 1]
-        while position < stop and ids[position] != wanted[place]:
-            position += 1
-        if position == stop:
-            return place
-        found[place] = position
-    return len(wanted)
 
 
 @compiled

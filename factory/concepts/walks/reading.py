@@ -1,37 +1,35 @@
 """The graph as it was committed: partitions, nodes and names read from the outputs of step `graph_edges`.
 
 Design: each unit of that step wrote one partition, its nodes (part 0) and edges (part 1). Every step of a block of
-walks visits nearly every partition, so a worker keeps partitions from one step, and one block, to the next as far as
-`cache_mib` goes; the first ones read stay, because dropping the oldest would never hit when the same files come round
-in the same order. What does not fit is read again.
+walks visits nearly every partition, so what was read is kept as plain arrays in the machine's scratch folder
+(store/scratch.py), for the steps that follow, the next block, and the other workers. What does not fit there is read
+again. Kept in each worker's memory instead, four times the paper's subset did not fit into 2 GiB, and a walk took five
+times as long as at the subset.
 
-Cost: 8 bytes an edge of what is kept; reading is part of `make bench NAME=graph`.
+Cost: 8 bytes an edge on the machine's disk; reading is part of `make bench NAME=graph`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
+from factory.concepts.graph.lookup import Buckets, buckets_of
 from factory.concepts.walks.adjacency import I64, U32, U64, Flags, Nodes, Partition, partitions_of
 from factory.concepts.walks.rules import Subjects
 from factory.errors import StoreError
+from factory.identity import fingerprint
 from factory.run.outputs import outputs_key, read_outputs
 from factory.run.units import FileRef
 from factory.store.base import Store
 from factory.store.parquet import read_parquet
+from factory.store.scratch import Arrays, Scratch
 
 NODES_PART, EDGES_PART = 0, 1
-
-MOST_BUCKET_BITS = 24
-"""A table of 128 MiB at most; 100 million nodes then share a bucket by six."""
-
-_held: dict[tuple[Store, str], Partition] = {}
-"""Partitions this process keeps, by store and key of their edges."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,12 @@ class StoredGraph:
     store: Store
     node_files: tuple[FileRef, ...]
     edge_files: tuple[FileRef, ...]
-    cache_bytes: int = 0
+    scratch: Scratch | None = None
+
+    @cached_property
+    def content(self) -> str:
+        """Names what partitions are made of: positions are among all nodes, so a partition is the whole graph's."""
+        return fingerprint([[file.sha256 for file in files] for files in (self.node_files, self.edge_files)])
 
     @property
     def count(self) -> int:
@@ -49,16 +52,19 @@ class StoredGraph:
 
     def read(self, index: int) -> Partition:
         """Raises StoreError when nodes and edges do not belong together."""
-        key = self.store, self.edge_files[index].key
-        if key in _held:
-            return _held[key]
-        mine = {(self.store, file.key) for file in self.edge_files}
-        for other in [held for held in _held if held not in mine]:
-            del _held[other]
-        partition = self._read(index)
-        if sum(map(_bytes, _held.values())) + _bytes(partition) <= self.cache_bytes:
-            _held[key] = partition
+        if index in self._mapped:
+            return self._mapped[index]
+        if self.scratch is None:
+            return self._read(index)
+        arrays, lasting = self.scratch.arrays(str(index), lambda: _arrays(self._read(index)))
+        partition = Partition(*arrays)
+        if lasting:
+            self._mapped[index] = partition
         return partition
+
+    @cached_property
+    def _mapped(self) -> dict[int, Partition]:
+        return {}
 
     def _read(self, index: int) -> Partition:
         nodes = read_parquet(self.store, self.node_files[index].key, ["node_id", "topic_degree", "concept_degree"])
@@ -77,7 +83,7 @@ class StoredGraph:
 
     def _positions(self, ids: U64, key: str) -> U32:
         """Where nodes stand among all nodes. Raises StoreError for one that is not there."""
-        from factory.concepts.walks.kernels import find_all
+        from factory.concepts.graph.kernels import find_all
 
         found = np.empty(len(ids), np.uint32)
         known = find_all(self.nodes.ids, *self._buckets, ids, found)
@@ -90,12 +96,8 @@ class StoredGraph:
         return found
 
     @cached_property
-    def _buckets(self) -> tuple[I64, np.uint64]:
-        """Where the ids of each value of their upper bits begin, and by how much to shift an id for them."""
-        bits = min(MOST_BUCKET_BITS, len(self.nodes.ids).bit_length())
-        edges = np.arange(1 << bits, dtype=np.uint64) << np.uint64(64 - bits)
-        buckets = np.append(np.searchsorted(self.nodes.ids, edges), len(self.nodes.ids)).astype(np.int64)
-        return buckets, np.uint64(64 - bits)
+    def _buckets(self) -> Buckets:
+        return buckets_of(self.nodes.ids)
 
     @cached_property
     def nodes(self) -> Nodes:
@@ -122,7 +124,7 @@ class StoredGraph:
         return found
 
 
-def stored_graph(store: Store, key: str, cache_bytes: int = 0) -> StoredGraph:
+def stored_graph(store: Store, key: str) -> StoredGraph:
     """The graph behind the outputs index of step `graph_edges`. Raises KeyError when that has not finished, and
     StoreError when its files are no partitions."""
     parts: dict[str, dict[int, FileRef]] = {}
@@ -137,9 +139,7 @@ def stored_graph(store: Store, key: str, cache_bytes: int = 0) -> StoredGraph:
             remedy="run again",
         )
     ordered = _in_order(store, units) if count > 1 else units
-    return StoredGraph(
-        store, tuple(unit[NODES_PART] for unit in ordered), tuple(unit[EDGES_PART] for unit in ordered), cache_bytes
-    )
+    return StoredGraph(store, tuple(unit[NODES_PART] for unit in ordered), tuple(unit[EDGES_PART] for unit in ordered))
 
 
 def walked_graph(store: Store, run: str) -> StoredGraph | None:
@@ -195,10 +195,5 @@ def read_subjects(store: Store, key: str, nodes: Nodes) -> Subjects:
     return Subjects(tuple(names), starts, codes[order], table.column("passages").to_numpy()[order])
 
 
-def _bytes(partition: Partition) -> int:
-    return sum(
-        array.nbytes
-        for array in (
-            partition.node_ids, partition.starts, partition.topic_degrees, partition.dst, partition.freq
-        )
-    )  # fmt: skip
+def _arrays(partition: Partition) -> Arrays:
+    return tuple(getattr(partition, field.name) for field in fields(Partition))

@@ -28,6 +28,7 @@ from factory.identity import fingerprint, ids_digest, make_id
 from factory.run.reject import Reject
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
+from factory.store.scratch import shared
 
 STEP_VERSION = 1
 
@@ -49,16 +50,20 @@ class WalkStep:
         return {"rules": settings(self.rules), "seed": self.seed}
 
     def work(self, store: Store, unit: Unit) -> UnitResult:
-        # Here and not above: compiling needs numba, which planning does without.
-        from factory.concepts.walks.walk import walk
-
         if self.rules.within_subject and "subjects" not in unit.parameters:
             raise ConfigError(
                 "walk.within_subject=true, but nobody counted in which subjects the concepts occur",
                 cause="the run has no step `walk_subjects`",
                 remedy="set walk.within_subject=false, or plan the walks with the outputs of that step",
             )
-        source = stored_graph(store, unit.parameters["graph"], self.cache_mib * MIB)
+        stored = stored_graph(store, unit.parameters["graph"])
+        with shared(stored.content, self.cache_mib * MIB) as scratch:
+            return self._walked(store, unit, replace(stored, scratch=scratch))
+
+    def _walked(self, store: Store, unit: Unit, source: StoredGraph) -> UnitResult:
+        # Here and not above: compiling needs numba, which planning does without.
+        from factory.concepts.walks.walk import walk
+
         nodes = source.nodes
         graph = Graph(
             source,

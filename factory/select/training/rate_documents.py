@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from factory.concepts.extract import closed_object, sampling_from
-from factory.concepts.reply import SCHEMA_MISMATCH, TRUNCATED, read_reply
+from factory.concepts.reply import LOOPING, SCHEMA_MISMATCH, TRUNCATED, read_reply
 from factory.domains.pack import Pack
 from factory.engine.api import Completion, Message, Sampling
 from factory.run.reject import Reject
@@ -106,7 +106,7 @@ class RateStep:
 
     def parse(self, row: Row, texts: Texts, rounds: Sequence[Completion], folder: str) -> Parsed:
         """One RATED row from the samples that hold a rating, or one reject with the first sample's fault:
-        truncated, invalid_json, schema_mismatch, score_out_of_range."""
+        truncated, degenerate_repetition, invalid_json, schema_mismatch, score_out_of_range."""
         completion = rounds[-1]
         ratings: list[dict[str, float]] = []
         reasons: list[str] = []
@@ -149,7 +149,7 @@ def read_rating(text: str, finish_reason: str) -> tuple[dict[str, float] | None,
     """The four scores and the reason that a reply gives, or None and what is wrong with it."""
     reply = read_reply(text, finish_reason)
     value = reply.value
-    if value is None and reply.problem == TRUNCATED:
+    if value is None and reply.problem in (TRUNCATED, LOOPING):
         before, found, _ = text.partition('"reason"')
         value = read_reply(before.rstrip(" ,\n") + "}", "").value if found else None
     if value is None:

@@ -22,13 +22,13 @@ from factory.concepts.extract import sampling_from
 from factory.concepts.reply import text_of
 from factory.corpus.documents import document_id, normalise
 from factory.domains.pack import Pack
-from factory.engine.api import FINISH_LENGTH, Completion, Message, Sampling
+from factory.engine.api import FINISH_LENGTH, FINISH_REPETITION, Completion, Message, Sampling
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 from factory.select.pii import Pii
 from factory.select.training.config import WriteConfig
 
-STEP_VERSION = 2
+STEP_VERSION = 3
 
 WRITTEN = pa.schema(
     [
@@ -126,6 +126,8 @@ class WriteStep:
 
         if refused := _REFUSES.search(text[:REFUSAL_CHARACTERS]):
             return turned_away(REFUSAL, said=refused.group())
+        if finish_reason == FINISH_REPETITION:
+            return turned_away(REPETITIVE, ends=text[-80:])
         if loop := repetition(text):
             return turned_away(REPETITIVE, **loop)
         if len(text) < self.config.min_characters:
@@ -151,7 +153,7 @@ class WriteStep:
 def document_of(reply: str, finish_reason: str) -> str:
     """The document in a reply: normalised, without what introduces it and without a sentence that was cut."""
     text = _PREAMBLE.sub("", normalise(reply.encode("utf-8", "replace").decode()).lstrip())
-    if finish_reason == FINISH_LENGTH:
+    if finish_reason in (FINISH_LENGTH, FINISH_REPETITION):
         ends = [match.end() for match in _SENTENCE_END.finditer(text)]
         text = text[: ends[-1]] if ends else ""
     return normalise(text)

@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from factory.concepts.graph import counting as counting_module
+from factory.concepts.graph import edges as edges_module
 from factory.concepts.graph import pairs as pairs_module
 from factory.concepts.graph.config import GraphConfig
 from factory.concepts.graph.counting import Pairs, pair_blocks, pairs_within, summed
@@ -90,9 +92,20 @@ def check_shape(nodes: pa.Table, edges: pa.Table, partitions: int) -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@given(passages, st.integers(1, 5), st.sampled_from([1, 2, 8]), st.integers(0, 2**32))
-def test_counts_are_those_of_plain_counting(corpus: list[Topics], rows: int, partitions: int, seed: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+@given(
+    passages,
+    st.integers(1, 5),
+    st.sampled_from([1, 2, 8]),
+    st.sampled_from([3, 1 << 22]),
+    st.sampled_from([2, 63]),
+    st.integers(0, 2**32),
+)
+def test_counts_are_those_of_plain_counting(
+    corpus: list[Topics], rows: int, partitions: int, slice_rows: int, code_bits: int, seed: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(edges_module, "PAIRS_A_SLICE", slice_rows)
+        patch.setattr(counting_module, "CODE_BITS", code_bits)  # with 2, ids share a code, and are numbered
         store = LocalStore(folder)
         files = put_corpus(store, corpus, rows)
         random.Random(seed).shuffle(files)

@@ -40,7 +40,7 @@ def joined(
     pairs, edges = (outputs_key("run", name) for name in ("graph_pairs", "graph_edges"))
     folder = global_folder(GraphEdgesStep(), [each.unit for each in counted])
     work_all(store, GraphEdgesStep(), edges_units(store, folder, pairs, before), folder=folder)
-    units = joined_units("graph_joined-0", edges, pairs, put_aliases(store, aliases), after)
+    units = joined_units(store, "graph_joined-0", edges, pairs, put_aliases(store, aliases), after)
     commits = work_all(store, GraphJoinedStep(), units)
     assert sum(each.counts.inputs for each in commits) == sum(each.counts.accepted for each in counted)
     nodes, found = (

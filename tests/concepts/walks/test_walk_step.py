@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import replace
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from factory.run.outputs import Output, write_outputs
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.local import LocalStore
 from factory.store.parquet import read_parquet
+from factory.store.scratch import shared
 from tests.concepts.walks.graphs import Passage, concept, edges_of, graph_of, node_sets, random_passages, topic
 from tests.concepts.walks.stored import commit, put_graph, worked
 
@@ -153,14 +156,17 @@ def test_plans_cut_at_the_same_numbers_whatever_they_begin_with() -> None:
     assert plan_walks("g", 1, 0, 300, 100)[0].unit_id == plan_walks("h", 1, 0, 100, 100)[0].unit_id
 
 
-def test_what_is_read_is_what_was_written(store: LocalStore) -> None:
+def test_what_is_read_is_what_was_written(store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     graph = graph_of(PASSAGES, 16)
-    for cache_bytes in (0, 4000, 1 << 20):
-        read = stored_graph(store, put_graph(store, graph, names_of(PASSAGES)), cache_bytes)
-        for index in [*range(16), *range(16)]:
-            one, other = read.read(index), graph.source.read(index)
-            for name in Partition.__dataclass_fields__:
-                assert getattr(one, name).tolist() == getattr(other, name).tolist()
+    stored = stored_graph(store, put_graph(store, graph, names_of(PASSAGES)))
+    for limit in (0, 4000, 1 << 20):
+        with shared(f"{stored.content}-{limit}", limit) as scratch:
+            read = replace(stored, scratch=scratch)
+            for index in [*range(16), *range(16)]:
+                one, other = read.read(index), graph.source.read(index)
+                for name in Partition.__dataclass_fields__:
+                    assert getattr(one, name).tolist() == getattr(other, name).tolist()
     assert read.nodes.ids.tolist() == graph.nodes.ids.tolist()
     assert read.nodes.doc_freq.tolist() == graph.nodes.doc_freq.tolist()
     some = np.array(sorted(names_of(PASSAGES))[::5], np.uint64)
