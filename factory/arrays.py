@@ -24,6 +24,10 @@ def arrays_in(data: bytes) -> dict[str, Any]:
     """Name -> array. Raises ValueError saying what is wrong with the archive."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
     except _RAISED as error:
         raise ValueError(f"it is no archive of arrays ({type(error).__name__}: {error})") from None
+    # An entry that does not begin as an array does is handed out as bytes.
+    if strange := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+        raise ValueError(f"it is no archive of arrays ({strange[0]} is none)")
+    return arrays

@@ -42,7 +42,7 @@ COUNTS = "FACTORY_FUZZ_COUNTS"
 EXAMPLES = "FACTORY_FUZZ_EXAMPLES"
 """Environment variable: examples a test of the long profile."""
 
-SHORT_EXAMPLES = 25
+SHORT_EXAMPLES = 12
 
 _SUPPRESSED = [
     HealthCheck.too_slow,

@@ -56,6 +56,7 @@ def saved(**arrays: Any) -> bytes:
     share=4,
     data=broken_bytes([FOREST, FOREST, saved(dimensions=2)], 2),
 )
+@example(data=FOREST.replace(b"roots.npy", b"roots.txt"))
 @example(data=saved(dimensions=np.array([1, 2]), roots=np.zeros(1)))
 @example(data=saved(dimensions=2, roots=np.array(["a"]), features=np.zeros(1)))
 @example(data=saved(**{**{name: getattr(TREES, name) for name in forest.ARRAYS}, "dimensions": -1}))
