@@ -2,6 +2,7 @@
 
 OUT ?= ./demo-output
 NAME ?=
+ADVISORIES ?=
 SEEDS ?=
 CASE ?=
 ENGINE ?=
@@ -17,7 +18,7 @@ export DO_NOT_TRACK := 1
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model browser lint format pytest test demo bench faults soak fuzz lock clean
+.PHONY: help setup model browser lint format pytest test demo bench faults soak fuzz audit lock clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -59,6 +60,9 @@ fuzz: setup model ## every parser against damaged and hostile input, for as long
 
 soak: setup model ## scripted runs on one root with random faults, for MINUTES (default 30); docs/load.md
 	@$(PYTHON) -m tests.faults.soak --minutes $(MINUTES)
+
+audit: setup ## what is known against the pinned packages (ADVISORIES=all.zip: a snapshot of OSV, where there is no network)
+	@$(PYTHON) infra/environment/audit.py $(if $(ADVISORIES),--advisories "$(ADVISORIES)")
 
 lock: ## compiles the pinned requirement files again (UPGRADE=1 takes the newest versions)
 	@UPGRADE=$(UPGRADE) infra/environment/lock.sh

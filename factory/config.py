@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from factory.answers.grounding_config import GroundingConfig
 from factory.answers.verify.config import VerifyConfig
@@ -25,6 +25,9 @@ from factory.identity import sha256_hex
 from factory.publish.gates.config import GateConfig
 from factory.section import Section, Share, checked
 from factory.select.config import SelectConfig
+
+VARIABLE = "^[A-Z_][A-Z0-9_]*$"
+"""Names of environment variables as POSIX has them. A key given by mistake does not look like one, and is refused."""
 
 
 class Columns(Section):
@@ -73,6 +76,17 @@ class ModelConfig(Section):
     tokenizer: str | None = Field(
         default=None, description="named tokenizer for token counts; null: the model's own; `words`: whitespace"
     )
+    trust_remote_code: bool = Field(
+        default=False, description="run Python files that come with the model; read them first (docs/security.md)"
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a flag that is not set: runs from before there was one keep their ids."""
+        values: dict[str, Any] = plain(self)
+        if not self.trust_remote_code:
+            values.pop("trust_remote_code", None)
+        return values
 
 
 class EngineConfig(Section):
@@ -90,7 +104,11 @@ class EngineConfig(Section):
     enable_prefix_caching: bool = True
     extra: dict[str, Any] = Field(default_factory=dict, description="passed to vLLM's AsyncEngineArgs as it is")
     base_url: str | None = Field(default=None, description="openai: for example http://127.0.0.1:8000/v1")
-    api_key_env: str = Field(default="OPENAI_API_KEY", description="openai: environment variable with the key")
+    api_key_env: str = Field(
+        default="OPENAI_API_KEY",
+        pattern=VARIABLE,
+        description="openai: environment variable with the key (never the key itself)",
+    )
     max_concurrency: int = Field(default=64, ge=1, le=4096, description="openai: requests open at once at most")
     max_retries: int = Field(default=6, ge=0, le=20, description="openai: tries again on 429, 5xx and time-outs")
     timeout_s: float = Field(
@@ -112,6 +130,12 @@ class EngineConfig(Section):
         description="engines that may die through no prompt's fault (memory, a signal); preempted ones do not count",
     )
     scripted_latency_s: float = Field(default=0, ge=0, description="scripted: seconds before a batch answers")
+
+    @model_validator(mode="after")
+    def _one_flag_for_code(self) -> EngineConfig:
+        if "trust_remote_code" in self.extra:
+            raise ValueError("code that comes with a model runs with model.trust_remote_code=true, not by engine.extra")
+        return self
 
     @model_validator(mode="after")
     def _openai_needs_url(self) -> EngineConfig:

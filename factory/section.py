@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from factory.credentials import refuse_credentials
 from factory.errors import ConfigError
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -27,6 +28,7 @@ KEYS_LISTED = "`factory config` prints every key, its bounds and its default"
 def checked(schema: type[Schema], values: Mapping[str, Any], remedy: str = KEYS_LISTED) -> Schema:
     """Composed values as a configuration. Raises ConfigError naming every bad key by its path, with a suggestion;
     `remedy` says where the schema's keys are listed."""
+    refuse_credentials(values)  # first: what follows quotes values
     try:
         accepted = schema.model_validate(_tuples(dict(values)))
     except ValidationError as error:
@@ -97,7 +99,8 @@ def _explain(schema: type[Section], item: Mapping[str, Any]) -> str:
         return f"{path}: unknown key{hint}"
     message = item["msg"].removeprefix("Value error, ")
     given = item.get("input")
-    shown = "" if isinstance(given, dict | tuple) or item["type"] == "missing" else f" (given: {_said(given)})"
+    unsaid = isinstance(given, dict | tuple) or item["type"] == "missing" or path.endswith("api_key_env")
+    shown = "" if unsaid else f" (given: {_said(given)})"
     return f"{path}: {message}{shown}" if path else message
 
 

@@ -53,11 +53,11 @@ class ModelServer:
 
     async def _answer(self, http: web.Request) -> web.Response:
         if http.headers.get("Authorization") != f"Bearer {KEY}":
-            return web.json_response({"error": {"message": f"no key {KEY}"}}, status=401)
+            return web.json_response({"error": {"message": f"no key {http.headers.get('Authorization')}"}}, status=401)
         self.seen["all"] += 1
         if self.seen["all"] % 9 == 0:
             self.seen["refused"] += 1
-            return web.json_response({"error": {"message": "slower"}}, status=429, headers={"Retry-After": "0"})
+            return web.json_response({"error": {"message": f"slower, {KEY}"}}, status=429, headers={"Retry-After": "0"})
         body: dict[str, Any] = await http.json()
         form = body.get("response_format", {}).get("json_schema", {}).get("schema")
         messages = tuple(Message(item["role"], item["content"]) for item in body["messages"])
@@ -68,9 +68,13 @@ class ModelServer:
         request = Request(http.headers.get("X-Request-Id", ""), messages)
         (completion,) = await self.engine.generate(Batch((request,), sampling, form))
         self.seen["answered"] += 1
+        texts = list(completion.texts)
+        if form is None and self.seen["answered"] % 5 == 0:  # as a gateway in debug mode does
+            self.seen["echoed"] += 1
+            texts = [f"{text}\n\nAuthorization: Bearer {KEY}" for text in texts]
         choices = [
             {"index": index, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
-            for index, (text, reason) in enumerate(zip(completion.texts, completion.finish_reasons, strict=True))
+            for index, (text, reason) in enumerate(zip(texts, completion.finish_reasons, strict=True))
         ]
         usage = {"prompt_tokens": completion.prompt_tokens, "completion_tokens": sum(completion.generated_tokens)}
-        return web.json_response({"choices": choices, "usage": usage})
+        return web.json_response({"choices": choices, "usage": usage}, headers={"Server": f"gateway {KEY}"})

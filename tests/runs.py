@@ -1,4 +1,7 @@
-"""Real runs for tests: the command a user types, in a process of its own."""
+"""Real runs for tests: the command a user types, in a process of its own.
+
+`run_factory`, `train_selector` and `factory_cli` share what all of them start with (resident.py); `alone=True` does
+without, and so does whoever starts `command` by himself."""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from tests.resident import REPOSITORY, resident
 
 SMALL = (
     "preset=demo",
@@ -59,27 +62,37 @@ def _overrides(common: Sequence[str], corpus: Path, root: str, extra: Sequence[s
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "PYTHONUNBUFFERED": "1"}
+    return {"RAY_AUTH_MODE": "disabled", **os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONUNBUFFERED": "1"}
 
 
-def run_factory(corpus: Path, root: str, extra: Sequence[str] = (), check: bool = True) -> Finished:
-    done = subprocess.run(
-        command(corpus, root, extra), cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=500
-    )
-    assert not check or done.returncode == 0, done.stderr[-4000:]
-    return Finished(done.returncode, done.stdout, done.stderr)
+def run_factory(
+    corpus: Path, root: str, extra: Sequence[str] = (), check: bool = True, alone: bool = False
+) -> Finished:
+    """A run to its end. `alone`: with a Ray that it starts itself."""
+    return _finished("factory.run.command", command(corpus, root, extra), check, alone)
+
+
+def _finished(module: str, typed: Sequence[str], check: bool, alone: bool) -> Finished:
+    """`typed` is the command line, `module` whose `main` it comes to."""
+    if alone:
+        done = subprocess.run(
+            typed, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=LONGEST_S
+        )
+        finished = Finished(done.returncode, done.stdout, done.stderr)
+    else:
+        shared = resident(environment())
+        joined = [] if any("cluster.address=" in item for item in typed) else [f"cluster.address={shared.join()}"]
+        finished = Finished(*shared.run(module, [*typed[3:], *joined], LONGEST_S))
+    assert not check or finished.code == 0, finished.stderr[-4000:]
+    return finished
+
+
+LONGEST_S = 500
+"""Less than pytest gives a test, so that what was said until then is seen."""
 
 
 def factory_cli(*arguments: str) -> Finished:
-    done = subprocess.run(
-        [sys.executable, "-m", "factory.cli.main", *arguments],
-        cwd=REPOSITORY,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    return Finished(done.returncode, done.stdout, done.stderr)
+    return Finished(*resident(environment()).run("factory.cli.main", arguments, 300))
 
 
 def dataset_rows(dataset: str) -> dict[str, pa.Table]:
@@ -139,14 +152,8 @@ def training_command(corpus: Path, root: str, extra: Sequence[str] = ()) -> list
     return [sys.executable, "-m", "jobs.train_selector", *_overrides(SMALL_TRAINING, corpus, root, extra)]
 
 
-def train_selector(corpus: Path, root: str, extra: Sequence[str] = (), check: bool = True) -> Finished:
-    done = subprocess.run(
-        training_command(corpus, root, extra),
-        cwd=REPOSITORY,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
-    assert not check or done.returncode == 0, done.stderr[-4000:]
-    return Finished(done.returncode, done.stdout, done.stderr)
+def train_selector(
+    corpus: Path, root: str, extra: Sequence[str] = (), check: bool = True, alone: bool = False
+) -> Finished:
+    """A training job to its end, as run_factory."""
+    return _finished("factory.select.training.command", training_command(corpus, root, extra), check, alone)

@@ -270,11 +270,12 @@ def _rejected(sides: Sides, cell: Cell, hit: Hit) -> bool:
 
 def _show(cell: Cell, hit: Hit, texts: Mapping[tuple[str, str, str], str], said: TextIO) -> None:
     from factory.curate.decon.review import side_by_side
+    from factory.printable import unguarded
 
     width = shutil.get_terminal_size((120, 24)).columns
     item = texts.get((hit.benchmark, hit.item, hit.field), "")
     for line in side_by_side(hit, f"{cell.file} row {cell.row} {cell.field}", item, cell.text, width, said.isatty()):
-        print(line, file=said)
+        print(line, file=unguarded(said))  # our own colours
 
 
 def _self_test(
@@ -356,4 +357,6 @@ def _summary(benchmarks: Benchmarks, looked: Counter[str], tally: Counter[tuple[
 def _print_json(value: Mapping[str, Any]) -> None:
     import orjson
 
-    print(orjson.dumps(value).decode())
+    from factory.printable import json_printable
+
+    print(json_printable(orjson.dumps(value).decode()))

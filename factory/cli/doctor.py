@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,25 +33,38 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from factory.cli.status import all_records
-    from factory.run.diagnosis import Finding, examine_run, worst_first
+    from factory.errors import ConfigError
+    from factory.run.diagnosis import Finding, examine_run, guarded, worst_first
+    from factory.run.root_diagnosis import examine_root
     from factory.store.open import open_root
 
     store = open_root(args.root, endpoint_url=args.endpoint_url)
-    records, damaged = all_records(store, args.run_id)
-    findings = [Finding("a run's record", error.what, error.cause, error.remedy) for error in damaged]
+    records: list[dict[str, Any]] = []
+    findings: list[Finding] = []
+    nothing: ConfigError | None = None
+    try:
+        records, damaged = all_records(store, args.run_id)
+        findings += [Finding("a run's record", error.what, error.cause, error.remedy) for error in damaged]
+    except ConfigError as error:
+        nothing = error
     for record in records:
         findings += examine_run(store, record, args.bytes)
-    findings += _left_behind(store, records)
+    findings += guarded("the root", partial(_left_behind, store, records))
+    if args.run_id is None:
+        findings += examine_root(store, {str(record["run"]) for record in records})
+    if nothing is not None and not any(finding.broken for finding in findings):
+        raise nothing  # no root of ours, or one in which nothing has been run
     for finding in worst_first(findings):
         _print(finding)
     broken = sum(finding.broken for finding in findings)
     runs = f"{len(records)} run{'s' if len(records) != 1 else ''}"
-    print(f"{runs} looked at; findings that stand in the way: {broken or 'none'}")
+    unread = "" if args.bytes else "; bytes of files were not read (--bytes reads them)"
+    print(f"{runs} looked at; findings that stand in the way: {broken or 'none'}{unread}")
     print(json.dumps({"root": store.uri, "ok": not broken, "findings": [each.to_json() for each in findings]}))
     return 1 if broken else 0
 
 
-def _left_behind(store: Store, records: list[dict[str, Any]]) -> list[Finding]:
+def _left_behind(store: Store, records: list[dict[str, Any]]) -> Iterator[Finding]:
     """What `factory gc` would remove."""
     from factory.cli.gc import longest_deadline
     from factory.errors import StoreError
@@ -65,9 +80,9 @@ def _left_behind(store: Store, records: list[dict[str, Any]]) -> list[Finding]:
         except StoreError:
             continue  # the step's own findings name the commit
     if not files:
-        return []
+        return
     what = f"{files:,} files of {size / 2**20:,.1f} MiB are of attempts that never became a commit"
-    return [Finding("the root", what, remedy=f"factory gc {store.uri} removes them", broken=False)]
+    yield Finding("the root", what, remedy=f"factory gc {store.uri} removes them", broken=False)
 
 
 def _print(finding: Finding) -> None:

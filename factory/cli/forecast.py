@@ -73,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
     from factory.evaluate.forecast.forecast import DRAWS, forecast
     from factory.evaluate.forecast.page import build_page, plain
     from factory.evaluate.forecast.points import read_points
+    from factory.printable import json_printable
 
     series = read_points(args.file)
     check(series, args.at, args.beyond)
@@ -90,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         "page": page,
         "series": [plain(each) for each in found],
     }
-    print(orjson.dumps(result).decode())
+    print(json_printable(orjson.dumps(result).decode()))
     return 0
 
 

@@ -197,11 +197,13 @@ def _said(figures: Sequence[Figure], counts: dict[str, int]) -> int:
 
     import orjson
 
+    from factory.printable import json_printable
+
     for figure in figures:
         if figure.value is None:
             print(f"  {figure.name:<16} not known: {figure.why}")
             continue
         span = f" [{figure.low:.3f}, {figure.high:.3f}]" if figure.low is not None else ""
         print(f"  {figure.name:<16} {figure.value:.3f}{span}  {figure.meaning}")
-    print(orjson.dumps({**counts, "figures": [asdict(figure) for figure in figures]}).decode())
+    print(json_printable(orjson.dumps({**counts, "figures": [asdict(figure) for figure in figures]}).decode()))
     return 0

@@ -32,8 +32,10 @@ from factory.cli import (
     trouble,
     verify,
 )
+from factory.credentials import blanked, print_blanked
 from factory.errors import FactoryError
 from factory.leaving import leave
+from factory.printable import shown
 from factory.store.base import AbsentObjectError
 from factory.store.objects import absent
 
@@ -58,7 +60,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code of the subcommand; 2 to 8 for the families of FactoryError, 130 when interrupted."""
-    parsed = build_parser().parse_args(arguments)
+    with shown():  # rows, names of files and what a model wrote may hold what a terminal obeys
+        return _run(build_parser().parse_args(arguments))
+
+
+def _run(parsed: argparse.Namespace) -> int:
     try:
         code: int = parsed.run(parsed)
         return code
@@ -73,12 +79,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _said(error: FactoryError) -> int:
-    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    print(blanked(f"{type(error).__name__}: {error}"), file=sys.stderr)
     return error.exit_code
 
 
 def command() -> NoReturn:
     """What the shell calls: `main`, and then the end of the process at once."""
+    sys.excepthook = print_blanked
     leave(main())
 
 

@@ -35,6 +35,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     import orjson
 
+    from factory.printable import json_printable
     from factory.publish.locate import open_dataset, open_root_of, read_manifest
     from factory.publish.replay import find_sample, replay
     from factory.run.steps import rebuild_steps
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     root = open_root_of(dataset, manifest["run"], args.root, args.endpoint_url)
     replayed = replay(root, manifest, sample, rebuild_steps(root, manifest["run"]))
     if args.json:
-        print(orjson.dumps(replayed.to_json()).decode())
+        print(json_printable(orjson.dumps(replayed.to_json()).decode()))
     else:
         _report(replayed)
     return 0 if replayed.proven else 1
@@ -55,7 +56,7 @@ def _report(replayed: Replayed) -> None:
     from rich.console import Console
     from rich.rule import Rule
 
-    console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
+    console = Console(file=sys.stdout, color_system=None, highlight=False, markup=False, soft_wrap=True)
     sample = replayed.sample
     console.print(f"sample   {sample['sample_id']}  level {sample['level']}")
     console.print(f"run      {sample['lineage']['run']}  seed {sample['lineage']['seed']}")

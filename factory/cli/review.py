@@ -80,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
 def _sum_up(args: argparse.Namespace, dataset: Store, manifest: Mapping[str, Any], records: Store) -> int:
     import orjson
 
+    from factory.printable import json_printable
     from factory.review.gate import check, parse_conditions, require
     from factory.review.places import manifest_sha256
     from factory.review.section import as_json, lines, read_summaries
@@ -105,7 +106,7 @@ def _sum_up(args: argparse.Namespace, dataset: Store, manifest: Mapping[str, Any
         "reviews": as_json(summaries),
         "required": [{"condition": each.condition, "value": each.value, "holds": each.holds} for each in outcomes],
     }
-    print(orjson.dumps(said).decode())
+    print(json_printable(orjson.dumps(said).decode()))
     if conditions:
         require(outcomes, summaries[0].review)
     return 0

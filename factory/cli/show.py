@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from factory.publish.manifest import MANIFEST, kind_of
 
     dataset = open_dataset(args.dataset, args.endpoint_url)
-    console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
+    console = Console(file=sys.stdout, color_system=None, highlight=False, markup=False, soft_wrap=True)
     if dataset.head(MANIFEST) is not None and kind_of(dataset.get(MANIFEST)) == MIX:
         return _show_mix(console, dataset, args.number, args.seed)
     manifest = read_manifest(dataset)

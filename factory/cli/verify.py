@@ -34,6 +34,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     import orjson
 
+    from factory.printable import json_printable
     from factory.publish.checks import Check, summary
     from factory.publish.locate import open_dataset
 
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"FAILED  {error}", file=sys.stderr)
     result = summary(checks, dataset=address, rows=rows, mode="bytes" if args.bytes else "full")
     print(f"{address}: {'verified' if result['ok'] else 'NOT verified'}", file=sys.stderr)
-    print(orjson.dumps(result).decode())
+    print(json_printable(orjson.dumps(result).decode()))
     return 0 if result["ok"] else 1
 
 

@@ -24,8 +24,8 @@ from factory.errors import CorpusError
 
 PEEK_BYTES = 64 << 10
 
-MOST_SEEN_BYTES = 4 << 20
-"""Decompressed bytes of a look."""
+PEEK_TEXT_BYTES = 16 << 20
+"""Of what they decompress to, in the driver: 64 KiB of zstd may stand for 2 GiB."""
 
 LIKELY_TEXT = ("text", "content", "raw_content", "document", "body", "markdown", "code")
 """What published corpora call it."""
@@ -132,12 +132,13 @@ def _first_lines(file: SourceFile) -> list[bytes] | None:
     """Whole lines that can be had from the file's first bytes; None when the file is empty."""
     data = open_source(file).read(0, PEEK_BYTES)
     parts: list[bytes] = []
-    ended = True
+    ended, looked = True, 0
     try:
         for part in decompressed(iter([data]), file.compression):
             parts.append(part)
-            if sum(map(len, parts)) > MOST_SEEN_BYTES:
-                ended = False  # a look is enough; 64 KiB can be made that decompress to gigabytes
+            looked += len(part)
+            if looked > PEEK_TEXT_BYTES:
+                ended = False
                 break
     except DamageError:
         ended = False  # cut by this look, or damaged: reading the file will tell

@@ -7,10 +7,8 @@ which a file can be unreadable is one ValueError that says why.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import Any, Literal
@@ -18,6 +16,8 @@ from typing import Any, Literal
 import orjson
 
 from factory.corpus.arrow_values import python_rows
+from factory.corpus.ranges import COMPRESSIONS
+from factory.corpus.streams import DamageError, decompressed
 
 TableFormat = Literal["jsonl", "json", "csv", "parquet"]
 
@@ -55,28 +55,25 @@ def rows_of(name: str, data: bytes, kind: TableFormat) -> list[Any]:
 
 
 def _decompress(name: str, data: bytes) -> bytes:
-    ending = PurePath(name).suffix.lower()
-    if ending == ".gz":
-        try:
-            with gzip.GzipFile(fileobj=io.BytesIO(data)) as reader:
-                return _bounded(reader.read(LARGEST_BYTES + 1))
-        except zlib.error as error:
-            raise ValueError(f"broken gzip data: {error}") from None
-    if ending == ".zst":
-        import zstandard
-
-        try:
-            with zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True) as reader:
-                return _bounded(reader.read(LARGEST_BYTES + 1))
-        except zstandard.ZstdError as error:
-            raise ValueError(f"broken zstd data: {error}") from None
-    return data
+    """Raises ValueError for what is broken, and for a few bytes that stand for gigabytes."""
+    compression = COMPRESSIONS.get(PurePath(name).suffix.lower())
+    if compression is None:
+        return data
+    try:
+        return _bounded(decompressed(iter([data]), compression))
+    except DamageError as damage:
+        evidence = ", ".join(f"{what} {value}" for what, value in damage.evidence.items())
+        raise ValueError(f"broken {compression} data: {damage.reason} ({evidence})") from None
 
 
-def _bounded(data: bytes) -> bytes:
-    if len(data) > LARGEST_BYTES:
-        raise ValueError(f"it holds more than {LARGEST_BYTES >> 20} MiB, which is no small table")
-    return data
+def _bounded(parts: Iterator[bytes]) -> bytes:
+    held, size = [], 0
+    for part in parts:
+        held.append(part)
+        size += len(part)
+        if size > LARGEST_BYTES:
+            raise ValueError(f"it holds more than {LARGEST_BYTES >> 20} MiB, which is no small table")
+    return b"".join(held)
 
 
 def _read_jsonl(data: bytes) -> Iterator[Any]:

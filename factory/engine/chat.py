@@ -45,13 +45,6 @@ class ChatRenderer:
         return [Prompt(text, tuple(ids)) for text, ids in zip(texts, encoded, strict=True)]
 
 
-def load_renderer(folder: str) -> ChatRenderer:
-    """The renderer of the model in `folder`; imports transformers (a second or two)."""
-    from transformers import AutoTokenizer
-
-    return ChatRenderer(AutoTokenizer.from_pretrained(folder))
-
-
 def too_long(prompt_tokens: int, max_tokens: int, max_model_len: int) -> str | None:
     """Why a prompt does not fit, or None. The completion's budget counts: a cut answer helps nobody."""
     if prompt_tokens + max_tokens <= max_model_len:

@@ -286,6 +286,12 @@ def _described(config: ModelConfig, folder: Path, hashes: Mapping[str, str], rev
             cause="the folder is not a model in Hugging Face format, or its download was cut short",
             remedy="download it again, or point model.id at the folder that holds config.json",
         )
+    if config.trust_remote_code and (elsewhere := code_elsewhere(folder)):
+        raise ConfigError(
+            f"the model {config.id} runs code of another repository: {elsewhere}",
+            cause="its auto_map names files that are not among its own: nobody has hashed them, and they may change",
+            remedy="copy those files into the model's folder, and take the part before -- out of its auto_map",
+        )
     template = chat_template_of(folder)
     if template is None:
         raise ConfigError(
@@ -304,6 +310,16 @@ def _described(config: ModelConfig, folder: Path, hashes: Mapping[str, str], rev
         output_terms=config.output_terms,
         config=config,
     )
+
+
+def code_elsewhere(folder: Path) -> str | None:
+    """A class that the model in `folder` takes from another repository (`owner/name--module.Class`), or None."""
+    for name in ("config.json", "tokenizer_config.json"):
+        if (path := folder / name).exists():
+            named = str(orjson.loads(path.read_bytes()).get("auto_map", ""))
+            if found := re.search(r"[\w./-]+--[\w.]+", named):
+                return found.group()
+    return None
 
 
 def _digest(hashes: Mapping[str, str], classes: Iterable[str]) -> str:

@@ -19,17 +19,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import random
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import orjson
 
 from factory.config import EngineConfig
+from factory.credentials import BLANK, blanked
 from factory.engine.api import Batch, Completion, EngineInfo, Message, Request, Sampling
 from factory.engine.concurrency import AdaptiveLimit
 from factory.engine.models import ResolvedModel
@@ -51,6 +55,10 @@ from factory.identity import seed_for
 BACKOFF_BASE_S = 0.5
 BACKOFF_CAP_S = 60.0
 
+A_CLIENT = 32
+"""Connections one client of httpx has at most: its pool looks at all it has, sockets included, whenever a request
+begins or ends. A thousand are spread over 32 clients."""
+
 LONGEST_WAIT_S = max(BACKOFF_CAP_S, RETRY_AFTER_CAP_S)
 """Between two tries of a request."""
 
@@ -58,6 +66,23 @@ _OVERLOADED = frozenset({429, 503, 529})
 _RETRIED = _OVERLOADED | {408, 409, 425, 500, 502, 504, 520, 522, 524}
 _FATAL = {401: "the key is missing or wrong", 403: "the key may not use this model", 404: "no such model or path"}
 _DETAIL_CHARACTERS = 500
+_SERVER_CHARACTERS = 100
+_LEAST_KEY = 16
+"""Characters of a key that is looked for in completions: servers of one's own are given EMPTY or none, and these are
+words."""
+
+
+def _key(variable: str) -> str:
+    """The key in an environment variable, "" where there is none. Raises EngineError for one that no header can hold:
+    the HTTP client's own error would quote it."""
+    key = os.environ.get(variable, "").strip()  # files of secrets end with a line feed
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise EngineError(
+            f"the key in the environment variable {variable} cannot be sent",
+            cause="it holds a blank, a line feed, a curly quotation mark or another character that no key has",
+            remedy=f"set {variable} to the key alone",
+        )
+    return key
 
 
 class OpenAiEngine:
@@ -69,23 +94,31 @@ class OpenAiEngine:
     def __init__(self, config: EngineConfig, model: ResolvedModel, backoff_base_s: float = BACKOFF_BASE_S) -> None:
         self._config, self._model = config, model
         self._url = (config.base_url or "").rstrip("/") + "/chat/completions"
-        self._key = os.environ.get(config.api_key_env, "")
+        self._key = _key(config.api_key_env)
         self._backoff_base_s = backoff_base_s
         self.limit = AdaptiveLimit(config.max_concurrency)
         self.retries = 0
-        self._client: httpx.AsyncClient | None = None
+        self._clients: list[httpx.AsyncClient] = []
+        self._room: list[int] = []
         self._answered = self._tries = 0
         self._token_key = "max_tokens"
         self._jitter = random.Random()
 
     async def start(self) -> EngineInfo:
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        timeout = httpx.Timeout(self._config.timeout_s, connect=min(30.0, self._config.timeout_s))
+        verify = ssl.create_default_context()  # 20 ms each, so one for all
         most = self._config.max_concurrency
-        self._client = httpx.AsyncClient(
-            headers=headers,
-            timeout=httpx.Timeout(self._config.timeout_s, connect=min(30.0, self._config.timeout_s)),
-            limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
-        )
+        self._room = [min(A_CLIENT, most - begun) for begun in range(0, most, A_CLIENT)]
+        self._clients = [
+            httpx.AsyncClient(
+                headers=headers,
+                timeout=timeout,
+                verify=verify,
+                limits=httpx.Limits(max_connections=room, max_keepalive_connections=room),
+            )
+            for room in self._room
+        ]
         try:
             return await self._greeted()
         except BaseException:
@@ -112,9 +145,9 @@ class OpenAiEngine:
         )
 
     async def stop(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        clients, self._clients = self._clients, []
+        for client in clients:
+            await client.aclose()
 
     def progress(self) -> int:
         """Tries that ended, well or not: each has a deadline, so a client that is alive is never silent for long."""
@@ -197,7 +230,8 @@ class OpenAiEngine:
                 trouble, row_to_blame = f"{type(error).__name__}: {error}", True
             else:
                 if response.status_code not in _RETRIED:
-                    return replace(self._judged(response), retries=attempt), response.headers.get("server", "")
+                    named = self._hidden(response.headers.get("server", ""))[:_SERVER_CHARACTERS]
+                    return replace(self._judged(response), retries=attempt), named
                 trouble, row_to_blame = f"HTTP {response.status_code}: {self._said(response)}", not overloaded
                 if out_of_quota(response):
                     break
@@ -226,11 +260,16 @@ class OpenAiEngine:
     async def _post(
         self, body: bytes, request: Request, sampling: Sampling, schema: dict[str, Any] | None, count: int
     ) -> httpx.Response:
-        if self._client is None:
+        if not self._clients:
             raise EngineError("the engine was stopped while requests were open")
+        place = max(range(len(self._room)), key=self._room.__getitem__)
         headers = {"Content-Type": "application/json", "X-Request-Id": request.request_id}
-        async with asyncio.timeout(self._config.timeout_s):
-            response = await self._client.post(self._url, content=body, headers=headers)
+        self._room[place] -= 1
+        try:
+            async with asyncio.timeout(self._config.timeout_s):
+                response = await self._clients[place].post(self._url, content=body, headers=headers)
+        finally:
+            self._room[place] += 1
         asks_anew = response.status_code == 400 and self._token_key == "max_tokens"
         if asks_anew and "max_completion_tokens" in said_in(response):
             # Newer models of OpenAI know only this name; found out once, kept for the run.
@@ -243,7 +282,7 @@ class OpenAiEngine:
         """What a final status means: choices, this request's own error, or (raised) the engine's."""
         status = response.status_code
         if status == 200:
-            answer = answer_in(response)
+            answer = self._without_key(answer_in(response))
             if answer is None:
                 detail = f"HTTP 200 without choices: {self._said(response)}"
                 return Answer(error="bad_response", detail=detail)
@@ -268,8 +307,18 @@ class OpenAiEngine:
             text = error.get("message") or text if isinstance(error, Mapping) else error
         return whole(self._hidden(str(text))[:_DETAIL_CHARACTERS])
 
+    def _without_key(self, answer: Answer | None) -> Answer | None:
+        """A gateway in debug mode may answer with the headers it got; completions are published."""
+        if answer is None or len(self._key) < _LEAST_KEY or not any(self._key in text for text, _ in answer.choices):
+            return answer
+        hidden = ((text.replace(self._key, BLANK), reason) for text, reason in answer.choices)
+        return replace(answer, choices=tuple(hidden))
+
     def _hidden(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
+        """Without the key as it is, and as JSON or an address writes it."""
+        for form in {self._key, json.dumps(self._key)[1:-1], quote(self._key, safe="")} if self._key else ():
+            text = text.replace(form, BLANK)
+        return blanked(text)
 
     def _backoff_s(self, attempt: int) -> float:
         return self._jitter.uniform(0, min(BACKOFF_CAP_S, self._backoff_base_s * 2**attempt))

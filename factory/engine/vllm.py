@@ -144,6 +144,7 @@ class VllmEngine:
             # "auto" would refuse the whitespace switch; xgrammar knows every keyword our schemas use.
             "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
             "disable_log_stats": True,
+            "trust_remote_code": self._model.config.trust_remote_code,
             **{key: value for key, value in config.extra.items() if key != DIE_ON},
         }
 

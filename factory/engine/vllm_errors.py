@@ -54,6 +54,9 @@ def start_error(model: ResolvedModel, log: EngineLog, error: Exception) -> Engin
             "lower model.max_model_len or engine.max_num_seqs; on a GPU lower engine.gpu_memory_utilization when "
             "something else uses it, or raise engine.tensor_parallel; on a CPU lower engine.kv_cache_gib"
         )
+    elif "trust_remote_code" in words:
+        cause = "the model brings Python files of its own, and running them was not asked for"
+        remedy = f"read the .py files in {model.path}; if you trust them, model.trust_remote_code=true runs them"
     elif "max_model_len" in words or "max model len" in words or "kv cache" in words:
         remedy = "lower model.max_model_len to what the model and the memory allow (on a CPU: engine.kv_cache_gib)"
     return EngineError(f"vLLM could not start {model.id} from {model.path}", cause=cause, remedy=remedy)

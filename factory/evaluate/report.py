@@ -21,6 +21,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from factory import __version__
+from factory.credentials import without_credentials
 from factory.evaluate import charts, costs, text
 from factory.evaluate.checks import Equation, broken_equations
 from factory.evaluate.diversity import picture, sections
@@ -81,7 +82,7 @@ def build_report(summary: ReportInput) -> str:
         script=Markup(picture.script()) if drawn else None,
         script_hash=picture.script_hash(),
         commands=_commands(summary),
-        config=json.dumps(text.without_secrets(dict(summary.config)), indent=2, ensure_ascii=False, default=str),
+        config=json.dumps(without_credentials(dict(summary.config)), indent=2, ensure_ascii=False, default=str),
     )
 
 
@@ -203,7 +204,7 @@ def _templates(data: ReportInput) -> str:
 def _commands(data: ReportInput) -> list[tuple[str, str]]:
     """(what it does, shell command), for the dataset of this run."""
     endpoint = costs.section_of(data.config, "store").get("endpoint_url")
-    options = f" --endpoint-url {shlex.quote(str(text.without_secrets(endpoint)))}" if endpoint else ""
+    options = f" --endpoint-url {shlex.quote(str(without_credentials(endpoint)))}" if endpoint else ""
     root = shlex.quote(data.root)
     found = []
     if data.dataset is not None:

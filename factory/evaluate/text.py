@@ -9,18 +9,16 @@ from typing import Any
 
 from markupsafe import Markup
 
+from factory.printable import printable as shown_text
+
 NONE = "–"
 NBSP = "\u00a0"  # between a number and its unit, which should not part at the end of a line
-
-# Everything a browser would drop, obey or choke on: C0/C1 controls (tab and line feed stay), lone surrogates,
-# and the bidirectional overrides that make text read differently from what it says (CVE-2021-42574).
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 
 
 def printable(value: Any) -> Any:
     """`value` with every character that has no place on a page shown as U+FFFD; markup and numbers untouched."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return _UNPRINTABLE.sub("\ufffd", value.replace("\r\n", "\n"))
+        return shown_text(value)
     return value
 
 
@@ -92,19 +90,3 @@ def link(url: str | None) -> str:
     """`url` where a page may link to it, else "": a document's url may be `javascript:` or worse."""
     found = (url or "").strip()
     return found if re.match(r"https?://[^\s]+$", found) else ""
-
-
-_SECRET_KEY = re.compile(r"(secret|password|credential|api_?key$|(^|_)token$)", re.IGNORECASE)
-_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
-
-
-def without_secrets(value: Any) -> Any:
-    """Configuration as it may be shown. Secrets do not belong in it; `engine.extra` takes what users put there."""
-    if isinstance(value, dict):
-        return {
-            key: "(hidden)" if _SECRET_KEY.search(str(key)) and item else without_secrets(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [without_secrets(item) for item in value]
-    return _USER_IN_URL.sub("…@", value) if isinstance(value, str) else value

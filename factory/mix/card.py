@@ -9,7 +9,9 @@ import yaml
 
 from factory.licences.duties import MEANINGS
 from factory.mix.manifest import LEFT_OUT, NOT_DRAWN, Manifest
+from factory.printable import printable
 from factory.publish.card import SIZE_CATEGORIES, hub_licence
+from factory.publish.card import markdown_code as code
 from factory.publish.card import markdown_table as table
 from factory.publish.card import markdown_text as text
 from factory.publish.manifest import ATTRIBUTION, MANIFEST
@@ -17,7 +19,7 @@ from factory.publish.manifest import ATTRIBUTION, MANIFEST
 
 def render_card(manifest: Manifest) -> str:
     """Reads neither the manifest's digest nor its list of files, which depend on the card."""
-    front = yaml.safe_dump(_front(manifest), sort_keys=False, allow_unicode=True, width=1000)
+    front = printable(yaml.safe_dump(_front(manifest), sort_keys=False, allow_unicode=True, width=1000))
     sections = (_introduction(manifest), _parts(manifest), _left_out(manifest), _licences(manifest), _inputs(manifest))
     return f"---\n{front}---\n\n" + "\n".join(sections)
 
@@ -48,7 +50,7 @@ def _introduction(manifest: Manifest) -> str:
     )
     return (
         f"# {text(manifest['name'])}\n\nA training set of {totals['rows']:,} conversations and {totals['tokens']:,} "
-        f"tokens (`{text(manifest['tokenizer'])}`), mixed from {len(manifest['parts'])} parts. {human}.\n{warning}\n"
+        f"tokens (`{code(manifest['tokenizer'])}`), mixed from {len(manifest['parts'])} parts. {human}.\n{warning}\n"
         f"- version `{manifest['version']}`, made {manifest['created']}, seed {manifest['seed']}\n"
         "- column `messages` is the chat; `part` and `role` say where a row comes from, `lineage` exactly\n"
         f"{_writers(manifest)}"
@@ -61,7 +63,7 @@ def _writers(manifest: Manifest) -> str:
     lines = []
     for part in (part for part in manifest["parts"] if part["role"] == "synthetic"):
         own = [each for each in manifest["generators"] if each["part"] == part["name"]]
-        models = ", ".join(sorted({f"`{text(each['model'])}`" for each in own if not each["dry_run"]}))
+        models = ", ".join(sorted({f"`{code(each['model'])}`" for each in own if not each["dry_run"]}))
         found = [f"were written by language models ({models})"] if models else []
         if any(each["dry_run"] for each in own):
             found.append(
@@ -70,7 +72,7 @@ def _writers(manifest: Manifest) -> str:
             )
         if any(each["part"] == part["name"] and not each["dataset"] for each in manifest["inputs"]):
             found.append("come from files that do not say which models wrote them")
-        lines.append(f"- rows of part `{text(part['name'])}` {'; others '.join(found)}; marked as `synthetic`\n")
+        lines.append(f"- rows of part `{code(part['name'])}` {'; others '.join(found)}; marked as `synthetic`\n")
     return "".join(lines)
 
 
@@ -105,7 +107,7 @@ def _parts(manifest: Manifest) -> str:
             for stratum in strata
         ]
         column = manifest["recipe"]["mix"]["stratify"]["column"]
-        shown = f"\nRows by `{text(str(column))}`:\n\n" + table(
+        shown = f"\nRows by `{code(str(column))}`:\n\n" + table(
             ("stratum", *(part["name"] for part in manifest["parts"])), lines
         )
     return f"## Parts\n\n{table(head, rows)}{shown}"
@@ -154,8 +156,8 @@ def _licences(manifest: Manifest) -> str:
         else ""
     )
     return (
-        f"## Licences\n\nThe mix: `{text(licence['dataset'])}`. Its rows, combined: "
-        f"`{text(licence['combined_sources'])}`. [{ATTRIBUTION}]({ATTRIBUTION}) lists every source.\n\n"
+        f"## Licences\n\nThe mix: `{code(licence['dataset'])}`. Its rows, combined: "
+        f"`{code(licence['combined_sources'])}`. [{ATTRIBUTION}]({ATTRIBUTION}) lists every source.\n\n"
         f"{sources}\n{warning}What they ask of whoever passes "
         f"rows on (a reading aid, the licences decide):\n\n{duties}{_models(manifest)}"
     )

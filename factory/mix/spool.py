@@ -136,12 +136,8 @@ class Writer:
         return Spool(self.folder, Facts(*columns), np.asarray(starts, np.int64), counts, tuple(strata))
 
 
-def refs_of(rows: I64) -> U64:
-    """Rows as bands.py names texts: place and row in it."""
-    return ((rows // PLACE).astype(np.uint64) << np.uint64(32)) | (rows % PLACE).astype(np.uint64)
-
-
 def rows_of(refs: U64) -> I64:
+    """Rows as numbers, from what bands.py names texts by: place and row in it."""
     return ((refs >> np.uint64(32)).astype(np.int64) * PLACE) + (refs & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 

@@ -36,7 +36,7 @@ def attribution_text(entries: Iterable[Attribution], title: str) -> Iterator[str
 
     Grouped by source, then by licence as stated with the duties it brings, then every url.
     """
-    yield f"# Attribution: {title}\n\n"
+    yield f"# Attribution: {markdown_text(title)}\n\n"
     yield "Every source that a row of this dataset rests on, with the licence its publisher stated and its duties.\n"
     group: tuple[str, str] | None = None
     total = 0
@@ -47,7 +47,7 @@ def attribution_text(entries: Iterable[Attribution], title: str) -> Iterator[str
             group = (entry.source, entry.license)
             stated = markdown_text(entry.license) or "not stated"
             spdx = combine([entry.license])
-            yield f"\nLicence: {stated}" + (f" (SPDX: {spdx})\n" if spdx != stated else "\n")
+            yield f"\nLicence: {stated}" + (f" (SPDX: {markdown_text(spdx)})\n" if spdx != entry.license else "\n")
             yield f"Duties: {', '.join(duties_of(entry.license)) or 'none'}\n\n"
         yield f"- {markdown_text(entry.url) or '(no url)'}\n"
         total += 1

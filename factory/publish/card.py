@@ -15,6 +15,7 @@ import yaml
 
 from factory.licences.duties import MEANINGS
 from factory.licences.expression import terms
+from factory.printable import printable
 from factory.publish.manifest import ATTRIBUTION, MANIFEST, Manifest
 from factory.publish.samples import SAMPLE
 
@@ -42,7 +43,7 @@ SIZE_CATEGORIES = (
 
 def render_card(manifest: Manifest) -> str:
     """README.md. Reads neither `files` entries of other files nor the manifest's digest, which depend on it."""
-    front = yaml.safe_dump(front_matter(manifest), sort_keys=False, allow_unicode=True, width=1000)
+    front = printable(yaml.safe_dump(front_matter(manifest), sort_keys=False, allow_unicode=True, width=1000))
     sections = (
         _introduction(manifest),
         _loading(manifest),
@@ -117,7 +118,7 @@ def _kind(kind: pa.DataType) -> dict[str, Any]:
 
 def _introduction(manifest: Manifest) -> str:
     models = sorted({generator["model"] for generator in manifest["generators"]})
-    named = ", ".join(f"`{markdown_text(model)}`" for model in models)
+    named = ", ".join(f"`{markdown_code(model)}`" for model in models)
     writers = f"**all of them written by language models** ({named}) from passages of real documents"
     if is_dry_run(manifest):
         writers = (
@@ -129,7 +130,7 @@ def _introduction(manifest: Manifest) -> str:
         f"{manifest['totals']['rows']:,} question-answer pairs, {writers}. Each row names the "
         "passages, prompts and requests it came from.\n\n"
         f"- version `{manifest['version']}`, published {manifest['created']}\n"
-        f"- domain `{markdown_text(manifest['domain'])}`; "
+        f"- domain `{markdown_code(manifest['domain'])}`; "
         f"language: {', '.join(manifest['languages']) or 'as in the corpus, not determined'}\n"
         f"- digital source type: <{manifest['digital_source_type']}>\n"
     )
@@ -150,7 +151,7 @@ def _loading(manifest: Manifest) -> str:
         'rows = load_dataset("path/to/this/folder")\nprint(rows["train"][0]["messages"])\n```\n\n'
         "`messages` is a chat of one question and one answer, which trainers such as TRL's `SFTTrainer` read as it "
         "is. Token counts are of the texts alone, under the tokenizer "
-        f"`{markdown_text(manifest['tokenizer'])}`.\n\n{table}\n"
+        f"`{markdown_code(manifest['tokenizer'])}`.\n\n{table}\n"
         f"Rows are shuffled by hash. Splits are by document ({manifest['split_rule']['validation']:.2%} validation, "
         f"{manifest['split_rule']['test']:.2%} test): no document has rows in two splits.\n"
         f"{_empty_splits(manifest)}"
@@ -248,8 +249,8 @@ def _licences(manifest: Manifest) -> str:
         [(g["role"], g["model"], g["revision"], g["license"], g["output_terms"]) for g in manifest["generators"]],
     )
     return (
-        f"## Licences\n\nThe dataset: `{markdown_text(licence['dataset'])}`. Its sources, combined: "
-        f"`{markdown_text(licence['combined_sources'])}`. Each row carries the licences of all documents behind it "
+        f"## Licences\n\nThe dataset: `{markdown_code(licence['dataset'])}`. Its sources, combined: "
+        f"`{markdown_code(licence['combined_sources'])}`. Each row carries the licences of all documents behind it "
         f"(`licenses`, `license`); [{ATTRIBUTION}]({ATTRIBUTION}) lists every source with licence and url.\n\n"
         f"{sources}\n{_share_alike(licence)}What the sources' licences ask of whoever passes rows on (column `duties`; "
         f"a reading aid, the licences decide):\n\n{duties}\nThe models that wrote the rows:\n\n{models}"
@@ -277,7 +278,7 @@ def _limits(manifest: Manifest) -> str:
         for pair in pairs
     }
     writers = "; ".join(
-        f"{role}s by `{markdown_text(model)}` at revision `{markdown_text(revision)}`"
+        f"{role}s by `{markdown_code(model)}` at revision `{markdown_code(revision)}`"
         for role, model, revision in sorted(models, reverse=True)
     )
     return (
@@ -307,6 +308,16 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "".join("| " + " | ".join(markdown_text(str(cell)) for cell in line) + " |\n" for line in lines)
 
 
+_MARKUP = {ord("|"): "\\|", ord("["): "&#91;", ord("]"): "&#93;", ord("`"): "'", ord("<"): "&lt;"}
+"""What could become a link or a picture (which asks its server from every reader), HTML, code, or end a table's cell.
+Brackets by number: behind a backslash of the text itself a backslash would escape nothing."""
+
+
 def markdown_text(value: str) -> str:
     """Free text on one line of a Markdown table, unable to open markup of its own."""
-    return " ".join(value.split()).replace("|", "\\|").replace("`", "'").replace("<", "&lt;")
+    return printable(" ".join(value.split())).translate(_MARKUP)
+
+
+def markdown_code(value: str) -> str:
+    """Free text as it stands between backticks on one line: there only a backtick is markup, and a bar in tables."""
+    return printable(" ".join(value.split())).replace("`", "'").replace("|", "\\|")

@@ -15,6 +15,7 @@ import hmac
 import re
 import secrets
 import sys
+import threading
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -33,6 +34,9 @@ _OURS = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?")
 
 MAX_BODY = 64 << 10
 """Bytes of a request: a comment of MAX_COMMENT characters, escaped, several times over."""
+
+MAX_CONNECTIONS = 64
+"""A browser opens six to one address."""
 
 IDLE_S = 30.0
 """A connection that says nothing is let go, so that threads do not pile up."""
@@ -73,6 +77,7 @@ class ReviewServer(ThreadingHTTPServer):
 
     def __init__(self, session: Session, port: int = 0, token: str | None = None) -> None:
         self.session = session
+        self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self.token = token or secrets.token_urlsafe(24)
         try:
             super().__init__((HOST, port), _Handler)
@@ -82,6 +87,19 @@ class ReviewServer(ThreadingHTTPServer):
                 cause="another program listens there",
                 remedy="leave --port out, and a free one is taken",
             ) from None
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A thread a connection, for so many of them: every program of this machine may connect, token or not."""
+        if self._places.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A page that was closed while it was answered is no error."""

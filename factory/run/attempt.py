@@ -15,7 +15,7 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -243,7 +243,3 @@ def _write_other(
     data = to_parquet(table, dict(metadata))
     store.put(key, data)
     return {"key": key, "rows": table.num_rows, "bytes": len(data), "sha256": sha256_hex(data)}
-
-
-def unit_json(unit: Unit) -> bytes:
-    return canonical_json(asdict(unit))

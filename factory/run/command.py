@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any
 
 from factory.config import FactoryConfig
+from factory.credentials import print_blanked, said
 from factory.errors import FactoryError
 from factory.store.base import AbsentObjectError
 from factory.store.objects import absent
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
 def guarded(command: Callable[[], int]) -> int:
     """The exit code of a command that may end with a FactoryError, be interrupted or be preempted."""
     signal.signal(signal.SIGTERM, _as_interrupt)
+    sys.excepthook = print_blanked
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a job in the background ignores it
         signal.signal(signal.SIGINT, _as_interrupt)
     _few_arenas()
@@ -47,7 +49,7 @@ def guarded(command: Callable[[], int]) -> int:
         except AbsentObjectError as error:
             raise absent(error) from error
     except FactoryError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(said(f"{type(error).__name__}: {error}"), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         _say_interrupted()
@@ -111,12 +113,12 @@ def _sweep(overrides: Sequence[str]) -> int:
     failures: list[int] = []
     for number, (point, config) in enumerate(points, start=1):
         varied = [item for item in point if item not in overrides]
-        print(f"point {number} of {len(points)}: {' '.join(varied)}", file=sys.stderr, flush=True)
+        print(said(f"point {number} of {len(points)}: {' '.join(varied)}"), file=sys.stderr, flush=True)
         try:
             print(json.dumps(run(config)), flush=True)
         except FactoryError as error:
             # one bad point must not take the sweep's other points with it
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            print(said(f"{type(error).__name__}: {error}"), file=sys.stderr)
             failures.append(error.exit_code)
     return max(failures, default=0)
 

@@ -19,10 +19,10 @@ from typing import Any
 from factory.errors import FactoryError, StoreError
 from factory.identity import sha256_hex
 from factory.run.outputs import outputs_key, read_outputs
-from factory.run.record import Record, plan_key, read_done, record_key
+from factory.run.record import Record, done_key, plan_key, read_done, record_key
 from factory.store.base import AbsentObjectError, Store
 from factory.store.commit_index import FOLD_AT, each_outcome
-from factory.store.commits import Commit, ahead, committed_units
+from factory.store.commits import Commit, ahead, commit_key, committed_units
 from factory.store.garbage import KINDS
 from factory.store.lease import LENGTH_S, holder_of
 from factory.store.objects import absent, how_to_restore, read_mapping
@@ -54,16 +54,26 @@ class Finding:
 def examine_run(store: Store, record: Record, bytes_too: bool = False) -> Iterator[Finding]:
     """What is wrong with a run and with the steps it names."""
     run = str(record["run"])
-    yield from _state(store, record)
+    yield from guarded(f"run {run}", partial(_state, store, record), record_key(run))
+    yield from guarded(f"run {run}", partial(_steps, store, record, bytes_too), record_key(run))
+    yield from guarded(f"run {run}", partial(_engines, record), record_key(run))
+
+
+def _steps(store: Store, record: Record, bytes_too: bool) -> Iterator[Finding]:
+    run = str(record["run"])
     for name, folder in record["steps"].items():
         about = f"step {name} of run {run}"
-        for look in (
-            partial(_step, store, folder, about, bytes_too),
-            partial(_records, store, run, name),
-            partial(_progress, store, run, name, folder, about),
+        for look, key in (
+            (partial(_step, store, folder, about, bytes_too), f"steps/{folder}/step.json"),
+            (partial(_records, store, run, name), plan_key(run, name)),
+            (partial(_progress, store, run, name, folder, about), done_key(run, name)),
         ):
-            for finding in _guarded(about, look):
+            for finding in guarded(about, look, key):
                 yield _of_finished(finding, run) if finding.broken and record["state"] == "finished" else finding
+
+
+def _engines(record: Record) -> Iterator[Finding]:
+    run = str(record["run"])
     for model, starts in record.get("engine_starts", {}).items():
         if starts["replacements"]:
             yield Finding(
@@ -89,14 +99,30 @@ def is_alive(store: Store, run: str) -> bool:
     return found is not None and not found[0].gone and found[1] <= SILENT_S
 
 
-def _guarded(about: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """The findings of a check, and as one more the damaged object that ended it."""
+def guarded(about: str, look: Callable[[], Iterator[Finding]], key: str = "") -> Iterator[Finding]:
+    """The findings of a check, and as one more the damaged object that ended it. `key` is what it reads: an object may
+    be whole JSON and say other things than this version writes."""
     try:
         yield from look()
     except AbsentObjectError as error:
         yield _finding(about, absent(error))
     except FactoryError as error:
         yield _finding(about, error)
+    except NOT_AS_WRITTEN as error:
+        yield _strange(about, error, key)
+
+
+NOT_AS_WRITTEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+"""What reading an object raises whose fields are others, or of other kinds, than this version writes."""
+
+
+def _strange(about: str, error: Exception, key: str) -> Finding:
+    return Finding(
+        about,
+        f"{key or 'an object'} says something that this version does not write ({type(error).__name__}: {error})",
+        cause="another version of the factory wrote it, or somebody changed it",
+        remedy=f"use the version that wrote it; or {how_to_restore(key)}",
+    )
 
 
 def _finding(about: str, error: FactoryError) -> Finding:
@@ -144,17 +170,27 @@ def _step(store: Store, folder: str, about: str, bytes_too: bool) -> Iterator[Fi
             committed.add(name.rpartition("/")[2].removesuffix(".json"))
     unreadable: list[StoreError] = []
     passed_over: list[StoreError] = []
+    astray: dict[str, Commit] = {}
 
     def named() -> Iterator[tuple[str, str]]:
-        for _, outcome in each_outcome(store, folder, committed, None if bytes_too else FOLD_AT, passed_over):
+        for unit, outcome in each_outcome(store, folder, committed, None if bytes_too else FOLD_AT, passed_over):
             if isinstance(outcome, StoreError):
                 unreadable.append(outcome)
+            elif isinstance(outcome, Commit) and (outcome.step, outcome.unit) != (folder, unit):
+                astray[unit] = outcome
             elif isinstance(outcome, Commit):
                 yield from _files(outcome)
 
     looked_at = ahead(named(), lambda file: None if _is_whole(store, sizes, *file, bytes_too) else file[0])
     lost = [key for key in looked_at if key is not None]
     yield from (_finding(about, error) for error in unreadable)
+    for unit, commit in sorted(astray.items()):
+        yield Finding(
+            about,
+            f"{commit_key(folder, unit)} is the commit of another unit: {commit.unit} of {commit.step}",
+            cause="it was copied or renamed",
+            remedy=how_to_restore(commit_key(folder, unit)),
+        )
     for error in passed_over:
         remedy = "delete it: it is a copy of commits, which are read one by one meanwhile"
         yield Finding(about, error.what, error.cause, remedy, broken=False)
@@ -212,7 +248,7 @@ def _progress(store: Store, run: str, name: str, folder: str, about: str) -> Ite
             remedy="give the run's command again: it works these and no others",
             broken=finished,
         )
-    quarantined: Mapping[str, int] = done["reasons"].get("quarantine", {}) if done is not None else {}
+    quarantined: Mapping[str, int] = done.get("reasons", {}).get("quarantine", {}) if done is not None else {}
     if quarantined:
         reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(quarantined.items()))
         yield Finding(

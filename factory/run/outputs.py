@@ -3,7 +3,7 @@
 Design: `runs/<run>/<step>.outputs.json` lists every committed data file of the units in that run's plan.
 Global steps and planners read this one object instead of every commit. Where there are more than OUTPUTS_IN_JSON of
 them, the object names a Parquet file beside it, which is written and read a batch at a time: as JSON, 100,000 files
-were some 60 MB that had to be in memory at once, several times over. Lineage names files by "<step
+were some 54 MB that had to be in memory at once, several times over. Lineage names files by "<step
 folder>/<unit>/<part>" (see FileRef); `resolve` turns that into a key through the unit's commit, which says which
 attempt won.
 """
@@ -41,7 +41,7 @@ def outputs_key(run: str, step: str) -> str:
 
 
 OUTPUTS_IN_JSON = 10_000
-"""Files above which the index is Parquet: so many are 6 MB of JSON, which any tool shows."""
+"""Files above which the index is Parquet: so many are 5 MB of JSON, which any tool shows."""
 
 BATCH = 4096
 """Files written or read at a time: some MiB as Python objects."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TextIO
 
+from factory.credentials import said
 from factory.run.attempt import Receipt
 from factory.run.words import words_of
 from factory.store.commits import Counts
@@ -137,7 +138,7 @@ class PlainProgress:
         self.say(done_line(done))
 
     def say(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        print(said(line), file=self._stream, flush=True)
 
     def close(self) -> None:
         pass
@@ -173,7 +174,7 @@ class BarProgress:
         self.say(done_line(done))
 
     def say(self, line: str) -> None:
-        self._console.print(line, highlight=False, markup=False)
+        self._console.print(said(line), highlight=False, markup=False)
 
     def close(self) -> None:
         self._bars.stop()

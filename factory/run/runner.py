@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from factory.config import FactoryConfig, PublishConfig
+from factory.credentials import blanked
 from factory.errors import ConservationError, GateError, StoreError
 from factory.evaluate.report import write_report
 from factory.publish.gates.losses import explained
@@ -90,7 +91,8 @@ def _executed(config: FactoryConfig, store: Store, progress: Progress, chain: Ch
             spent = _stages(session, chain)
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt) and not isinstance(error, RayLostError)
-            record |= {"state": "interrupted" if interrupted else "failed", "error": str(error), "finished": now()}
+            state = "interrupted" if interrupted else "failed"
+            record |= {"state": state, "error": blanked(str(error)), "finished": now()}
             # First of all: what follows asks Ray, which a signal to every process may have ended already.
             _note_failure(store, record)
             count_engine_starts(session)

@@ -2,18 +2,20 @@
 
 Design: nothing here is imported until a step has work to do, so that a finished run answers without Ray.
 The local start reserves a custom resource `engine` for engine actors, which therefore never compete with
-reading and committing for scheduling. Authentication: off on the loopback cluster started here, as the
-cluster demands elsewhere. A local Ray runs in a session of its own: `timeout` and schedulers send SIGTERM to the
-whole process group, and a driver whose Ray died with it waits 60 s for it and is then ended by Ray's core,
-its record left at `running`. Ray still ends with its driver, whatever ends that (the kernel's parent-death
-signal). The other way round it does not: a driver whose local Ray was killed would wait for it, and is told
-(factory/run/lost_ray.py). Cost: 5-6 s a local start.
+reading and committing for scheduling. A Ray that is started here listens on the loopback interface alone (left to
+itself it listens on all of them, and whoever reaches its ports runs code as this user) and wants a token, which this
+process makes up and its workers inherit: other users of the machine reach the loopback too. It runs in a session of
+its own: `timeout` and schedulers send SIGTERM to the whole process group, and a driver whose Ray died with it waits
+60 s for it and is then ended by Ray's core, its record left at `running`. Ray still ends with its driver, whatever
+ends that (the kernel's parent-death signal). The other way round it does not: a driver whose local Ray was killed would
+wait for it, and is told (factory/run/lost_ray.py). Cost: 5-6 s a local start.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import secrets
 import signal
 import threading
 from collections.abc import Iterator
@@ -41,9 +43,7 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if config.address is None:
-        # Ray 2.60 turns token authentication on by default; a cluster of one machine on loopback, which
-        # dies with this process, has nobody to keep out.
-        os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+        _keep_to_this_user()
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
@@ -79,8 +79,8 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
 
 
 START_TRIES = 3
-"""Ray gives its own processes 30 s to start and has no setting for it; at a load of twenty on two cores that is too
-short one time in three."""
+"""Ray gives its own processes 30 s to start and has no setting for it; at a load of 10 to 40 on two cores that was too
+short for three starts of six."""
 
 
 def _start(config: ClusterConfig, engines: int) -> None:
@@ -116,6 +116,18 @@ def _start(config: ClusterConfig, engines: int) -> None:
         cause="the machine is too busy: Ray gives its processes 30 s to start",
         remedy="end what else runs there and give the same command again; what is committed is kept",
     )
+
+
+def _keep_to_this_user() -> None:
+    """Settings of a Ray that is started here; those that the environment holds already stay.
+
+    Read when Ray is imported: nothing may import it before."""
+    # Where Ray forms no clusters it takes 127.0.0.1 for the machine's address, and its servers bind what they announce.
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    if "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        # Without one in the environment Ray writes ~/.ray/auth_token.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 @contextmanager

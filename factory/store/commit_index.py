@@ -31,7 +31,7 @@ FOLD_AT = 1000
 """Commits outside every index from which folding pays: so many take a second or two to read from S3."""
 
 INDEX_ROWS = 10_000
-"""Commits an index file has at most: some 6 MB, which readers and folders hold one of."""
+"""Commits an index file has at most: 15 MB of commits, of which whoever folds holds one file's and readers less."""
 
 GROUP_ROWS = 512
 """Rows a row group: what a reader has decoded at a time, some 700 kB."""

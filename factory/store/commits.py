@@ -107,10 +107,6 @@ class Commit:
         return commit
 
 
-def step_prefix(folder: str) -> str:
-    return f"steps/{folder}"
-
-
 def commit_key(folder: str, unit: str) -> str:
     return f"steps/{folder}/commits/{unit[:2]}/{unit}.json"
 

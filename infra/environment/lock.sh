@@ -13,7 +13,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 "$python" -m venv "$work/venv"
-"$work/venv/bin/pip" install -qq 'uv>=0.13,<1'
+"$work/venv/bin/pip" install -qq 'uv==0.13.9'
 
 compile() {
     local python_version=$1
@@ -27,6 +27,7 @@ compile 3.11 gpu.in --output-file gpu.txt
 cp gpu.txt cpu.txt
 UPGRADE='' compile 3.11 cpu.in --override cpu-overrides.txt --output-file cpu.txt
 compile 3.11 dev.in --constraint cpu.txt --constraint gpu.txt --output-file dev.txt
+compile 3.11 audit.in --output-file audit.txt
 
 pins() { grep -E '^[a-zA-Z0-9]' "$1" | sed -E 's/[ ;].*//' | sort; }
 for version in 3.12 3.13; do
@@ -41,4 +42,4 @@ for version in 3.12 3.13; do
         fi
     done
 done
-wc -l cpu.txt gpu.txt dev.txt | sed '$d'
+wc -l cpu.txt gpu.txt dev.txt audit.txt | sed '$d'

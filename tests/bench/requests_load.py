@@ -33,7 +33,7 @@ from tests.runs import REPOSITORY, environment
 BATCH, BATCHES_OPEN = 250, 8
 ERRORS, STALLS = 0.05, 0.01
 LATENCY_S = 1.0
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 INTERVAL_S = 0.2
 
 

@@ -39,7 +39,7 @@ def run_bench(name: str) -> dict[str, object]:
     return result
 
 
-@pytest.mark.parametrize("name", ["decon", "engine", "evaluate", "graph", "pipeline", "requests", "select"])
+@pytest.mark.parametrize("name", ["decon", "engine", "evaluate", "graph", "pipeline", "requests", "select", "units"])
 def test_a_benchmark_ends_with_its_figures_as_one_json_object(name: str) -> None:
     result = run_bench(name)
     assert result.keys() >= KEYS[name] | {"sizes", "machine"}

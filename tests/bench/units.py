@@ -29,11 +29,15 @@ from tests.runs import REPOSITORY, environment
 SIZES = (1_000, 10_000, 100_000)
 S3_SIZES = (10_000,)
 FEED = (2_000, 20_000)
-DRIVER_KIB_A_UNIT = 6.0
-"""Bound: what a driver may hold of a unit of the step it works, beyond its start."""
+DRIVER_MIB = 96.0
+"""Bound: what a driver may hold beyond its start, whatever the units: a fold has one index file's commits in memory."""
 
-START_S_A_1000 = 1.0
-"""Bound: processor seconds a thousand units before a started step works its first pending unit."""
+DRIVER_KIB_A_UNIT = 4.0
+"""Bound: what it may hold beyond that of a unit of the step it works."""
+
+START_S = 2.0
+START_S_A_1000 = 0.25
+"""Bound: processor seconds, and those a thousand units more, before a started step works its first pending unit."""
 
 FEED_MIB = 64.0
 """Bound: how much more the driver may hold of ten times the units in Ray Data, its plan of them not counted."""
@@ -156,7 +160,7 @@ def _figures(looks: Mapping[str, Mapping[str, Look]], fed: Sequence[Look]) -> Fi
 
 def _bounds(size: int) -> tuple[float, float]:
     """MiB and seconds that a driver may take for a step of so many units."""
-    return 32 + size * DRIVER_KIB_A_UNIT / 1024, 2 + size / 1000 * START_S_A_1000
+    return DRIVER_MIB + size * DRIVER_KIB_A_UNIT / 1024, START_S + size / 1000 * START_S_A_1000
 
 
 def _given(asked: Sequence[int] | None, default: Sequence[int]) -> Sequence[int]:

@@ -1,6 +1,6 @@
 """A root with a step of very many committed units, written in seconds: what planning, resuming and looking read.
 
-Design: objects have the keys, sizes and contents that runs give them (a commit of an LLM step is some 1.9 kB), but they
+Design: objects have the keys, sizes and contents that runs give them (a commit of an LLM step is some 1.5 kB), but they
 are written straight into the folder, without syncing; files whose bytes nobody here reads are hard links to one. On S3
 they are put by many threads. The step copies the rows of a parent that exists as its outputs index alone.
 """

@@ -74,6 +74,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--engine", choices=["scripted", "vllm"], help="only cases with this engine")
     parser.add_argument("--quick", action="store_true", help="only the selection that `make test` runs")
     parser.add_argument("--again", action="store_true", help="try also what has a result already")
+    parser.add_argument("--table", action="store_true", help="write the table of what is kept, and run nothing")
     parser.add_argument("--list", action="store_true", help="print the cases and run none")
     parser.add_argument("--keep-docs", action="store_true", help="leave docs/reliability.md as it is")
     parser.add_argument("--folder", type=Path, default=REPOSITORY / ".faults", help="where results are kept")
@@ -108,6 +109,8 @@ def _suite(options: argparse.Namespace, known: Sequence[Case], cases: Sequence[C
     for name, why in missing.items():
         print(f"left out: {name}: {why}", flush=True)
     wanted = list(trials([case for case in cases if case.name not in missing], options.seeds, vllm_seeds))
+    if options.table:
+        wanted = []
     print(f"{len(wanted)} trials of {len(cases)} cases at {state.key}{_changed(state)}", flush=True)
     results: list[Result] = []
     for number, (case, seed) in enumerate(wanted, start=1):
@@ -161,7 +164,7 @@ def _machine_line() -> str:
     machine = machine_now()
     return (
         f"{time.strftime('%Y-%m-%d')}, {machine['processor']}, {machine['cores']} cores; Python {machine['python']}, "
-        f"Ray {machine['ray']}"
+        f"Ray {machine['ray']}; load {machine['load_average_at_start']} when the table was written"
     )
 
 

@@ -73,7 +73,7 @@ def run_trial(case: Case, seed: int, reference: Reference, folder: Path) -> Resu
         replacements=outcome.replacements,
         reruns=outcome.reruns,
         seconds=round(time.monotonic() - started, 1),
-        moments=tuple(f"{moment.step} at {moment.commits}" for moment in trial.moments),
+        moments=tuple(f"{moment.step} at {moment.commits}" for moment in trial.moments if moment.step),
         problems=outcome.problems,
         folder=str(folder) if outcome.problems else "",
     )

@@ -149,13 +149,19 @@ def strike(fault: str, process: subprocess.Popen[bytes], mark: str, place: Place
         time.sleep(1 + delay / 10)
         place.server.start()
     else:
-        kinds = by_kind(mark, process.pid)
-        victims = kinds["engine"] if fault == "engine killed" else [*kinds["worker"], *kinds["idle"]]
-        if not victims:
-            return False
-        with contextlib.suppress(psutil.Error):
-            victims[0].kill()
+        return _kill_one("engine" if fault == "engine killed" else "worker", process, mark)
     return True
+
+
+def _kill_one(kind: str, process: subprocess.Popen[bytes], mark: str) -> bool:
+    """SIGKILL to a process of the run, as soon as there is one of this kind; False where the run ends before."""
+    while process.poll() is None:
+        for victim in by_kind(mark, process.pid)[kind]:
+            with contextlib.suppress(psutil.Error):
+                victim.kill()
+                return True
+        time.sleep(0.2)
+    return False
 
 
 def left_behind(mark: str, driver: int) -> list[str]:

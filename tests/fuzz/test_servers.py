@@ -139,7 +139,7 @@ async def asked(url: str) -> list[Completion]:
     import httpx
 
     engine = engine_at(url)
-    engine._client = httpx.AsyncClient(timeout=5, trust_env=False)
+    engine._clients, engine._room = [httpx.AsyncClient(timeout=5, trust_env=False)], [1]
     request = Request("r1", (Message("user", "What is 40 + 2?"),))
     try:
         return await engine.generate(Batch((request,), Sampling(0.5, 1.0, 16, samples=2)))

@@ -109,7 +109,6 @@ EXEMPT = {
     ),
     **dict.fromkeys(
         (
-            "factory.engine.chat",
             "factory.evaluate.dataset.perplexity",
             "factory.evaluate.privacy.losses",
             "factory.evaluate.utility.words_classifier",

@@ -29,7 +29,7 @@ from factory.concepts.wording import names_in as names_in_text
 from factory.corpus.documents import chunk, document_id, normalise
 from factory.curate.shingles import Shingling, shingled
 from factory.curate.words import normal_text, template_keys, tokenise, tokens
-from factory.evaluate.text import link, parse_time, printable, without_secrets
+from factory.evaluate.text import link, parse_time, printable
 from factory.identity import canonical_json
 from factory.licences.duties import duties_of
 from factory.licences.expression import combine, terms
@@ -304,4 +304,3 @@ def test_what_pages_show(text: str) -> None:
     parse_time(text)
     str(printable(text)).encode()
     str(link(text)).encode()
-    without_secrets({"a": [text, {text: text}]})

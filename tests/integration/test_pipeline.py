@@ -29,7 +29,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finished(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
     root = tmp_path_factory.mktemp("root")
-    return root, run_factory(corpus, str(root)).result
+    return root, run_factory(corpus, str(root), alone=True).result  # all of it as a user starts it, Ray too
 
 
 def test_a_run_on_a_folder_verifies(finished: tuple[Path, dict[str, object]]) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from factory.printable import OBEYED
+from factory.publish.attribution import Attribution, attribution_text
 from factory.publish.card import HUB_LICENCES, front_matter, hub_licence, render_card
 from factory.publish.finalise import Published
 from factory.publish.manifest import Shard, empty_splits
@@ -153,3 +157,35 @@ def test_every_licence_of_the_table_is_an_spdx_id() -> None:
     from packaging.licenses import canonicalize_license_expression
 
     assert all(canonicalize_license_expression(spdx) == spdx for spdx in HUB_LICENCES)
+
+
+HOSTILE = (
+    "x\\](https://evil.example) [click](javascript:alert(1)) ![seen](https://evil.example/p.png) "
+    "<script>alert(1)</script> <img src=x onerror=alert(1)> `code` | cell\n\n# heading\n[ref]: https://evil.example\n"
+    "<https://evil.example> \u202egnp"
+)
+
+
+def test_hostile_names_open_no_link_picture_or_html_in_card_and_attribution(published: tuple[Path, Published]) -> None:
+    from markdown_it import MarkdownIt
+
+    manifest: dict[str, Any] = copy.deepcopy(dict(published[1].manifest))
+    manifest |= {"name": HOSTILE, "domain": HOSTILE, "tokenizer": HOSTILE}
+    manifest["license"] |= {"dataset": HOSTILE, "combined_sources": HOSTILE, "rows": {HOSTILE: 3}}
+    for generator in manifest["generators"]:
+        generator |= {"model": HOSTILE, "license": HOSTILE, "output_terms": HOSTILE}
+    for gate in manifest["gates"]:
+        gate["meaning"] = HOSTILE
+    for step in manifest["steps"]:
+        step["reasons"] = {"input": {HOSTILE: 1}}
+    entry = Attribution(HOSTILE, HOSTILE, HOSTILE)
+    for text in (render_card(manifest), "".join(attribution_text(iter([entry]), HOSTILE))):
+        body = text.split("---\n", 2)[-1]
+        assert not OBEYED.search(text)
+        page = MarkdownIt("commonmark", {"html": True}).enable("table").render(body).lower()
+        assert "<script" not in page
+        assert "<img" not in page
+        links = set(re.findall(r'href="([^"]*)"', page))
+        assert not [link for link in links if "evil" in link or "javascript" in link], links
+    front = yaml.safe_load(render_card(manifest).split("---\n")[1])
+    assert front["license_name"].startswith("x\\]")

@@ -6,6 +6,7 @@ import http.client
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from factory.errors import ConfigError
 from factory.review.decisions import read_decisions
-from factory.review.server import MAX_BODY, ReviewServer
+from factory.review.server import MAX_BODY, MAX_CONNECTIONS, ReviewServer
 from factory.review.session import Session
 from tests.review.conftest import Opens
 
@@ -149,3 +150,23 @@ def test_a_port_that_is_taken_is_said(session: Session) -> None:
         taken.listen()
         with pytest.raises(ConfigError, match="cannot be used"):
             ReviewServer(session, taken.getsockname()[1])
+
+
+def test_connections_that_say_nothing_are_bounded_and_give_their_places_back(server: ReviewServer) -> None:
+    port = server.server_address[1]
+    held = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(MAX_CONNECTIONS)]
+    try:
+        with socket.create_connection(("127.0.0.1", port), 10) as one_more:
+            one_more.settimeout(10)
+            assert one_more.recv(1) == b""  # closed at once, before it said anything
+    finally:
+        for each in held:
+            each.close()
+    for _ in range(100):  # until the server has seen them leave
+        try:
+            assert send(server, "GET", "state")[0] == 200
+            break
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.05)
+    else:
+        raise AssertionError("places are not given back")

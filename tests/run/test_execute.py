@@ -1,12 +1,19 @@
-"""How units are shared out to tasks: every unit once, in order, in a bounded number of tasks."""
+"""How units are shared out to tasks: every unit once, in order, in a bounded number of tasks; begun once."""
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Sequence
+
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.run.execute import TASKS_AT_MOST, shared_out
-from factory.run.units import Unit
+from factory.run.attempt import Receipt, StepRun
+from factory.run.execute import PAYLOAD, TASKS_AT_MOST, WorkTask, shared_out
+from factory.run.units import Unit, unit_over
+from factory.store.local import LocalStore
+from tests.bench.units_root import FOLDER, STEP, parent_files
 
 
 @given(st.integers(0, 30_000), st.integers(1, 8))
@@ -27,3 +34,22 @@ def test_the_last_tasks_have_one_unit_each_so_that_no_slot_waits_for_another(cou
 def test_few_units_of_a_model_are_never_put_together() -> None:
     tasks = shared_out([Unit(str(number)) for number in range(TASKS_AT_MOST)], 1)
     assert {len(task) for task in tasks} == {1}
+
+
+def test_a_task_that_is_run_again_begins_no_unit_that_is_committed(local_store: LocalStore) -> None:
+    """Ray runs a task again whose worker died, also where it died after a commit and before its answer."""
+    units = tuple(unit_over(output.file) for output in parent_files(3))
+    task = WorkTask(local_store, STEP, StepRun(FOLDER, "run"))
+
+    def run(some: Sequence[Unit]) -> list[Receipt]:
+        outcome: list[Receipt] = pickle.loads(
+            task(pa.table({PAYLOAD: [pickle.dumps(tuple(some))]}))[PAYLOAD][0].as_py()
+        )
+        return outcome
+
+    first = run(units[:2])
+    again = run(units)
+    assert [receipt.commit for receipt in again[:2]] == [receipt.commit for receipt in first]
+    assert [bool(receipt.spent) for receipt in again] == [False, False, True], "what is committed costs nothing now"
+    begun = [info.key for info in local_store.list(f"steps/{FOLDER}/attempts/")]
+    assert len(begun) == 3

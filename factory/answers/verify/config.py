@@ -19,7 +19,8 @@ class CodeConfig(Section):
     processes: int = Field(default=32, ge=1, le=1024, description="processes and threads at once")
     file_mib: int = Field(default=16, ge=1, le=1024, description="largest file it may write, and its scratch folder")
     without_network_barrier: bool = Field(
-        default=False, description="run it even where the kernel allows no network namespace; then it has your network"
+        default=False,
+        description="run it even where the kernel allows no namespaces; it then has your network, files and secrets",
     )
 
     @property

@@ -221,6 +221,8 @@ def watch(pid: int, spec: dict[str, Any]) -> tuple[int | None, str]:
 
 def main() -> None:
     spec = json.load(sys.stdin)
+    # Whoever holds it could write the report: a program that fails would say that there was no sandbox.
+    os.set_inheritable(spec["report_fd"], False)
     die_with_parent()
     as_root = os.getuid() == 0
     problem = ""

@@ -60,7 +60,7 @@ def side_by_side(hit: Hit, where: str, item: str, row: str, width: int, colour: 
     column = max(20, (width - 3) // 2)
     left = _wrapped(item[:ITEM_CHARACTERS], column)
     right = _wrapped(marked(row, hit.start, hit.stop), column)
-    lines = [title, f"{'benchmark item':<{column}} | {'row'}"]
+    lines = [_printable(title), f"{'benchmark item':<{column}} | {'row'}"]
     inside = False
     for place in range(max(len(left), len(right))):
         here = right[place] if place < len(right) else ""

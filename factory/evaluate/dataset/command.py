@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
+from factory.credentials import said
 from factory.evaluate.dataset.config import EvaluateConfig
 from factory.evaluate.dataset.figures import Section
 from factory.run.command import guarded
@@ -59,7 +60,7 @@ def _unknown(section: Section) -> list[str]:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(said(line), file=sys.stderr, flush=True)
 
 
 HELP = """python -m jobs.evaluate dataset=DIR [real=FILE] [KEY=VALUE ...]   measures what a published dataset is worth

@@ -126,8 +126,8 @@ def load_scorer(config: PerplexityConfig) -> Scorer:
             remedy=f"pip install {error.name}, or set intrinsic.perplexity.model=null",
         ) from None
     with contextlib.redirect_stderr(io.StringIO()):  # its progress bar obeys no setting; failures are exceptions
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False).eval()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     limit = getattr(network.config, "max_position_embeddings", None) or config.max_tokens
     name = f"{config.model} ({model.sha256[:12]}), first {config.max_tokens} tokens"

@@ -102,8 +102,10 @@ class LanguageModel:
             ) from None
         try:
             with contextlib.redirect_stderr(io.StringIO()):  # a progress bar that obeys no setting
-                tokenizer = AutoTokenizer.from_pretrained(folder)
-                network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+                tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+                network = AutoModelForCausalLM.from_pretrained(
+                    folder, dtype=torch.float32, trust_remote_code=False
+                ).eval()
         except (ValueError, OSError) as error:
             raise ConfigError(
                 f"{self.name} cannot be loaded as a language model: {error}",

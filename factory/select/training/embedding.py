@@ -154,8 +154,8 @@ class Embedder:
                 remedy=f"pip install {error.name}, or train a fastText selector",
             ) from None
         with contextlib.redirect_stderr(io.StringIO()):  # its progress bar obeys no setting; failures are exceptions
-            tokenizer = AutoTokenizer.from_pretrained(folder)
-            network = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            network = AutoModel.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False).eval()
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         positions = getattr(network.config, "max_position_embeddings", None) or self.model.max_tokens
         return tokenizer, network.to(device), device, min(self.model.max_tokens, positions)

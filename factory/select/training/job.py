@@ -16,6 +16,7 @@ from typing import Any
 
 from factory.config import CorpusConfig, ModelConfig
 from factory.corpus.sources import list_sources, plan_ranges
+from factory.credentials import blanked
 from factory.domains.pack import Pack, load_pack
 from factory.domains.syllabus import Syllabus, load_syllabus
 from factory.engine.models import resolve
@@ -202,7 +203,8 @@ def execute(config: TrainConfig, store: Store, progress: Progress) -> TrainResul
             record["selector"] = keep(job, iterations)
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt) and not isinstance(error, RayLostError)
-            record |= {"state": "interrupted" if interrupted else "failed", "error": str(error), "finished": now()}
+            state = "interrupted" if interrupted else "failed"
+            record |= {"state": state, "error": blanked(str(error)), "finished": now()}
             count_engine_starts(session)
             write_record(store, record)
             raise

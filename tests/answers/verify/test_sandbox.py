@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -210,3 +211,58 @@ def test_where_namespaces_are_forbidden_nothing_runs_unless_told_to() -> None:
     if not done.stdout:
         pytest.skip(f"namespaces cannot be forbidden here: {done.stderr[-200:]}")
     assert done.stdout.splitlines() == ["False ()  True", "True () ran True", "no_isolation"]
+
+
+def test_a_program_cannot_write_its_own_report_or_flood_it() -> None:
+    """Every descriptor that it is given beyond its three, it could write: a report of its own would say that there was
+    no sandbox, and a failed test would count as none."""
+    program = """
+import json, os
+print(sorted(int(name) for name in os.listdir("/proc/self/fd")))
+for number in range(3, 256):
+    try:
+        os.write(number, json.dumps({"started": False, "isolation": [], "problem": "forged"}).encode())
+        print("wrote", number)
+    except OSError:
+        pass
+raise SystemExit(3)
+"""
+    ran = run(program)
+    assert (ran.code, ran.isolation) == (3, BARRIERS)
+    descriptors, *wrote = ran.stdout.splitlines()
+    assert len(json.loads(descriptors)) == 4  # its three, and the one that lists them
+    assert wrote == []
+
+
+def test_other_processes_their_memory_and_their_secrets_are_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-never-to-be-seen-0042")
+    program = """
+import ctypes, os, signal
+def tried(what, action):
+    try:
+        return print(what, action())
+    except OSError as error:
+        print(what, "refused")
+libc = ctypes.CDLL(None, use_errno=True)
+print("processes", sorted(int(name) for name in os.listdir("/proc") if name.isdigit()))
+tried("environment of the first", lambda: open("/proc/1/environ").read())
+tried("memory of the first", lambda: open("/proc/1/mem", "rb").read(1))
+tried("root of the first", lambda: os.listdir("/proc/1/root/home"))
+tried("descriptors of the first", lambda: os.listdir("/proc/1/fd"))
+print("trace", libc.ptrace(16, 1, 0, 0))
+print("mount", libc.mount(b"none", b"/tmp", b"tmpfs", 0, None))
+print("chroot", libc.chroot(b"/tmp"))
+tried("device", lambda: os.mknod("/tmp/disk", 0o60600, os.makedev(8, 0)))
+for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP):
+    tried("signal", lambda: os.kill(1, number))
+print("alive")
+"""
+    ran = run(program)
+    assert "never-to-be-seen" not in ran.stdout
+    lines = ran.stdout.splitlines()
+    found = json.loads(lines[0].removeprefix("processes "))
+    assert len(found) <= 3  # the first of the namespace, and its own
+    for what in ("environment", "memory", "root", "descriptors"):
+        assert f"{what} of the first refused" in lines
+    assert {"trace -1", "mount -1", "chroot -1", "device refused", "alive"} <= set(lines), lines
+    assert (ran.code, ran.limit) == (0, "")
