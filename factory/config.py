@@ -90,7 +90,8 @@ class ModelConfig(Section):
 
 
 class EngineConfig(Section):
-    """How models are run. Never changes a prompt, an id or a fingerprint."""
+    """How models are run. Never changes a prompt, an id or a fingerprint, but for what of `extra` can change text
+    (factory/engine/extra.py)."""
 
     kind: Literal["vllm", "openai", "scripted"]
     replicas: int = Field(default=1, ge=1, le=10_000, description="engine actors a model")
@@ -102,7 +103,10 @@ class EngineConfig(Section):
     kv_cache_gib: int = Field(default=2, ge=1, description="vLLM on CPU: GiB of key-value cache")
     cpu_threads: int = Field(default=0, ge=0, description="vLLM on CPU: threads; 0: every core of the machine")
     enable_prefix_caching: bool = True
-    extra: dict[str, Any] = Field(default_factory=dict, description="passed to vLLM's AsyncEngineArgs as it is")
+    extra: dict[str, Any] = Field(
+        default_factory=dict,
+        description="passed to vLLM's AsyncEngineArgs as it is; what is no tuning is part of a step's identity",
+    )
     base_url: str | None = Field(default=None, description="openai: for example http://127.0.0.1:8000/v1")
     api_key_env: str = Field(
         default="OPENAI_API_KEY",
@@ -296,6 +300,10 @@ class PricesConfig(Section):
     million_generated_tokens: float = Field(default=0, ge=0)
 
 
+JUDGE_REPLY_TOKENS = 256
+"""The shortest limit on a judge's reply that is named as a way out: three criteria with a sentence of reason each."""
+
+
 class FactoryConfig(Section):
     corpus: CorpusConfig
     select: SelectConfig = SelectConfig()
@@ -351,10 +359,16 @@ class FactoryConfig(Section):
             + PROMPT_TOKENS_RESERVED
         )
         if self.judge.rubric is not None and need > model.max_model_len:
+            fits = self.judge.sampling.max_tokens - (need - model.max_model_len)
+            way = (
+                f"judge.sampling.max_tokens={fits} fits"
+                if fits >= JUDGE_REPLY_TOKENS
+                else "lower select.chunk_tokens or answer.sampling.max_tokens, or raise max_model_len"
+            )
             raise ValueError(
                 f"the judge reads {passages} * select.chunk_tokens + answer.sampling.max_tokens, writes "
                 f"judge.sampling.max_tokens and needs {PROMPT_TOKENS_RESERVED} for rubric and prompt: {need} tokens, "
-                f"above the max_model_len={model.max_model_len} of its model"
+                f"above the max_model_len={model.max_model_len} of its model; {way}"
             )
         return self
 

@@ -56,6 +56,8 @@ def _tokens(text: str) -> float:
 
 
 def _draws(text: str) -> int:
+    if not text.strip().isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of bootstrap draws, such as 200")
     number = int(text)
     if number < LEAST_DRAWS:
         raise argparse.ArgumentTypeError(f"{number} draws give no 95 % interval; {LEAST_DRAWS} do")

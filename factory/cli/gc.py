@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from factory.config import ClusterConfig
+from factory.errors import ConfigError
 
 if TYPE_CHECKING:
     from factory.store.base import Store
@@ -38,10 +39,17 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """0. Raises ConfigError where nothing was ever run."""
     from factory.store.garbage import DEADLINES, orphans, remove, step_folders
     from factory.store.open import open_root
 
     store = open_root(args.root, endpoint_url=args.endpoint_url)
+    if not any(True for _ in store.list("runs/")) and not any(True for _ in store.list("steps/")):
+        raise ConfigError(
+            f"there is no run under {store.uri}",
+            cause="a mistyped root, or nothing has been run there yet",
+            remedy="give the folder or s3:// address that the run had as store.root",
+        )
     deadline = args.deadline_s if args.deadline_s is not None else longest_deadline(_records(store))
     files: Counter[str] = Counter()
     held = 0

@@ -8,12 +8,12 @@ holds, and about pairs, each in both orders. What people read is printed; the la
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from factory.answers.judge.labels import Labelled
+    from factory.answers.judge.labels import Labelled, Scale
     from factory.answers.judge.rubric import Rubric
     from factory.domains.pack import Pack
     from factory.engine.api import Batch, Completion
@@ -50,16 +50,17 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0. Raises ConfigError where labels, dataset or judge are not there or do not fit together."""
-    from factory.answers.judge.labels import are_pairs, labelled, read_rows
+    from factory.answers.judge.labels import are_pairs, labelled, read_rows, scale_of
 
     rows = read_rows(args.labels)
     if are_pairs(rows):
         return _pairs(args, rows)
     scale = (args.scale[0], args.scale[1]) if args.scale else None
-    return _answers(args, labelled(rows, scale, args.labels))
+    labels = labelled(rows, scale, args.labels)
+    return _answers(args, labels, scale_of(rows, scale, args.labels))
 
 
-def _answers(args: argparse.Namespace, labels: Sequence[Labelled]) -> int:
+def _answers(args: argparse.Namespace, labels: Sequence[Labelled], scale: Scale) -> int:
     from factory.answers.judge.calibration import calibrate
     from factory.errors import ConfigError
 
@@ -101,7 +102,19 @@ def _answers(args: argparse.Namespace, labels: Sequence[Labelled]) -> int:
         print(f"{len(missing):,} are not in the dataset" + ("" if args.judge else " (--judge asks a model about them)"))
     if unscored:
         print(f"{unscored:,} got no usable score")
-    counts = {"labels": len(labels), "scored": len(scored), "not_found": len(missing), "without_score": unscored}
+    if scale.assumed:
+        print(
+            f"no scale was stated: {scale.low:g}, the lowest label, is read as worst and {scale.high:g} as best; "
+            "--scale LOW HIGH states the one that people were given"
+        )
+    counts = {
+        "labels": len(labels),
+        "scored": len(scored),
+        "not_found": len(missing),
+        "without_score": unscored,
+        "scale": None if scale.words else [scale.low, scale.high],
+        "scale_assumed": scale.assumed,
+    }
     return _said(figures, counts)
 
 
@@ -192,7 +205,7 @@ def _engine(overrides: Sequence[str]) -> Iterator[tuple[Pack, Rubric, Any, Calla
             runner.run(engine.stop())
 
 
-def _said(figures: Sequence[Figure], counts: dict[str, int]) -> int:
+def _said(figures: Sequence[Figure], counts: Mapping[str, Any]) -> int:
     from dataclasses import asdict
 
     import orjson

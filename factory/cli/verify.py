@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from factory.errors import FactoryError
+from factory.errors import ConfigError, FactoryError
 
 if TYPE_CHECKING:
     from factory.publish.checks import Check
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from factory.publish.locate import open_dataset
 
     checks: list[Check] = []
-    rows = 0
+    rows: int | None = None
     address = args.dataset
     try:
         dataset = open_dataset(args.dataset, args.endpoint_url)
@@ -58,8 +58,11 @@ def run(args: argparse.Namespace) -> int:
     return 0 if result["ok"] else 1
 
 
-def verify(dataset: Store, bytes_only: bool, root: str | None, endpoint_url: str | None) -> Iterator[tuple[Check, int]]:
-    """Yields (check, rows of the dataset). Raises FactoryError when a store or the root cannot be reached."""
+def verify(
+    dataset: Store, bytes_only: bool, root: str | None, endpoint_url: str | None
+) -> Iterator[tuple[Check, int | None]]:
+    """Yields (check, rows of the dataset, None where it is not what it says). Raises FactoryError when a store or the
+    root cannot be reached."""
     from factory.publish.locate import open_root_of
     from factory.publish.manifest import MANIFEST, kind_of
     from factory.publish.proof import verify_root
@@ -69,7 +72,7 @@ def verify(dataset: Store, bytes_only: bool, root: str | None, endpoint_url: str
         yield from _verify_mix(dataset, bytes_only, root, endpoint_url)
         return
     verified = verify_bytes(dataset)
-    rows = verified.manifest["totals"]["rows"] if verified.manifest and verified.ok else 0
+    rows = verified.manifest["totals"]["rows"] if verified.manifest and verified.ok else None
     for check in verified.checks:
         yield check, rows
     if bytes_only or verified.manifest is None or not verified.ok:
@@ -81,16 +84,23 @@ def verify(dataset: Store, bytes_only: bool, root: str | None, endpoint_url: str
 
 def _verify_mix(
     dataset: Store, bytes_only: bool, root: str | None, endpoint_url: str | None
-) -> Iterator[tuple[Check, int]]:
+) -> Iterator[tuple[Check, int | None]]:
     """The same of a mix (factory/mix): its root is where published datasets it was made of may lie."""
     from factory.mix.verify import verify_inputs, verify_mix
     from factory.store.open import open_root
 
     verified = verify_mix(dataset)
-    rows = verified.manifest["totals"]["rows"] if verified.manifest and verified.ok else 0
+    rows = verified.manifest["totals"]["rows"] if verified.manifest and verified.ok else None
     for check in verified.checks:
         yield check, rows
-    where = root or (dataset.uri.rpartition("/datasets/")[0] if "/datasets/" in dataset.uri else "")
-    if bytes_only or verified.manifest is None or not verified.ok or not where:
+    if bytes_only or verified.manifest is None or not verified.ok:
         return
-    yield verify_inputs(open_root(where, endpoint_url=endpoint_url), verified.manifest), rows
+    where = root or (dataset.uri.rpartition("/datasets/")[0] if "/datasets/" in dataset.uri else "")
+    if not where and any(each["dataset"] for each in verified.manifest["inputs"]):
+        raise ConfigError(
+            f"{dataset.uri} does not lie under a root",
+            cause="the mix was copied away from where it was made, so the datasets it was made of cannot be looked up",
+            remedy="pass --root with its root, or verify the mix alone with --bytes",
+        )
+    inputs = open_root(where, endpoint_url=endpoint_url) if where else dataset
+    yield verify_inputs(inputs, verified.manifest), rows

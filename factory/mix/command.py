@@ -12,7 +12,7 @@ from typing import Any
 
 from factory.errors import ConfigError
 from factory.mix.config import MixConfig, PartConfig
-from factory.run.command import guarded
+from factory.run.command import BEGINS_ANEW, guarded
 from factory.run.compose import Entry, compose_entry, key_lines
 from factory.yaml_text import parse_yaml
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     if any(item in ("-h", "--help") for item in arguments):
         print(HELP + "\n".join([*key_lines(MixConfig), *key_lines(PartConfig, "mix.parts[].")]))
         return 0
-    return guarded(partial(_execute, arguments))
+    return guarded(partial(_execute, arguments), BEGINS_ANEW)
 
 
 def _execute(arguments: Sequence[str]) -> int:

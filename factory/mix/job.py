@@ -163,19 +163,24 @@ def require_anchor(config: MixConfig, anchor: Anchor, rows: int) -> None:
     """Raises GateError for too few human rows in a mix of `rows`, unless the mix is only to be flagged."""
     if not anchor.flagged or config.mix.anchor.below == "flag":
         return
-    parts = config.mix.parts
-    stated = {part.name: part.share for part in parts if part.role != "human" and part.share}
-    left = 1 - sum(stated.values())
-    if rows < anchor.required or (stated and left * rows < anchor.required and any(p.role == "human" for p in parts)):
+    human = [part for part in config.mix.parts if part.role == "human"]
+    takes_rest = any(part.share is None for part in human)
+    deciding = [part for part in config.mix.parts if part.share and (part.role != "human") == takes_rest]
+    stated = {part.name: part.share or 0.0 for part in deciding}
+    left = 1 - sum(stated.values()) if takes_rest else sum(stated.values())
+    if human and (rows < anchor.required or (stated and left * rows < anchor.required)):
         shares = ", ".join(f"{name} {share:g}" for name, share in stated.items()) or "none"
-        larger = math.ceil(anchor.min_rows / left - 1e-9) if left > max(anchor.min_share, 1e-9) else None
+        larger = _least_size(anchor, left, [] if takes_rest else list(stated.values()))
         way = f"set mix.size={larger} or more" if larger and config.mix.unit == "rows" else "make mix.size larger"
+        if config.mix.size is None:
+            way = "add rows to the parts, of which the mix takes as many as the shares allow"
+        whose = "for other parts" if takes_rest else "for human parts"
         raise GateError(
             f"the mix has {rows:,} rows, {anchor.rows:,} of them human; the human anchor asks for "
             f"{anchor.required:,} ({anchor.min_share:.1%} of its rows or {anchor.min_rows:,}, whichever is more)",
-            cause=f"the anchor and the shares stated for other parts ({shares}) do not both fit into a mix of this "
+            cause=f"the anchor and the shares stated {whose} ({shares}) do not both fit into a mix of this "
             "size; shares are never changed to make room",
-            remedy=(way if larger else "state smaller shares")
+            remedy=(way if larger else "state smaller shares" if takes_rest else "state larger shares for people")
             + f", or mix.anchor.min_rows={anchor.rows} (a lower bar), or mix.anchor.below=flag, which makes the mix "
             "with the shares as stated and says in its card that the anchor is missed",
         )
@@ -187,6 +192,19 @@ def require_anchor(config: MixConfig, anchor: Anchor, rows: int) -> None:
         "(arXiv 2410.13098); mix.anchor.below=flag makes the mix and says so in its card, mix.anchor.min_rows and "
         ".min_share change the bar",
     )
+
+
+def _least_size(anchor: Anchor, left: float, shares: Sequence[float]) -> int | None:
+    """A size, in rows, from which on people get what the anchor asks for; None where none is large enough. They
+    get `left` of it, where they have stated `shares` each of them to the nearest row, as parts are drawn."""
+    if left <= max(anchor.min_share, 1e-9):
+        return None
+    size = math.ceil(anchor.min_rows / left - 1e-9)
+    while shares and sum(round(share * size) for share in shares) < max(
+        anchor.min_rows, math.ceil(anchor.min_share * size - 1e-9)
+    ):
+        size += 1
+    return size
 
 
 def _write(

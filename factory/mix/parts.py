@@ -99,16 +99,30 @@ def _inputs(part: PartConfig) -> list[Input]:
             facts = (dataset.name, dataset.version, dataset.license) if dataset else ("", "", part.license or "")
             generators = dataset.generators if dataset else ()
             files[item.uri] = Input(part.name, part.role, file, sha256, *facts, generators)
+        if chosen and not any(item.size for item in listed if item.uri in files):
+            raise CorpusError(
+                f"part {part.name}: {path} has no rows",
+                cause="the file is empty",
+                remedy="name a file with rows, or take the part out of mix.parts",
+            )
         if not chosen:
             raise CorpusError(
                 f"part {part.name}: there is nothing to read at {path}",
-                cause="no file of that name" if not listed else "no .parquet or .jsonl (.gz, .zst), or no such split",
+                cause=_why_nothing(listed),
                 remedy="correct mix.parts[].paths; splits of a published dataset are chosen by mix.parts[].splits",
             )
     # The same content twice in one part: once is enough, whatever it is called.
     return list(
         {each.sha256: each for each in sorted(files.values(), key=lambda e: e.file.name, reverse=True)}.values()
     )
+
+
+def _why_nothing(listed: Sequence[Found]) -> str:
+    if not listed:
+        return "no file of that name"
+    if any(item.uri.lower().endswith((".csv", ".tsv")) for item in listed):
+        return "CSV is not taken: convert it to .jsonl or .parquet"
+    return "no .parquet or .jsonl (.gz, .zst), or no such split"
 
 
 def _dataset(part: PartConfig, listed: Sequence[Found]) -> _Dataset | None:

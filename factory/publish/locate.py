@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from factory.errors import ConfigError
 from factory.identity import sha256_hex
-from factory.publish.manifest import MANIFEST, Manifest, unseal
+from factory.publish.manifest import MANIFEST, Manifest, kind_of, unseal
 from factory.run.record import record_key
 from factory.store.base import AbsentObjectError, Store
 from factory.store.objects import absent, damaged
@@ -37,13 +37,20 @@ def open_dataset(address: str, endpoint_url: str | None = None) -> Store:
 def read_manifest(dataset: Store) -> Manifest:
     """Raises ConfigError when there is none, StoreError when it is not intact."""
     try:
-        return unseal(dataset.get(MANIFEST), f"{dataset.uri}/{MANIFEST}")
+        sealed = dataset.get(MANIFEST)
     except KeyError:
         raise ConfigError(
             f"there is no {MANIFEST} in {dataset.uri}",
             cause="this is not a dataset, or its publication was never finished",
             remedy="give the folder that the run printed last, <root>/datasets/<name>/<version>",
         ) from None
+    if kind_of(sealed) == "factory-mix":
+        raise ConfigError(
+            f"{dataset.uri} is a mix, and this command is for datasets of a run",
+            cause="rows of a mix come from several makers and lack the columns that it looks at",
+            remedy="name the published datasets that the mix was made of: they stand in its manifest under inputs",
+        )
+    return unseal(sealed, f"{dataset.uri}/{MANIFEST}")
 
 
 def read_shard(dataset: Store, manifest: Manifest, path: str) -> bytes:

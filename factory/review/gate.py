@@ -104,9 +104,27 @@ def require(outcomes: Sequence[Outcome], review: str) -> None:
         said = "; ".join(f"{outcome.condition} ({_measured(outcome)})" for outcome in failed)
         raise GateError(
             f"the review {review} does not meet what is required: {said}",
-            cause="rows were rejected, reviewers disagree, or too few rows were looked at yet",
+            cause=_causes(failed),
             remedy="look at the reasons and comments with --summary; go on reviewing, or publish a better version",
         )
+
+
+def _causes(failed: Sequence[Outcome]) -> str:
+    """By the figures that do not hold."""
+    figures = {re.split("[<>]", outcome.condition)[0] for outcome in failed}
+    bases = {re.sub(r"_(low|high)$", "", figure) for figure in figures}
+    found = []
+    if bases & {"reviewed", "complete"} or any(outcome.value is None for outcome in failed):
+        found.append("too few rows were looked at yet")
+    if "reviewers" in bases:
+        found.append("too few people have reviewed")
+    if bases & {"accepted", "score", "accuracy"}:
+        found.append("rows were rejected, or reviewers thought little of them")
+    if bases & {"kappa", "alpha", "alpha_score", "observed"}:
+        found.append("reviewers disagree, or too few rows were decided by two of them")
+    if figures - bases:
+        found.append("an interval is wide where few rows were looked at")
+    return "; ".join(found)
 
 
 def _measured(outcome: Outcome) -> str:

@@ -50,7 +50,10 @@ def check_settings(settings: Settings) -> None:
         raise ConfigError(f"--size {settings.size} is not between 1 and {MAX_SIZE:,}")
     if (settings.draw == "stratified") != (settings.by is not None):
         raise ConfigError(
-            "--draw stratified and --by COLUMN go together",
+            "--draw stratified needs --by COLUMN"
+            if settings.by is None
+            else f"--draw {settings.draw} takes no column, and --by {settings.by} is given",
+            cause="--by names the column whose values a stratified draw goes evenly over",
             remedy="for example: --draw stratified --by level",
         )
     if settings.real is not None and settings.draw != "random":

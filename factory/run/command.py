@@ -27,6 +27,15 @@ from factory.errors import FactoryError
 from factory.store.base import AbsentObjectError
 from factory.store.objects import absent
 
+GOES_ON = "the same command goes on where this one stopped"
+BEGINS_ANEW = "the same command begins anew"
+"""Of jobs that keep nothing until they are done: evaluate, mix."""
+
+INTERRUPTED = f"interrupted; {GOES_ON}"
+
+_interrupted = INTERRUPTED
+"""Of the one command of this process: its second signal is answered outside of `guarded`."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Exit code: 0 published (or nothing to do), 2-8 by family of FactoryError, 130 interrupted."""
@@ -36,8 +45,11 @@ def main(arguments: Sequence[str]) -> int:
     return guarded(partial(_execute, arguments))
 
 
-def guarded(command: Callable[[], int]) -> int:
-    """The exit code of a command that may end with a FactoryError, be interrupted or be preempted."""
+def guarded(command: Callable[[], int], again: str = GOES_ON) -> int:
+    """The exit code of a command that may end with a FactoryError, be interrupted or be preempted. `again` says what
+    the same command does after an interruption."""
+    global _interrupted
+    _interrupted = f"interrupted; {again}"
     signal.signal(signal.SIGTERM, _as_interrupt)
     sys.excepthook = print_blanked
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a job in the background ignores it
@@ -169,8 +181,6 @@ PATIENCE_S = 8.0
 """Seconds an orderly end may take after SIGTERM. It takes 1-3; where a signal to every process ended Ray as well,
 Ray's core waits 60 s for what is gone. Kubernetes and Slurm send SIGKILL after 30."""
 
-INTERRUPTED = "interrupted; the same command goes on where this one stopped"
-
 MEANT_S = 0.5
 """Seconds after which a second Ctrl-C is meant: wrappers pass on what the terminal has sent to the group already."""
 
@@ -192,7 +202,7 @@ def _at_once(first: float, _number: int, _frame: FrameType | None) -> None:
         return
     if not _interruption_said.is_set():
         # print may have been interrupted by this very signal, and cannot be entered twice
-        os.write(2, f"{INTERRUPTED}\n".encode())
+        os.write(2, f"{_interrupted}\n".encode())
     os._exit(INTERRUPTED_CODE)
 
 
@@ -207,7 +217,7 @@ def _end_without_ray() -> None:
 def _say_interrupted() -> None:
     if not _interruption_said.is_set():
         _interruption_said.set()
-        print(INTERRUPTED, file=sys.stderr, flush=True)
+        print(_interrupted, file=sys.stderr, flush=True)
 
 
 HELP = """python -m jobs.run [KEY=VALUE ...]   runs the factory, or goes on with a run that stopped

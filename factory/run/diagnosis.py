@@ -139,6 +139,15 @@ def _state(store: Store, record: Record) -> Iterator[Finding]:
             cause="its process or machine was ended without a chance to say so",
             remedy="give the same command again; it goes on where this one stopped",
         )
+    elif state == "failed" and record.get("error_type") == "GateError":
+        what, cause, remedy = _error_in_parts(str(record.get("error")))
+        yield Finding(
+            about,
+            f"everything was made, and its gates did not let it be published: {what}",
+            cause,
+            remedy or "set other thresholds, then give the same command again; what is committed is kept",
+            broken=False,
+        )
     elif state in ("failed", "interrupted"):
         yield Finding(
             about,
@@ -153,6 +162,19 @@ def _state(store: Store, record: Record) -> Iterator[Finding]:
                 cause="it was deleted or moved",
                 remedy="give the same command again to publish it anew from what is committed",
             )
+
+
+def _error_in_parts(error: str) -> tuple[str, str, str]:
+    """What, cause and remedy of a FactoryError that a record holds as text; what without the gates' evidence, which
+    the run's report has."""
+    said, _, rest = error.partition("\n  likely cause: ")
+    cause, _, remedy = rest.partition("\n  what to do:   ")
+    listed = [line.strip(" -") for line in said.splitlines() if not line.startswith(EVIDENCE)]
+    return " ".join(listed[:1]) + (" " + "; ".join(listed[1:]) if listed[1:] else ""), cause, remedy
+
+
+EVIDENCE = "      "
+"""How lines of evidence begin in the message of failed gates (publish/gates/results.py)."""
 
 
 def _step(store: Store, folder: str, about: str, bytes_too: bool) -> Iterator[Finding]:

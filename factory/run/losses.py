@@ -12,12 +12,16 @@ SIFTING_STEPS = ("curate", "semantic", "answer", "samples", "recheck")
 
 
 def passed_on(dones: Dones, questions: Sequence[str]) -> list[Loss]:
-    """What each step on the way from questions to samples turned away: of question steps, of the questions written."""
+    """What each step on the way to samples turned away. Question steps have two: of their inputs (passages, walks),
+    which give no question where they are turned away, and of the questions written."""
     losses = []
     for name in (*questions, *SIFTING_STEPS):
         if name not in dones:
             continue
         counts, reasons = dones[name]["counts"], dones[name]["reasons"]
+        if name in questions and (refused := reasons.get("input", {})):
+            given = int(counts["inputs"])
+            losses.append(loss_of(f"inputs of {name}", given, given - sum(refused.values()), [refused]))
         read, sides = ("produced", ["output"]) if name in questions else ("inputs", list(reasons))
         found = [reasons.get(side, {}) for side in sides]
         losses.append(loss_of(name, int(counts[read]), int(counts["accepted"]), found, _repeats(dones, name)))

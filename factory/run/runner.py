@@ -93,6 +93,7 @@ def _executed(config: FactoryConfig, store: Store, progress: Progress, chain: Ch
             interrupted = isinstance(error, KeyboardInterrupt) and not isinstance(error, RayLostError)
             state = "interrupted" if interrupted else "failed"
             record |= {"state": state, "error": blanked(str(error)), "finished": now()}
+            record |= {"error_type": type(error).__name__}
             # First of all: what follows asks Ray, which a signal to every process may have ended already.
             _note_failure(store, record)
             count_engine_starts(session)

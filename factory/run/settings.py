@@ -13,6 +13,7 @@ from typing import Any
 
 from factory.config import FactoryConfig, ModelConfig
 from factory.domains.pack import Pack, load_pack
+from factory.engine.extra import identity_of_extra
 from factory.engine.models import ResolvedModel, resolve
 from factory.engine.tokenizer import Tokenizer
 from factory.run.record import run_id_of
@@ -42,9 +43,12 @@ class Settings:
         return own or self.config.model
 
     def model_identity(self, role: str) -> dict[str, Any]:
-        """What of a model can change a row: its content, number format and context length."""
+        """What of a model can change a row: its content, number format and context length, and what of `engine.extra`
+        is no tuning. A configuration without any keeps the identity it had before that was looked at."""
         config = self.model_config(role)
-        return {**self.models[role].identity(), "dtype": config.dtype, "max_model_len": config.max_model_len}
+        identity = {**self.models[role].identity(), "dtype": config.dtype, "max_model_len": config.max_model_len}
+        extra = identity_of_extra(self.config.engine.kind, self.config.engine.extra)
+        return {**identity, "engine_extra": extra} if extra else identity
 
 
 def load_settings(config: FactoryConfig) -> Settings:
@@ -55,7 +59,9 @@ def load_settings(config: FactoryConfig) -> Settings:
     models = {"generator": generator, "answerer": answerer}
     if config.judge.rubric is not None:
         models["judge"] = resolve(config.judge.model, config.engine.kind) if config.judge.model else generator
-    identities = {role: model.identity() for role, model in models.items()}
+    identities: dict[str, Any] = {role: model.identity() for role, model in models.items()}
+    if extra := identity_of_extra(config.engine.kind, config.engine.extra):
+        identities["engine_extra"] = extra
     return Settings(config, pack, models, tokenizer_for(config, generator), run_id_of(config, identities))
 
 

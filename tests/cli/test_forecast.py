@@ -80,3 +80,34 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, path: str) -> None:
 )
 def test_numbers_are_read_as_people_write_them(text: str, tokens: float) -> None:
     assert tokens_in(text) == tokens
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        '{"tokens": "1,5B", "error": 0.6}',
+        '{"tokens": "1B", "error": "0,62"}',
+        '{"tokens": "1B", "error": "1,234"}',
+        '{"tokens": "0,620", "error": 0.6}',
+    ],
+)
+def test_a_comma_that_may_be_a_decimal_one_is_refused(tmp_path: Path, point: str) -> None:
+    path = tmp_path / "points.jsonl"
+    path.write_text(point)
+    with pytest.raises(ConfigError, match="comma") as error:
+        read_points(str(path))
+    assert "0.62" in error.value.remedy
+
+
+def test_a_comma_before_three_digits_sets_off_thousands() -> None:
+    assert tokens_in("4,500,000") == 4_500_000
+    assert tokens_in("1,500.5M") == 1_500.5e6
+    for text in ("4,50", "4,5000", "4500,000"):
+        with pytest.raises(ValueError, match="decimals have a point"):
+            tokens_in(text)
+
+
+def test_draws_that_are_no_number_are_called_so(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["forecast", str(table), "--draws", "abc"])
+    assert "'abc' is no whole number of bootstrap draws" in capsys.readouterr().err

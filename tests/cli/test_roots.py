@@ -33,3 +33,9 @@ def test_a_file_as_root_is_said_to_be_one_and_nobody_is_told_to_remove_it(
     assert f"{file} is a file where a folder is needed" in said
     assert "name a folder" in said
     assert "remove" not in said
+
+
+def test_gc_of_a_mistyped_root_is_refused_like_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("gc", "status"):
+        assert main([command, str(tmp_path / "nowhere")]) == 2
+        assert "a mistyped root" in capsys.readouterr().err

@@ -44,6 +44,7 @@ REASONS = {
     "oversized_document",
     "truncated_file",
     "corrupt_file",
+    "decompression_bomb",
 }
 COLUMNS = Columns(url="meta.url")
 DEEP = b'{"text": "t", "source": ' + b"[" * 1000 + b"]" * 1000 + b"}"

@@ -281,3 +281,23 @@ def test_more_rows_than_a_place_holds_keep_their_numbers_and_meet_each_other(tmp
     assert all(row["question"] == (human if row["role"] == "human" else synthetic)[row["lineage"]["row"]]["question"]
                for row in rows)  # fmt: skip
     assert verify_mix(LocalStore(str(tmp_path / "root" / found.prefix))).ok
+
+
+def test_the_size_that_is_named_for_a_human_share_works(tmp_path: Path) -> None:
+    parts = [
+        {"name": "synth", "role": "synthetic", "paths": [write(tmp_path / "s.jsonl", pairs(200))], "license": "MIT"},
+        {"name": "people", "role": "human", "paths": [write(tmp_path / "h.jsonl", pairs(200))], "share": 0.6},
+    ]
+    with pytest.raises(GateError) as error:
+        made(config(tmp_path / "root", parts, mix={"size": 50}))
+    assert "people 0.6" in error.value.cause
+    size = int(error.value.remedy.partition("mix.size=")[2].split()[0])
+    assert made(config(tmp_path / "root", parts, mix={"size": size})).manifest["anchor"]["rows"] >= 125
+
+
+@pytest.mark.parametrize(("name", "said"), [("h.jsonl", "has no rows"), ("h.csv", "CSV is not taken")])
+def test_a_part_without_rows_or_of_another_format_is_called_so(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / name).write_text("" if name.endswith("jsonl") else "question,answer\na,b\n")
+    parts = [{"name": "people", "role": "human", "paths": [str(tmp_path / name)]}]
+    with pytest.raises(CorpusError, match=said):
+        made(config(tmp_path / "root", parts))

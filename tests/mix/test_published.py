@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,32 @@ def test_a_shard_that_is_not_what_was_published_is_refused(published: tuple[Path
     shard.write_bytes(data)
     with pytest.raises(StoreError, match="is not the shard"):
         make(config(tmp_path / "root", parts(copy, tmp_path)), LocalStore(str(tmp_path / "root")))
+
+
+def test_away_from_its_root_a_mix_is_verified_alone_or_not_at_all(
+    published: tuple[Path, Manifest], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, _ = published
+    root = folder.parents[2]
+    found = make(config(root, parts(folder, tmp_path)), LocalStore(str(root)))
+    away = Path(shutil.copytree(root / found.prefix, tmp_path / "away"))
+    assert main(["verify", str(away)]) == 1
+    said = capsys.readouterr()
+    assert "--bytes" in said.err
+    assert json.loads(said.out.splitlines()[-1])["rows"] == found.manifest["totals"]["rows"]
+    assert main(["verify", str(away), "--bytes"]) == 0
+    assert main(["verify", str(away), "--root", str(root)]) == 0
+    (away / "README.md").write_text("another card")
+    capsys.readouterr()
+    assert main(["verify", str(away), "--bytes"]) == 1
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["rows"] is None
+
+
+def test_a_mix_is_no_dataset_to_review(
+    published: tuple[Path, Manifest], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, _ = published
+    root = folder.parents[2]
+    found = make(config(root, parts(folder, tmp_path)), LocalStore(str(root)))
+    assert main(["review", str(root / found.prefix), "--summary"]) == ConfigError.exit_code
+    assert "is a mix" in capsys.readouterr().err

@@ -78,3 +78,14 @@ def test_a_number_that_the_figure_cannot_have_is_refused(text: str, between: str
 
 def test_the_ends_of_a_range_and_counts_of_any_size_are_allowed() -> None:
     assert len(parse_conditions("accepted<=1,observed>=0,kappa<=1,score>=5,reviewed>=500,reviewers>=12")) == 6
+
+
+def test_the_cause_is_that_of_the_figure_that_does_not_hold(summary: Summary) -> None:
+    for conditions, cause, other in (
+        ("complete>=95%", "too few rows", "rejected"),
+        ("accepted>0.95", "rejected", "few"),
+    ):
+        with pytest.raises(GateError) as error:
+            require(check(summary, parse_conditions(conditions)), "random-1")
+        assert cause in error.value.cause
+        assert other not in error.value.cause

@@ -64,8 +64,8 @@ def test_a_stratified_draw_sees_every_value_of_the_column(opens: Opens, dataset:
     [
         (["--by", "colour"], "no column 'colour'"),
         (["--by", "concepts"], "makes no strata"),
-        (["--draw", "stratified"], "go together"),
-        (["--draw", "random", "--by", "level"], "go together"),
+        (["--draw", "stratified"], "needs --by COLUMN"),
+        (["--draw", "random", "--by", "level"], "--draw random takes no column"),
         (["--size", "0"], "between 1 and"),
         (["--real", "nothing.jsonl"], "cannot be read"),
         (["--review", "random-0"], "no review random-0"),

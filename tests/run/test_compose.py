@@ -34,6 +34,7 @@ def test_the_paper_preset_has_the_papers_numbers() -> None:
         ("select.unit_rows=0", "select.unit_rows: Input should be greater than or equal to 1"),
         ("select.unit_rows=many", "select.unit_rows: Input should be a valid integer"),
         ("select.chunk_tokens=100000", "above model.max_model_len"),
+        ("judge.rubric=answer", "judge.sampling.max_tokens=458 fits"),
         ("model=custom", "model.id, model.license, model.output_terms"),
         ("corpus=files", "corpus.kind=files needs corpus.paths"),
         ("engine=openai", "engine.base_url"),

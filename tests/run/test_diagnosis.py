@@ -84,6 +84,22 @@ def test_one_torn_object_does_not_hide_another(store: LocalStore, capsys: pytest
     assert all(set(found) == {"about", "what", "cause", "remedy", "broken"} for found in closing["findings"])
 
 
+def test_a_run_that_its_gates_stopped_is_told_and_stands_in_nobodys_way(store: LocalStore) -> None:
+    error = (
+        "no dataset was published, these gates failed:\n  - min_samples: 3, must be at least 50\n      an evidence line"
+        "\n  likely cause: too few documents\n  what to do:   raise limit"
+    )
+    (found, *_) = [
+        each
+        for each in examine_run(store, record("failed", error=error, error_type="GateError"))
+        if "gates" in each.what
+    ]
+    assert not found.broken
+    assert "min_samples: 3" in found.what
+    assert "evidence" not in found.what
+    assert (found.cause, found.remedy) == ("too few documents", "raise limit")
+
+
 OTHER_SHAPES = (b"null", b"[]", b"{}", b'"text"', b"7", b"{", b"", b"\xff\xfe", b'{"a":' * 2000)
 
 

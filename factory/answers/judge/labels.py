@@ -2,7 +2,8 @@
 
 Design: a file in any of the formats of corpus/small_tables.py. An answer is named by `sample_id`, or by its question
 and answer as they stand; a pair by `question`, `first` and `second`. Words for good and bad are 1 and 0; numbers are
-places on their scale, which is what the labels span unless it is given.
+places on their scale, which is what the labels span unless it is given: people who gave only 4 and 5 of five would be
+read as having given the worst and the best, so the scale that was assumed is always said.
 """
 
 from __future__ import annotations
@@ -37,6 +38,17 @@ class Labelled:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """Ends of the labels' scale. `assumed`: nobody stated it, and it is what the labels span; `words`: labels are words
+    for good and bad, which need none."""
+
+    low: float
+    high: float
+    assumed: bool = False
+    words: bool = False
+
+
+@dataclass(frozen=True)
 class LabelledPair:
     """Two answers and which of them people prefer, None where they were not asked."""
 
@@ -65,11 +77,53 @@ def are_pairs(rows: Sequence[Mapping[str, Any]]) -> bool:
     return {"first", "second"} <= rows[0].keys()
 
 
-def labelled(rows: Sequence[Mapping[str, Any]], scale: tuple[float, float] | None, path: str) -> list[Labelled]:
-    """Rows with a label; those without one are left out. Raises ConfigError naming a row that cannot be used."""
+def scale_of(rows: Sequence[Mapping[str, Any]], scale: tuple[float, float] | None, path: str) -> Scale:
+    """The scale that the labels of these rows are read on, the one stated or the one they span. Raises ConfigError
+    where words stand among numbers, or where nothing says how good the one number that all have is."""
+    column = _label_column(rows, path)
+    held = [row.get(column) for row in rows]
+    values = [number for value in held if (number := _number(value)) is not None]
+    worded = sum(_is_word(value) for value in held)
+    if worded and worded < len(values):
+        raise _unusable(
+            path, f"{worded} labels are words and {len(values) - worded} are numbers: one scale cannot hold both"
+        )
+    if worded:
+        return Scale(0.0, 1.0, words=True)
+    low, high = scale or (min(values), max(values))
+    if low > high:
+        raise ConfigError(
+            f"--scale {low:g} {high:g} is reversed: its first end is the lower one",
+            remedy=f"give --scale {high:g} {low:g}; the higher label is the better one",
+        )
+    if low == high:
+        raise ConfigError(
+            f"{path}: every label is {low:g}" if scale is None else f"--scale {low:g} {high:g} has no length",
+            cause="a label says how good an answer is only on a scale that has a better and a worse end",
+            remedy="state the scale that people were given, for example --scale 1 5",
+        )
+    if min(values) < low or max(values) > high:
+        raise _unusable(
+            path, f"labels go from {min(values):g} to {max(values):g}, outside the scale {low:g} to {high:g}"
+        )
+    return Scale(low, high, assumed=scale is None)
+
+
+def _label_column(rows: Sequence[Mapping[str, Any]], path: str) -> str:
     column = next((name for name in LABEL_COLUMNS if name in rows[0]), None)
     if column is None:
         raise _unusable(path, f"no column is called {', '.join(LABEL_COLUMNS)}")
+    return column
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, bool) or str(value or "").strip().casefold() in GOOD_WORDS | BAD_WORDS
+
+
+def labelled(rows: Sequence[Mapping[str, Any]], scale: tuple[float, float] | None, path: str) -> list[Labelled]:
+    """Rows with a label; those without one are left out. Raises ConfigError naming a row that cannot be used, and as
+    `scale_of` does."""
+    column = _label_column(rows, path)
     numbers = [_number(row.get(column)) for row in rows]
     for row, value in zip(rows, numbers, strict=True):
         if value is None and row.get(column) not in (None, ""):
@@ -79,14 +133,7 @@ def labelled(rows: Sequence[Mapping[str, Any]], scale: tuple[float, float] | Non
     given = [value for value in numbers if value is not None]
     if not given:
         raise _unusable(path, f"the column {column} is empty")
-    low, high = scale or (min(given), max(given))
-    if low > high:
-        raise ConfigError(
-            f"--scale {low:g} {high:g} is reversed: its first end is the lower one",
-            remedy=f"give --scale {high:g} {low:g}; the higher label is the better one",
-        )
-    if min(given) < low or max(given) > high:
-        raise _unusable(path, f"labels go from {min(given):g} to {max(given):g}, outside the scale {low:g} to {high:g}")
+    ends = scale_of(rows, scale, path)
     found = []
     for number, (row, value) in enumerate(zip(rows, numbers, strict=True), start=1):
         if value is None:
@@ -96,7 +143,7 @@ def labelled(rows: Sequence[Mapping[str, Any]], scale: tuple[float, float] | Non
         )
         if sample_id is None and (question is None or answer is None):
             raise _unusable(path, f"row {number} has neither sample_id nor question and answer")
-        share = (value - low) / (high - low) if high > low else 0.0
+        share = (value - ends.low) / (ends.high - ends.low)
         found.append(Labelled(share, sample_id, question, answer, document or ""))
     return found
 

@@ -10,7 +10,7 @@ from functools import partial
 from factory.credentials import said
 from factory.evaluate.dataset.config import EvaluateConfig
 from factory.evaluate.dataset.figures import Section
-from factory.run.command import guarded
+from factory.run.command import BEGINS_ANEW, guarded
 from factory.run.compose import Entry, compose_entry, key_lines
 
 EVALUATE = Entry(
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     if any(item in ("-h", "--help") for item in arguments):
         print(HELP + "\n".join(key_lines(EvaluateConfig)))
         return 0
-    return guarded(partial(_execute, arguments))
+    return guarded(partial(_execute, arguments), BEGINS_ANEW)
 
 
 def _execute(arguments: Sequence[str]) -> int:
@@ -43,7 +43,7 @@ def _execute(arguments: Sequence[str]) -> int:
                 "report": written.page,
                 "json": written.json,
                 "sections": {section.name: round(section.seconds, 1) for section in found.sections},
-                "unknown": [name for section in found.sections for name in _unknown(section)],
+                "unknown": [name for section in found.sections for name in unknown(section)],
                 "failed": {section.name: section.failed for section in found.sections if section.failed},
                 "seconds": round(found.seconds, 1),
             }
@@ -52,9 +52,9 @@ def _execute(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _unknown(section: Section) -> list[str]:
+def unknown(section: Section) -> list[str]:
     """Names of its figures that are not known; the section's own where nothing of it is."""
-    if section.failed:
+    if section.failed or not (section.figures or section.tables):
         return [section.name]
     return [figure.name for figure in section.figures if figure.value is None]
 

@@ -44,6 +44,10 @@ def evaluate(config: EvaluateConfig, say: Say = print) -> Written:
     started = time.monotonic()
     dataset = read_dataset(config.dataset, config.root, config.endpoint_url)
     dataset.require([*config.columns, *config.strata])
+    if "utility" in config.sections:
+        dataset.require([config.utility.text], "utility.text")
+        if config.utility.label is not None:
+            dataset.require([config.utility.label], "utility.label")
     if not dataset.rows:
         raise ConfigError(f"the dataset {dataset.name} has no rows", remedy="publish one that has")
     real = read_real(config.real, config.real_columns) if config.real is not None else None

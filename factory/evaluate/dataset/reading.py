@@ -176,13 +176,13 @@ class Dataset:
         for key in self.shards:
             read_shard(self.store, self.manifest, key)
 
-    def require(self, columns: Sequence[str]) -> None:
-        """Raises ConfigError for a column that rows do not have."""
+    def require(self, columns: Sequence[str], keys: str = "columns or strata") -> None:
+        """Raises ConfigError for a column that rows do not have; `keys` says where it was named."""
         missing = [name for name in columns if name not in self.columns]
         if missing and self.shards:
             raise ConfigError(
                 f"the dataset {self.name} has no column {missing[0]!r}",
-                cause="a misspelt column in columns or strata",
+                cause=f"a misspelt column in {keys}",
                 remedy=f"name some of: {', '.join(self.columns)}",
             )
 

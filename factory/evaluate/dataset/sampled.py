@@ -28,6 +28,7 @@ from factory.evaluate.dataset.self_bleu import self_bleu
 from factory.evaluate.dataset.strata import Drawn, Strata, draw
 from factory.evaluate.dataset.vectors import F32, vectors_of
 from factory.evaluate.text import seconds as in_time
+from factory.review.summary import wilson
 
 I64 = npt.NDArray[np.int64]
 
@@ -191,7 +192,9 @@ def _coverage(column: str, texts: _Texts, rows: F32, config: EmbeddingsConfig, s
         flags = covered(texts.vectors, rows, config.neighbours)
     except ValueError as error:
         return _unknown(name, meaning, str(error))
-    low, high = mean_interval(flags, seed)
+    # Where every passage is covered, or none, a bootstrap of them would be a point.
+    share = float(np.mean(flags))
+    low, high = wilson(share, len(flags)) if share in (0.0, 1.0) else mean_interval(flags, seed)
     basis, part = len(texts.vectors if texts.sampled else rows), sampled or texts.sampled
     return of_sample(Figure(name, float(flags.mean()), meaning, low, high, basis, part, "share", "higher"))
 

@@ -1,6 +1,8 @@
 """Measured points of a scaling curve: (training tokens, error), by series, from a file that people write by hand.
 
-Design: columns are found by name; numbers may be written as 4500000000, 4.5e9 or 4.5B. A point that cannot be used is
+Design: columns are found by name; numbers may be written as 4500000000, 4,500,000,000, 4.5e9 or 4.5B. A comma is read
+in token counts alone, before exactly three digits: "0,62" and "1,5B" are someone's decimal commas, and reading them as
+62 and 15B would fit another curve without a word. A point that cannot be used is
 an error that names its row: a forecast from the rest would be one of other points than the user believes.
 """
 
@@ -26,7 +28,10 @@ ERRORS = ("error", "error_rate", "loss")
 SERIES = ("series", "model")
 WEIGHTS = ("weight",)
 
-_NUMBER = re.compile(r"\s*([0-9][0-9_,]*\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+)\s*([KMGBT]?)\s*", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"\s*((?:[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9])|[0-9][0-9_]*)\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+)\s*([KMGBT]?)\s*",
+    re.IGNORECASE,
+)
 _FACTORS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}
 
 
@@ -111,6 +116,12 @@ def _number(path: str, number: str, row: Mapping[Any, Any], names: tuple[str, ..
     value = _held(row, names)
     if value is None:
         raise ConfigError(f"{path}: {number} has no {names[0]}; it has {', '.join(map(str, row))}", remedy=_COLUMNS)
+    if isinstance(value, str) and "," in value and (names is not TOKENS or not _NUMBER.fullmatch(value)):
+        raise ConfigError(
+            f"{path}: {number}: {names[0]} is {value!r}, with a comma that may be a decimal one",
+            cause="commas are read in token counts alone, where they set off thousands: 4,500,000",
+            remedy="write decimals with a point, for example 0.62 and 1.5B",
+        )
     try:
         percent = names is ERRORS and isinstance(value, str) and value.rstrip().endswith("%")
         read = float(value.rstrip()[:-1]) / 100 if percent else _plain(value)
@@ -133,5 +144,6 @@ def tokens_in(text: str) -> float:
     """A number as people write it: 4500000000, 4.5e9, 4.5B, 300 b. Raises ValueError."""
     found = _NUMBER.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is no number of tokens")
+        hint = "; commas set off thousands, decimals have a point (1.5B)" if "," in text else ""
+        raise ValueError(f"{text!r} is no number of tokens{hint}")
     return float(found[1].replace(",", "").replace("_", "")) * _FACTORS[found[2].lower()]

@@ -19,6 +19,7 @@ import numpy as np
 
 from factory.errors import ConfigError
 from factory.evaluate.privacy.attack import F64
+from factory.publish.gates.canaries import folded_text
 
 _ALPHABETS = (string.digits, string.ascii_lowercase, string.ascii_uppercase)
 
@@ -90,16 +91,13 @@ def exposure(canary: Canary, total_loss: Callable[[Sequence[str]], F64], count: 
 
 
 def occurrences(canaries: Sequence[Canary], outputs: Iterable[str]) -> list[tuple[int, int]]:
-    """Outputs that hold each canary's whole text, and those that hold its secret; case and blanks do not count."""
-    wanted = [(_plain(canary.text), _plain(canary.secret)) for canary in canaries]
+    """Outputs that hold each canary's whole text, and those that hold its secret, folded as the gate folds
+    them: neither case, blanks, nor characters that are not seen count."""
+    wanted = [(folded_text(canary.text), folded_text(canary.secret)) for canary in canaries]
     found = [[0, 0] for _ in canaries]
     for output in outputs:
-        text = _plain(output)
+        text = folded_text(output)
         for counts, (whole, secret) in zip(found, wanted, strict=True):
             counts[0] += whole in text
             counts[1] += secret in text
     return [(whole, secret) for whole, secret in found]
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())

@@ -67,10 +67,11 @@ def from_json(value: Sequence[Any]) -> Loss:
 
 def explained(losses: Sequence[Loss]) -> tuple[str, str] | None:
     """(cause, remedy) by the step that lost most rows; None where its commonest reason has no words here."""
-    most = max(losses, key=lambda loss: loss.lost, default=None)
-    if most is None:
+    if not losses:
         return None
-    if 2 * most.lost <= most.read:
+    # A small step that lost nearly all explains more than a large one that lost a little.
+    most = max((loss for loss in losses if 2 * loss.lost > loss.read), key=lambda loss: loss.lost, default=None)
+    if most is None:
         return FEW_LOST
     found = _EXPLAINED.get(most.commonest)
     if found is None:
@@ -92,7 +93,8 @@ _SAME_AGAIN = (
 
 _EXPLAINED = {
     "unverified": (
-        "answer.require turns away answers that nothing could check, which most are unless a question is a computation",
+        "answer.require turns away answers that nothing could check: answer.verify.kind=recompute can check only "
+        "computations, and code only answers with code whose question states tests",
         "set answer.require=not_wrong or any (docs/answers.md; the report has what each setting costs in rows), or a "
         "fitting answer.verify.kind",
     ),

@@ -11,8 +11,9 @@ import pytest
 
 from factory.errors import ConfigError, StoreError
 from factory.evaluate.dataset import sections
-from factory.evaluate.dataset.command import main
+from factory.evaluate.dataset.command import main, unknown
 from factory.evaluate.dataset.config import EvaluateConfig
+from factory.evaluate.dataset.figures import Figure, Section
 from factory.evaluate.dataset.job import digest_of_files
 from factory.publish.locate import open_dataset
 from factory.store.local import LocalStore
@@ -157,3 +158,17 @@ def test_a_copied_dataset_needs_a_place_for_its_report(
 def test_help_lists_every_key(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     assert "intrinsic.self_bleu (default 1000)" in capsys.readouterr().out
+
+
+def test_a_section_that_measured_nothing_is_unknown_by_its_own_name() -> None:
+    assert unknown(Section("utility", "Utility", "", notes=("labels do not overlap",))) == ["utility"]
+    assert unknown(Section("review", "Review", "", (Figure("accepted", None, "", why="nobody"),))) == ["accepted"]
+
+
+def test_a_column_of_utility_that_is_not_there_is_refused_by_its_key_before_anything_is_measured(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [f"dataset={address}", "sections=[utility]", f"out={tmp_path}"]
+    for key in ("utility.label", "utility.text"):
+        assert main([*given, f"{key}=nowhere"]) == ConfigError.exit_code
+        assert f"a misspelt column in {key}" in capsys.readouterr().err

@@ -62,4 +62,10 @@ def test_secrets_that_cannot_be_ranked_are_refused() -> None:
 
 def test_outputs_with_a_canary_are_counted_whatever_its_case_and_blanks() -> None:
     outputs = ["the code of ROOM twelve\n is 4839-kp. Yes", "it was 4839-Kp", "4839 - Kp", "nothing"]
-    assert occurrences([ROOM, Canary("a 1", "1")], outputs) == [(1, 2), (0, 0)]
+    assert occurrences([ROOM, Canary("a 1", "1")], outputs) == [(1, 3), (0, 0)]
+
+
+def test_a_canary_is_found_in_every_spelling_that_the_gate_finds() -> None:
+    lantern = Canary("the word is ZEBRA-LANTERN-48213", "ZEBRA-LANTERN-48213")
+    outputs = ["Z\u200bEBRA-LANTERN-48213", "ＺＥＢＲＡ-LANTERN-48213", "zebra-\nlantern-48213", "ZEBRA-LANTERN-48214"]
+    assert occurrences([lantern], outputs) == [(0, 3)]

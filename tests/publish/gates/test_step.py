@@ -13,6 +13,7 @@ from factory.publish.gates.measure import Context
 from factory.publish.gates.results import GateResult, read_gates, require_passed
 from factory.publish.gates.rows import Rows
 from factory.publish.gates.step import GateStep
+from factory.run.losses import passed_on
 from factory.store.base import Store
 from tests.publish.gates.samples import clean, measured, sample
 from tests.publish.world import make_world
@@ -130,3 +131,24 @@ def test_too_few_samples_alone_tell_the_way_as_well() -> None:
     told = {each.name: each for each in rows.results(Context(8, 8, [loss_of("answer", 8, 8, [])]))}
     assert (told["min_samples"].passed, told["min_yield"].passed) == (False, True)
     assert "answer: 8 of 8 rows passed on (100.0%)" in told["min_samples"].evidence
+
+
+def test_a_step_that_lost_most_of_few_rows_explains_more_than_one_that_lost_some_of_many() -> None:
+    losses = [
+        loss_of("inputs of question_1", 100, 60, [{"unsuitable_document": 40}]),
+        loss_of("answer", 30, 5, [{"truncated": 25}]),
+    ]
+    found = explained(losses)
+    assert found is not None
+    assert "answer.sampling.max_tokens" in found[1]
+
+
+def test_inputs_that_question_steps_turned_away_are_in_the_evidence() -> None:
+    done = {
+        "counts": {"inputs": 39, "produced": 37, "accepted": 36},
+        "reasons": {"input": {"unsuitable_document": 17}, "output": {"malformed": 1}},
+    }
+    inputs, rows = passed_on({"question_1": done}, ["question_1"])
+    assert inputs.in_words().startswith("inputs of question_1: 22 of 39 rows passed on (56.4%)")
+    assert "unsuitable_document 17" in inputs.in_words()
+    assert (rows.read, rows.accepted) == (37, 36)
