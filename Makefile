@@ -18,7 +18,7 @@ export DO_NOT_TRACK := 1
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model browser lint format pytest test demo bench faults soak audit lock clean
+.PHONY: help setup model browser lint format pytest test demo bench faults soak fuzz audit lock clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -55,6 +55,9 @@ bench: setup model ## measurements: NAME=decon|dedup|engine|evaluate|graph|pipel
 faults: setup model ## every fault, every seed, compared with an undisturbed run (SEEDS=20 CASE=words ENGINE=vllm)
 	@$(PYTHON) -m tests.faults $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CASE),--case '$(CASE)') $(if $(ENGINE),--engine $(ENGINE))
 
+fuzz: setup model ## every parser against damaged and hostile input, for as long as it is given (MINUTES=60 ONLY=stored)
+	@$(PYTHON) -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(ONLY),--only '$(ONLY)')
+
 soak: setup model ## scripted runs on one root with random faults, for MINUTES (default 30); docs/load.md
 	@$(PYTHON) -m tests.faults.soak --minutes $(MINUTES)
 
@@ -65,5 +68,5 @@ lock: ## compiles the pinned requirement files again (UPGRADE=1 takes the newest
 	@UPGRADE=$(UPGRADE) infra/environment/lock.sh
 
 clean: ## removes .venv, caches and outputs; the model's cache stays
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis outputs multirun demo-output *.egg-info build
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz outputs multirun demo-output *.egg-info build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -29,7 +30,7 @@ def checked(schema: type[Schema], values: Mapping[str, Any], remedy: str = KEYS_
     `remedy` says where the schema's keys are listed."""
     refuse_credentials(values)  # first: what follows quotes values
     try:
-        return schema.model_validate(_tuples(dict(values)))
+        accepted = schema.model_validate(_tuples(dict(values)))
     except ValidationError as error:
         found = error.errors()
         # A list whose items are all wrong is also called too short by pydantic; that says nothing of its own.
@@ -40,6 +41,44 @@ def checked(schema: type[Schema], values: Mapping[str, Any], remedy: str = KEYS_
             "the configuration is not usable:\n" + "\n".join(f"  - {problem}" for problem in problems),
             remedy=remedy,
         ) from None
+    if unfit := list(_unfit(values, "")):
+        raise ConfigError(
+            "the configuration is not usable:\n" + "\n".join(f"  - {problem}" for problem in unfit), remedy=remedy
+        )
+    return accepted
+
+
+def _unfit(value: Any, path: str) -> Iterator[str]:
+    """What no type refuses and no record of a run could hold: half a character (an argument that was not UTF-8), a
+    number of more than 64 bits, what is neither text, number, list nor section."""
+    inner = f"{path}." if path else ""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            name = str(key)
+            yield from _unfit(name, f"{inner}{_printable(name)}")
+            yield from _unfit(item, f"{inner}{_printable(name)}")
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            yield from _unfit(item, f"{inner}{place}")
+    elif isinstance(value, str):
+        if _printable(value) != value:
+            yield f"{path}: {_printable(value)[:SHOWN]} is not UTF-8"
+    elif isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            yield f"{path}: a number of more than 64 bits"
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            yield f"{path}: {value} is no finite number"
+    elif value is not None:
+        yield f"{path}: a {type(value).__name__} is no value here"
+
+
+def _printable(text: str) -> str:
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
+SHOWN = 200
+"""Characters of a value that is given back in a message."""
 
 
 def _tuples(value: Any) -> Any:
@@ -61,8 +100,16 @@ def _explain(schema: type[Section], item: Mapping[str, Any]) -> str:
     message = item["msg"].removeprefix("Value error, ")
     given = item.get("input")
     unsaid = isinstance(given, dict | tuple) or item["type"] == "missing" or path.endswith("api_key_env")
-    shown = "" if unsaid else f" (given: {given!r})"
+    shown = "" if unsaid else f" (given: {_said(given)})"
     return f"{path}: {message}{shown}" if path else message
+
+
+def _said(given: Any) -> str:
+    try:
+        said = _printable(repr(given))
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return f"a {type(given).__name__} too long to be written"
+    return said if len(said) <= SHOWN else f"{said[:SHOWN]}…"
 
 
 def _known_keys(schema: type[Section], path: tuple[str | int, ...]) -> list[str]:

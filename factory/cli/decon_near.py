@@ -37,9 +37,11 @@ def nearest_of(items: Sequence[Item], config: EmbeddingConfig) -> Nearest | None
         return None
     texts = [[item.benchmark, item.item, item.field, item.text, *item.options] for item in items]
     path = cache_root() / "vectors" / f"{fingerprint([texts, vectors_identity(model)])}.npz"
+    vectors = None
     if path.exists():
-        vectors = vectors_from_bytes(path.read_bytes())
-    else:
+        with contextlib.suppress(ValueError):  # a copy that was cut short is made anew
+            vectors = vectors_from_bytes(path.read_bytes())
+    if vectors is None:
         print(
             f"embedding {len(items):,} benchmark texts with {config.model}, once: MiniLM takes some 60 a second on one "
             "core, SmolLM2-135M a few",

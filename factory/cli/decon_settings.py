@@ -11,6 +11,7 @@ from factory.corpus.small_tables import rows_of, table_format
 from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig
 from factory.errors import ConfigError
 from factory.section import checked
+from factory.yaml_text import parse_yaml
 
 QUESTIONS = ("question", "problem", "prompt", "Question", "query", "input", "text")
 ANSWERS = ("answer", "solution", "canonical_solution", "code", "output")
@@ -45,11 +46,9 @@ def _is_file(text: str) -> bool:
 
 
 def _section(path: str) -> CurateConfig:
-    import yaml
-
     try:
-        values = yaml.safe_load(Path(path).expanduser().read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        values = parse_yaml(Path(path).expanduser().read_text(encoding="utf-8"))
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: "~name" of nobody
         raise ConfigError(
             f"--config {path} cannot be read: {str(error).splitlines()[0]}", remedy="name a YAML file that is there"
         ) from None
@@ -81,14 +80,10 @@ def _split(columns: str) -> tuple[str, ...]:
 def _guessed(name: str, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The question's and the answers' columns by the first row of the first file. An answer as short as a letter is no
     text to compare, which the index sees to."""
-    first = next(iter(sorted(Path(path).rglob("*"))), None) if Path(path).is_dir() else Path(path)
-    kind = table_format(first.name) if first is not None else None
-    row: Any = None
-    if first is not None and kind is not None and first.is_file():
-        try:
-            row = next(iter(rows_of(first.name, first.read_bytes(), kind)), None)
-        except ValueError:
-            row = None  # reading it all says what is wrong with it
+    try:
+        row = _first_row(Path(path))
+    except (OSError, ValueError):
+        row = None  # reading it all says what is wrong with it
     if not isinstance(row, Mapping):
         return QUESTIONS[:1], ()
     found = [column for column in QUESTIONS if isinstance(row.get(column), str)]
@@ -101,10 +96,17 @@ def _guessed(name: str, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (found[0],), tuple(column for column in ANSWERS if isinstance(row.get(column), str) and column != found[0])
 
 
+def _first_row(path: Path) -> Any:
+    """The first row of the first file there, None where there is none."""
+    first = next(iter(sorted(path.rglob("*"))), None) if path.is_dir() else path
+    kind = table_format(first.name) if first is not None else None
+    if first is None or kind is None or not first.is_file():
+        return None
+    return next(iter(rows_of(first.name, first.read_bytes(), kind)), None)
+
+
 def with_rules(rules: DecontaminationConfig, given: Sequence[str]) -> DecontaminationConfig:
     """`rules` with those of `--rule NAME=VALUE`. Raises ConfigError."""
-    import yaml
-
     values: dict[str, Any] = rules.model_dump()
     for text in given:
         name, equals, value = text.partition("=")
@@ -112,7 +114,16 @@ def with_rules(rules: DecontaminationConfig, given: Sequence[str]) -> Decontamin
             raise ConfigError(f"--rule {text} is not NAME=VALUE", remedy="for example --rule aligned_share=0.8")
         section, dot, key = name.partition(".")
         if dot and isinstance(values.get(section), dict):
-            values[section] = {**values[section], key: yaml.safe_load(value)}
+            values[section] = {**values[section], key: _value(text, value)}
         else:
-            values[name] = yaml.safe_load(value)
+            values[name] = _value(text, value)
     return checked(DecontaminationConfig, values)
+
+
+def _value(text: str, value: str) -> Any:
+    try:
+        return parse_yaml(value)
+    except ValueError as error:
+        raise ConfigError(
+            f"--rule {text} cannot be read: {str(error).splitlines()[0]}", remedy="for example --rule aligned_share=0.8"
+        ) from None

@@ -72,7 +72,10 @@ def find(path: str) -> Iterator[Found]:
             remedy="name a local path or s3://bucket/prefix (other clouds: through their S3 interface and "
             "AWS_ENDPOINT_URL)",
         )
-    return _find_local(str(Path(path).expanduser().absolute()))
+    try:
+        return _find_local(str(Path(path).expanduser().absolute()))
+    except RuntimeError as error:  # "~name" of nobody
+        raise _no_path(path, str(error)) from None
 
 
 def open_source(file: SourceFile) -> SourceBytes:
@@ -90,6 +93,14 @@ def open_source(file: SourceFile) -> SourceBytes:
 
 def _find_local(path: str) -> Iterator[Found]:
     place = Path(path)
+    try:
+        place.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        # A permission is for what reads it to say; a name too long or with a zero byte is no path at all.
+        if not isinstance(error, PermissionError | NotADirectoryError):
+            raise _no_path(path, str(error)) from None
     if place.is_file():
         yield _local(place, str(place.parent), direct=True)
     elif place.is_dir():
@@ -136,7 +147,7 @@ def _find_s3(path: str) -> Iterator[Found]:
         raise CorpusError(f"corpus.paths: {path} names no bucket", remedy="write s3://bucket/prefix")
     wildcard = _WILDCARD.search(pattern)
     prefix = pattern[: wildcard.start()] if wildcard else pattern.rstrip("/")
-    matches = re.compile(_glob_expression(pattern)) if wildcard else None
+    matches = _matcher(path, pattern) if wildcard else None
     folder = f"{prefix}/" if prefix else ""
     base = f"{S3_SCHEME}{bucket}/" + (prefix.rpartition("/")[0] if wildcard else prefix)
     for key, size, etag in _list_s3(bucket, prefix):
@@ -150,6 +161,22 @@ def _find_s3(path: str) -> Iterator[Found]:
             parts = key.removeprefix(folder).split("/")
             if not any(part.startswith(".") for part in parts) and not LEFT_BY_WRITERS.intersection(parts[:-1]):
                 yield Found(uri, size, etag, base.rstrip("/"), direct=False)
+
+
+def _matcher(path: str, pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(_glob_expression(pattern))
+    except re.error as error:
+        raise _no_path(path, f"its pattern is none ({error.msg})") from None
+
+
+def _no_path(path: str, why: str) -> CorpusError:
+    shown = path.encode(errors="backslashreplace").decode()
+    return CorpusError(
+        f"corpus.paths: {shown[:200]} is no path: {why}"[:500],
+        cause="a slip in the name or in its pattern",
+        remedy="name a file, a folder, or a pattern with *, ?, [a-z] and **",
+    )
 
 
 def _glob_expression(pattern: str) -> str:
@@ -167,7 +194,8 @@ def _segment_expression(segment: str) -> str:
         elif token == "?":
             parts.append("[^/]")
         elif len(token) > 1:
-            inner = token[1:-1].replace("\\", "\\\\")
+            # What would begin a nested set or a set operation stands for itself.
+            inner = re.sub(r"([\\\[\]&~|])", r"\\\1", token[1:-1])
             parts.append(f"[^{inner[1:]}]" if inner.startswith("!") else f"[{inner}]")
         else:
             parts.append(re.escape(token))

@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from factory.corpus.arrow_values import python_values
 from factory.corpus.parquet_source import column_at, read_footer, read_group, wanted_columns
 from factory.corpus.places import SourceBytes, open_source
 from factory.corpus.ranges import SourceFile, SourceRange
@@ -199,18 +200,7 @@ def _values(column: Any) -> list[Any]:
         column = column.cast(pa.binary())
     elif pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
         column = column.cast(pa.large_binary())
-    try:
-        values: list[Any] = column.to_pylist()
-    except UnicodeDecodeError:  # strings inside lists or structs
-        values = [_value(item) for item in column]
-    return values
-
-
-def _value(scalar: Any) -> Any:
-    try:
-        return scalar.as_py()
-    except UnicodeDecodeError:
-        return None
+    return python_values(column)
 
 
 def _parquet_row(origin: Origin, number: int, values: dict[str, Any]) -> Item:

@@ -124,8 +124,13 @@ def as_text(value: Any) -> str:
         return ""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    if not isinstance(value, str):
-        value = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value)
+    if isinstance(value, dict | list):
+        try:
+            value = json.dumps(value, ensure_ascii=False, default=str)
+        except RecursionError:  # Python reads JSON as deep as it writes it, but orjson reads deeper
+            value = "(nested too deeply to be written)"
+    elif not isinstance(value, str):
+        value = str(value)
     return str(value) if _encodable(value) else value.encode(errors="replace").decode()
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import orjson
 
+from factory.corpus.arrow_values import python_rows
 from factory.corpus.ranges import COMPRESSIONS
 from factory.corpus.streams import DamageError, decompressed
 
@@ -29,6 +30,15 @@ _FORMATS: dict[str, TableFormat] = {
 }
 
 
+LARGEST_BYTES = 1 << 30
+"""Of a decompressed file. The largest benchmark in use has some 100 MB; a few kB can be made that decompress to more
+than a machine's memory."""
+
+
+DEEPEST = 100
+"""Levels of JSON. orjson reads a thousand, which Python can neither print nor write again."""
+
+
 def table_format(name: str) -> TableFormat | None:
     """Format that a file's name promises, compression aside; None when it promises none."""
     endings = [ending.lower() for ending in PurePath(name).suffixes if ending.lower() not in (".gz", ".zst")]
@@ -39,8 +49,9 @@ def rows_of(name: str, data: bytes, kind: TableFormat) -> list[Any]:
     """The rows of a file: dictionaries, unless a line of JSON is something else. Raises ValueError."""
     try:
         return list(_READERS[kind](_decompress(name, data)))
-    except (OSError, EOFError, RuntimeError, csv.Error) as error:
-        raise ValueError(str(error)) from None
+    except (OSError, EOFError, RuntimeError, MemoryError, KeyError, IndexError, TypeError, csv.Error) as error:
+        # Arrow's errors for damaged Parquet are of all these kinds.
+        raise ValueError(str(error) or type(error).__name__) from None
 
 
 def _decompress(name: str, data: bytes) -> bytes:
@@ -49,10 +60,20 @@ def _decompress(name: str, data: bytes) -> bytes:
     if compression is None:
         return data
     try:
-        return b"".join(decompressed(iter([data]), compression))
+        return _bounded(decompressed(iter([data]), compression))
     except DamageError as damage:
         evidence = ", ".join(f"{what} {value}" for what, value in damage.evidence.items())
         raise ValueError(f"broken {compression} data: {damage.reason} ({evidence})") from None
+
+
+def _bounded(parts: Iterator[bytes]) -> bytes:
+    held, size = [], 0
+    for part in parts:
+        held.append(part)
+        size += len(part)
+        if size > LARGEST_BYTES:
+            raise ValueError(f"it holds more than {LARGEST_BYTES >> 20} MiB, which is no small table")
+    return b"".join(held)
 
 
 def _read_jsonl(data: bytes) -> Iterator[Any]:
@@ -90,7 +111,28 @@ def _read_json(data: bytes) -> Iterator[Any]:
 
 def _json(data: bytes) -> Any:
     """orjson refuses the NaN and Infinity that Python's own writer emits; whoever reads the column says what it
-    thinks of them. Raises orjson.JSONDecodeError for everything else."""
+    thinks of them. Raises orjson.JSONDecodeError for everything else, and ValueError for what is nested too deeply to
+    be shown to anybody."""
+    value = _loaded(data)
+    if data.count(b"[") + data.count(b"{") > DEEPEST and _deeper(value, DEEPEST):
+        raise ValueError(f"it is nested deeper than {DEEPEST} levels")
+    return value
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels + 1):
+        level = [inner for item in level if isinstance(item, dict | list) for inner in _items(item)]
+        if not level:
+            return False
+    return True
+
+
+def _items(value: dict[str, Any] | list[Any]) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value
+
+
+def _loaded(data: bytes) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -105,13 +147,15 @@ def _json(data: bytes) -> Any:
 
 
 def _read_csv(data: bytes) -> Iterator[Any]:
-    yield from csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+    for row in csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")):
+        row.pop(None, None)  # what stands beyond the last column
+        yield row
 
 
 def _read_parquet(data: bytes) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
-    yield from pq.read_table(io.BytesIO(data)).to_pylist()
+    yield from python_rows(pq.read_table(io.BytesIO(data)))
 
 
 _READERS: dict[TableFormat, Callable[[bytes], Iterator[Any]]] = {

@@ -102,7 +102,7 @@ def _bounded(raw: Iterator[bytes], inflate: Callable[[Iterator[bytes]], Iterator
 def _gunzip(raw: Iterator[bytes]) -> Iterator[bytes]:
     member = None
     members = fed = 0
-    for data in _fed(raw):
+    for data in _fed(raw, FEED_BYTES):
         fed += len(data)
         while data:
             if member is None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from factory.corpus.records import MISSING, value_at
+from factory.corpus.records import MISSING, as_text, value_at
 from factory.corpus.small_tables import TableFormat, rows_of, table_format
 from factory.curate.decon.config import BenchmarkConfig
 from factory.errors import ConfigError
@@ -113,15 +113,10 @@ def _paths_at(config: BenchmarkConfig, given: str) -> list[Path]:
             cause="benchmark files are read on the machine that starts the run; workers get the index from the store",
             remedy="copy the file here and point curate.benchmarks[].path to it",
         )
-    pattern = Path(given).expanduser()
-    if pattern.is_file():
-        paths = [pattern]
-    elif pattern.is_dir():
-        paths = [path for path in pattern.rglob("*") if path.is_file() and _format(config, path) is not None]
-    else:
-        # Path.glob wants a relative pattern, and the user's may be absolute.
-        root = Path(pattern.anchor)
-        paths = [path for path in root.glob(str(pattern.relative_to(root))) if path.is_file()]
+    try:
+        paths = _files_at(config, Path(given).expanduser())
+    except (ValueError, RuntimeError, OSError):  # a pattern that is none, a home of nobody, a name too long
+        paths = []
     if not paths:
         raise ConfigError(
             f"benchmark {config.name}: no file at {given}",
@@ -129,6 +124,16 @@ def _paths_at(config: BenchmarkConfig, given: str) -> list[Path]:
             remedy="correct curate.benchmarks[].path; relative paths start where the command was started",
         )
     return paths
+
+
+def _files_at(config: BenchmarkConfig, pattern: Path) -> list[Path]:
+    if pattern.is_file():
+        return [pattern]
+    if pattern.is_dir():
+        return [path for path in pattern.rglob("*") if path.is_file() and _format(config, path) is not None]
+    # Path.glob wants a relative pattern, and the user's may be absolute.
+    root = Path(pattern.anchor)
+    return [path for path in root.glob(str(pattern.relative_to(root))) if path.is_file()]
 
 
 def _format(config: BenchmarkConfig, path: Path) -> TableFormat | None:
@@ -161,7 +166,7 @@ def _items(config: BenchmarkConfig, path: Path, data: bytes) -> Iterator[Item]:
                 cause=f"the row holds: {known}",
                 remedy="correct curate.benchmarks[].fields, .answer_fields or .option_fields",
             )
-        name = next((str(row[field]) for field in ID_FIELDS if row.get(field) not in (None, "")), "")
+        name = next((as_text(row[field]) for field in ID_FIELDS if row.get(field) not in (None, "")), "")
         name = name or f"{path.name}:{number}"
         unseen = {field for field in unseen if value_at(row, field) is MISSING}
         options = tuple(text for field in config.option_fields for text in _texts(row, field))

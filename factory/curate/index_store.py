@@ -35,6 +35,7 @@ from factory.errors import ConfigError
 from factory.identity import fingerprint
 from factory.select.training.embedding import EmbeddingModel
 from factory.store.base import Store
+from factory.store.objects import damaged
 
 HELD_INDEXES = 4
 """Indexes (and their vectors) a worker process keeps: questions' and answers'; two runs in one process may have other
@@ -160,7 +161,10 @@ def _loaded(store: Store, key: str, from_bytes: Callable[[bytes], Kind]) -> Kind
                 cause="it was deleted while the run was going on",
                 remedy="start the run again; the index is built anew from the benchmark files",
             ) from None
-        _remember(key, from_bytes(data))
+        try:
+            _remember(key, from_bytes(data))
+        except ValueError as error:
+            raise damaged(store.uri, key, str(error)) from None
     held: Kind = _INDEXES[key]
     return held
 

@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from factory.config import DomainConfig
@@ -29,6 +28,7 @@ from factory.domains.prompt import Prompt, check_prompt
 from factory.errors import ConfigError
 from factory.identity import fingerprint, sha256_hex
 from factory.section import Section
+from factory.yaml_text import parse_yaml
 
 PACKS = Path(__file__).parent
 
@@ -90,7 +90,7 @@ class _PackFile(Section):
         for pattern in patterns:
             try:
                 re.compile(f"(?:{pattern})")  # as part of one alternation, where flags such as (?i) may not stand
-            except re.error as error:
+            except (re.error, OverflowError, RecursionError) as error:
                 raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
         return patterns
 
@@ -238,8 +238,8 @@ def _missing(path: Path) -> ConfigError:
 def read_yaml(path: Path) -> dict[str, Any]:
     """The keys of a YAML file of a pack. Raises ConfigError when it is missing or holds something else."""
     try:
-        values: Any = yaml.safe_load(_read(path))
-    except yaml.YAMLError as error:
+        values: Any = parse_yaml(_read(path))
+    except ValueError as error:
         said = str(error).replace("<unicode string>", str(path))  # what the parser calls a text it was handed
         raise ConfigError(f"{path} is not YAML: {said}", remedy="quote text that holds a colon or a brace") from None
     if not isinstance(values, dict):

@@ -249,12 +249,21 @@ def _is_whole(folder: Path) -> bool:
     if not (folder / "config.json").exists():
         return False
     for index in folder.glob("*.index.json"):
-        shards = set(orjson.loads(index.read_bytes()).get("weight_map", {}).values())
-        if all((folder / shard).exists() for shard in shards):
+        shards = _shards(index)
+        if shards is not None and all((folder / shard).exists() for shard in shards):
             return True
     return any(
         path.suffix in (".safetensors", ".bin") and "-of-" not in path.name for path in folder.iterdir()
     ) and any((folder / name).exists() for name in ("tokenizer.json", "tokenizer_config.json", "tokenizer.model"))
+
+
+def _shards(index: Path) -> set[str] | None:
+    """Files that an index of weights names; None for one that was cut short."""
+    try:
+        named = orjson.loads(index.read_bytes())["weight_map"].values()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return {shard for shard in named if isinstance(shard, str)}
 
 
 def class_of(name: str) -> str | None:
@@ -320,18 +329,33 @@ def _digest(hashes: Mapping[str, str], classes: Iterable[str]) -> str:
 
 
 def chat_template_of(folder: Path) -> str | None:
-    """The chat template a tokenizer in `folder` would use, or None. Its own file wins over tokenizer_config."""
-    if (own := folder / "chat_template.jinja").exists():
-        return own.read_text(encoding="utf-8")
-    for name in ("chat_template.json", "tokenizer_config.json"):
-        if not (path := folder / name).exists():
+    """The chat template a tokenizer in `folder` would use, or None. Its own file wins over tokenizer_config. Raises
+    ConfigError for a file that cannot be read."""
+    for name in ("chat_template.jinja", "chat_template.json", "tokenizer_config.json"):
+        path = folder / name
+        if not path.exists():
             continue
-        found: Any = orjson.loads(path.read_bytes()).get("chat_template")
-        if isinstance(found, list):  # several named templates: the one called default is applied
-            found = next((item["template"] for item in found if item.get("name") == "default"), None)
-        if isinstance(found, str):
+        try:
+            found = path.read_text(encoding="utf-8") if name.endswith(".jinja") else _template_in(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"{path} cannot be read: {error}",
+                cause="its download was cut short, or it was edited",
+                remedy="download the model again, or put its own files back",
+            ) from None
+        if found is not None:
             return found
     return None
+
+
+def _template_in(data: bytes) -> str | None:
+    """Raises ValueError for what is no JSON."""
+    values = orjson.loads(data)
+    found = values.get("chat_template") if isinstance(values, dict) else None
+    if isinstance(found, list):  # several named templates: the one called default is applied
+        named = [item for item in found if isinstance(item, dict) and item.get("name") == "default"]
+        found = named[0].get("template") if named else None
+    return found if isinstance(found, str) else None
 
 
 @dataclass(frozen=True)
@@ -349,16 +373,17 @@ def file_hashes(folder: Path, names: list[str]) -> dict[str, str]:
 
     sidecar = smollm2.cache_root() / "hashes" / f"{sha256_hex(str(folder).encode())[:32]}.json"
     try:
-        known: dict[str, Any] = orjson.loads(sidecar.read_bytes())
+        known: Any = orjson.loads(sidecar.read_bytes())
     except (OSError, ValueError):
         known = {}
+    known = known if isinstance(known, dict) else {}
     hashes: dict[str, str] = {}
     entries: dict[str, Any] = {}
     for name in names:
         status = (folder / name).stat()
         stamp = asdict(_Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns))
         entry = known.get(name)
-        if not isinstance(entry, dict) or entry.get("stamp") != stamp:
+        if not (isinstance(entry, dict) and entry.get("stamp") == stamp and isinstance(entry.get("sha256"), str)):
             with (folder / name).open("rb") as stream:
                 entry = {"stamp": stamp, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
         entries[name] = entry

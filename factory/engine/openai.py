@@ -45,7 +45,9 @@ from factory.engine.openai_wire import (
     out_of_quota,
     refusal,
     retry_after_s,
+    said_in,
     shared_out,
+    whole,
 )
 from factory.errors import EngineError
 from factory.identity import seed_for
@@ -268,7 +270,8 @@ class OpenAiEngine:
                 response = await self._clients[place].post(self._url, content=body, headers=headers)
         finally:
             self._room[place] += 1
-        if response.status_code == 400 and self._token_key == "max_tokens" and "max_completion_tokens" in response.text:
+        asks_anew = response.status_code == 400 and self._token_key == "max_tokens"
+        if asks_anew and "max_completion_tokens" in said_in(response):
             # Newer models of OpenAI know only this name; found out once, kept for the run.
             self._token_key = "max_completion_tokens"
             renamed = self._body(request, sampling, schema, count)
@@ -298,11 +301,11 @@ class OpenAiEngine:
 
     def _said(self, response: httpx.Response) -> str:
         """The server's own message, short and without the key."""
-        text = response.text
-        with contextlib.suppress(ValueError, AttributeError, RecursionError):
+        text = said_in(response)
+        with contextlib.suppress(ValueError, LookupError, AttributeError, RecursionError):
             error = response.json().get("error", {})
             text = error.get("message") or text if isinstance(error, Mapping) else error
-        return self._hidden(str(text))[:_DETAIL_CHARACTERS]
+        return whole(self._hidden(str(text))[:_DETAIL_CHARACTERS])
 
     def _without_key(self, answer: Answer | None) -> Answer | None:
         """A gateway in debug mode may answer with the headers it got; completions are published."""

@@ -67,7 +67,7 @@ def answer_in(response: httpx.Response) -> Answer | None:
     try:
         body = response.json()
         choices = tuple(_choice(choice) for choice in body["choices"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     if not choices:
         return None
@@ -84,7 +84,20 @@ def _choice(choice: Any) -> tuple[str, str]:
     text, reason = choice["message"].get("content") or "", choice.get("finish_reason") or FINISH_STOP
     if not isinstance(text, str) or not isinstance(reason, str):
         raise TypeError("content and finish_reason are text")
-    return text, reason
+    return whole(text), whole(reason)
+
+
+def whole(text: str) -> str:
+    """The text without halves of characters, which JSON may hold and no table or request can."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def said_in(response: httpx.Response) -> str:
+    """The body as text; as UTF-8 where the server names a character set that is none."""
+    try:
+        return response.text
+    except (ValueError, TypeError, LookupError, AssertionError):  # "hex" is a codec, and makes bytes of bytes
+        return response.content.decode(errors="replace")
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -119,7 +132,7 @@ def refusal(status: int, said: str) -> str:
 
 def out_of_quota(response: httpx.Response) -> bool:
     """OpenAI answers 429 both for «slower» and for «pay»; waiting helps only with the first."""
-    return response.status_code == 429 and "insufficient_quota" in response.text
+    return response.status_code == 429 and "insufficient_quota" in said_in(response)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:
@@ -130,6 +143,6 @@ def retry_after_s(headers: Mapping[str, str]) -> float:
     except ValueError:
         try:
             wait = (email.utils.parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError, OverflowError):
+        except (ValueError, TypeError, OverflowError, LookupError):
             return 0.0
     return 0.0 if math.isnan(wait) else min(max(wait, 0.0), RETRY_AFTER_CAP_S)

@@ -31,6 +31,7 @@ import orjson
 from filelock import FileLock
 
 from factory.errors import EngineError
+from factory.store.objects import typed
 
 NAME = "SmolLM2-135M-Instruct"
 LICENSE = "Apache-2.0"
@@ -103,10 +104,16 @@ def prepare(cache: Path | None = None) -> Path:
 
 
 def read_manifest(model: Path) -> Manifest:
-    """The manifest of a prepared model folder."""
-    raw = orjson.loads((model / MANIFEST).read_bytes())
-    raw["files"] = tuple(ModelFile(**file) for file in raw["files"])
-    return Manifest(**raw)
+    """The manifest of a prepared model folder. Raises EngineError where it is damaged."""
+    path = model / MANIFEST
+    try:
+        return typed(Manifest, orjson.loads(path.read_bytes()))
+    except ValueError as error:
+        raise EngineError(
+            f"{path} cannot be read: {error}",
+            cause="preparing the model was cut short, or the file was edited",
+            remedy=f"delete {model}; the next run prepares it anew",
+        ) from None
 
 
 def _is_complete(target: Path) -> bool:
@@ -114,7 +121,7 @@ def _is_complete(target: Path) -> bool:
     try:
         manifest = read_manifest(target)
         sizes_hold = all((target / file.name).stat().st_size == file.size for file in manifest.files)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, EngineError):
         return False
     return sizes_hold and manifest.conversion_version == CONVERSION_VERSION
 

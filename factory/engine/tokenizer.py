@@ -47,7 +47,14 @@ class Tokenizer:
         if self.name == WORDS:
             return [sum(1 for _ in _WORD.finditer(text)) for text in texts]
         loaded = _load(str(_find(self.name, self.revision)))
-        return [len(encoding) for encoding in loaded.encode_batch_fast(texts, add_special_tokens=False)]
+        try:
+            return [len(encoding) for encoding in loaded.encode_batch_fast(texts, add_special_tokens=False)]
+        except Exception as error:  # the library raises bare Exception
+            raise ConfigError(
+                f"the tokenizer {self.name} cannot encode: {error}",
+                cause="its file was edited: the vocabulary lacks a token that its settings name",
+                remedy="download the model again, or name another tokenizer (model.tokenizer)",
+            ) from error
 
     def identity(self) -> dict[str, str]:
         """What fingerprints hold: content only. Raises ConfigError when the tokenizer is not there."""

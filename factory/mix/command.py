@@ -14,6 +14,7 @@ from factory.errors import ConfigError
 from factory.mix.config import MixConfig, PartConfig
 from factory.run.command import BEGINS_ANEW, guarded
 from factory.run.compose import Entry, compose_entry, key_lines
+from factory.yaml_text import parse_yaml
 
 MIX = Entry(
     "mix", "mix_schema_defaults", MixConfig, "`python -m jobs.mix --help` prints every key with its default and meaning"
@@ -88,11 +89,9 @@ def overrides_of(arguments: Sequence[str]) -> list[str]:
 
 
 def _read(path: str) -> Mapping[str, Any]:
-    import yaml
-
     try:
-        values = yaml.safe_load(Path(path).expanduser().read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        values = parse_yaml(Path(path).expanduser().read_text(encoding="utf-8"))
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: "~name" of nobody
         raise ConfigError(
             f"{path} cannot be read: {str(error).splitlines()[0]}", remedy="name a YAML file that is there"
         ) from None
@@ -121,7 +120,7 @@ def _literal(value: Any) -> str:
         text = re.sub(r"(\\*)'", r"\1\1\\'", value)
         text = re.sub(r"(\\+)$", r"\1\1", text)
         return f"'{text}'"
-    return json.dumps(value)
+    return json.dumps(value) if isinstance(value, bool | int | float | None) else f"'{value}'"  # a date
 
 
 HELP = """python -m jobs.mix [FILE.yaml] [KEY=VALUE ...]   makes a training set of synthetic, real and human rows

@@ -79,7 +79,7 @@ def verified(
     checks = [Check("manifest", True, f"digest {manifest['digest'][:16]} matches its bytes")]
     try:
         checks.extend(checks_of(manifest))
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         # An intact digest proves integrity, not authorship: a forged manifest may lack anything.
         checks.append(Check("manifest", False, f"it lacks or misnames something: {type(error).__name__}: {error}"))
     return Verified(manifest, tuple(checks))

@@ -20,7 +20,7 @@ from factory.errors import ConfigError
 from factory.identity import canonical_json
 from factory.review.sheet import Sheet, decisions_prefix
 from factory.store.base import Store
-from factory.store.objects import read_mapping
+from factory.store.objects import read_mapping, typed_in
 
 SCHEMA_VERSION = 1
 PARALLEL_READS = 16
@@ -107,4 +107,4 @@ def last_standing(decisions: Sequence[Decision]) -> Decision | None:
 
 def _read(store: Store, key: str) -> Decision:
     value = read_mapping(store, key, ("number", "nonce", "verdict"))
-    return Decision(**{**value, "reasons": tuple(value["reasons"])})
+    return typed_in(Decision, value, store.uri, key)

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from factory.errors import ConfigError, StoreError
 from factory.identity import canonical_json
 from factory.store.base import AbsentObjectError, Store
-from factory.store.objects import read_mapping
+from factory.store.objects import read_mapping, typed_in
 
 SCHEMA_VERSION = 1
 
@@ -110,25 +110,13 @@ def write_sheet(store: Store, sheet: Sheet) -> Sheet:
 def read_sheet(store: Store, key: str) -> Sheet:
     """Raises AbsentObjectError, and StoreError for a sheet that is damaged or of a later version."""
     value = read_mapping(store, key, ("schema_version", "items"))
-    if value["schema_version"] > SCHEMA_VERSION:
+    if isinstance(value["schema_version"], int) and value["schema_version"] > SCHEMA_VERSION:
         raise StoreError(
             f"{key} in {store.uri} has schema version {value['schema_version']}, this factory reads {SCHEMA_VERSION}",
             cause="a later version of the factory wrote it",
             remedy="upgrade the factory",
         )
-    return sheet_from(value)
-
-
-def sheet_from(value: Mapping[str, Any]) -> Sheet:
-    return Sheet(
-        **{
-            **value,
-            "strata": tuple(Stratum(**each) for each in value["strata"]),
-            "reasons": tuple(value["reasons"]),
-            "real": RealFile(**value["real"]) if value["real"] else None,
-            "items": tuple(Item(**each) for each in value["items"]),
-        }
-    )
+    return typed_in(Sheet, value, store.uri, key)
 
 
 def read_sheets(store: Store, name: str, version: str, manifest_sha256: str) -> list[Sheet]:

@@ -58,6 +58,7 @@ def composed_by_hydra(entry: Entry[Schema], overrides: Sequence[str]) -> Any:
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
 
     check_overrides(overrides)
     register_defaults(entry)
@@ -65,6 +66,8 @@ def composed_by_hydra(entry: Entry[Schema], overrides: Sequence[str]) -> Any:
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             return hydra_compose(entry.file, overrides=list(overrides))
+    except OmegaConfBaseException as error:
+        raise _unresolved(error) from None
     except HydraException as error:
         raise _composition_error(error, overrides, known_keys(entry.schema), entry.listed) from None
 
@@ -74,7 +77,10 @@ def from_hydra(entry: Entry[Schema], composed: Any) -> Schema:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    missing = sorted(str(key) for key in OmegaConf.missing_keys(composed))
+    try:
+        missing = sorted(str(key) for key in OmegaConf.missing_keys(composed))
+    except (OmegaConfBaseException, RecursionError) as error:
+        raise _unresolved(error) from None
     if missing:
         raise ConfigError(
             f"these keys have no value: {', '.join(missing)}",
@@ -83,11 +89,21 @@ def from_hydra(entry: Entry[Schema], composed: Any) -> Schema:
         )
     try:
         values = OmegaConf.to_container(composed, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"the configuration cannot be resolved: {error}") from None
+    except (OmegaConfBaseException, RecursionError) as error:
+        raise _unresolved(error) from None
     assert isinstance(values, dict)
     values.pop("hydra", None)
     return checked(entry.schema, {str(key): value for key, value in values.items()}, entry.listed)
+
+
+def _unresolved(error: Exception) -> ConfigError:
+    key = getattr(error, "full_key", None)
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return ConfigError(
+        f"{key}: it cannot be resolved: {said}" if key else f"the configuration cannot be resolved: {said}",
+        cause="${…} names a key, a resolver or an environment variable that there is not, or itself",
+        remedy="correct it, or write the value itself",
+    )
 
 
 def register_defaults(entry: Entry[Schema]) -> None:

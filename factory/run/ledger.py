@@ -93,7 +93,9 @@ def lost_attempts(store: Store, folder: str, committed: Mapping[str, str]) -> di
         unit, attempt, _ = info.key.rsplit("/", 1)[1].split(".")
         if unit in committed and committed[unit] != attempt:
             lost += 1
-            requests += read_mapping(store, info.key).get("planned", {}).get("requests", 0)
+            planned = read_mapping(store, info.key).get("planned")
+            asked = planned.get("requests") if isinstance(planned, dict) else 0
+            requests += asked if isinstance(asked, int | float) else 0
     return {"attempts": lost, "requests_at_most": requests}
 
 

@@ -23,7 +23,7 @@ from factory.identity import canonical_json, sha256_hex
 from factory.run.units import FileRef
 from factory.store.base import Store
 from factory.store.commits import read_commit
-from factory.store.objects import damaged, mapping_in, mappings_in
+from factory.store.objects import damaged, mapping_in, mappings_in, typed_in
 from factory.store.parquet import read_rows
 
 
@@ -77,7 +77,7 @@ def read_outputs(store: Store, key: str) -> list[Output]:
     data = store.get(key)
     if not data.startswith(b"{"):
         found = mappings_in(data, store.uri, key)
-        return [Output(value["unit"], value["parent"], FileRef(**value["file"])) for value in found]
+        return [typed_in(Output, value, store.uri, key) for value in found]
     pointer = mapping_in(data, store.uri, key, ("parquet", "outputs", "sha256"))
     return list(_from_parquet(store, str(pointer["parquet"]), str(pointer["sha256"])))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -16,7 +17,7 @@ import orjson
 from factory.config import FactoryConfig
 from factory.identity import canonical_json, fingerprint
 from factory.store.base import AbsentObjectError, Store
-from factory.store.objects import read_mapping
+from factory.store.objects import damaged, read_mapping, typed_in
 
 Record = dict[str, Any]
 
@@ -44,8 +45,32 @@ def done_key(run: str, step: str) -> str:
 
 
 def read_done(store: Store, run: str, step: str) -> Record | None:
-    """Raises StoreError when it is damaged."""
-    return _read(store, done_key(run, step), ("folder", "counts", "ledger"))
+    """Raises StoreError when it is damaged, or a number that others add up is none."""
+    key = done_key(run, step)
+    done = _read(store, key, ("folder", "counts", "ledger"))
+    if done is not None:
+        typed_in(_Done, done, store.uri, key)
+    return done
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What everybody reads of a done record."""
+
+    folder: str
+    counts: _Counted
+    ledger: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class _Counted:
+    inputs: int
+    used: int
+    rejected: int
+    quarantined: int
+    accepted: int
+    output_rejected: int
+    produced: int
 
 
 def write_done(store: Store, run: str, done: Record) -> None:
@@ -64,8 +89,12 @@ def kept_plan_key(folder: str, digest: str) -> str:
 
 def planned_units(store: Store, run: str, step: str) -> list[str]:
     """Ids of the units a finished stage of this run covered."""
-    units: list[str] = read_mapping(store, plan_key(run, step), ("units",))["units"]
-    return units
+    key = plan_key(run, step)
+    units: Any = read_mapping(store, key, ("units",))["units"]
+    if not isinstance(units, list) or not all(isinstance(unit, str) for unit in units):
+        raise damaged(store.uri, key, "units: no list of ids")
+    ids: list[str] = units
+    return ids
 
 
 def now() -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from factory.arrays import arrays_in
 from factory.errors import ConfigError
 
 ARRAYS: Mapping[str, Any] = {
@@ -70,10 +71,10 @@ def to_bytes(forest: Forest) -> bytes:
 def from_bytes(data: bytes) -> Forest:
     """Raises ConfigError for anything but the arrays of a forest, and for trees that lead outside themselves."""
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            dimensions = int(arrays["dimensions"])
-            found = {name: np.asarray(arrays[name], kind) for name, kind in ARRAYS.items()}
-    except (ValueError, KeyError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        arrays = arrays_in(data)
+        dimensions = int(arrays["dimensions"])
+        found = {name: arrays[name].astype(kind, casting="same_kind") for name, kind in ARRAYS.items()}
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise _damaged(f"{type(error).__name__}: {error}") from None
     forest = Forest(dimensions, **found)
     if fault := _fault(forest):

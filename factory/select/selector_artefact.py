@@ -26,6 +26,7 @@ from factory.identity import canonical_json, fingerprint, sha256_hex
 from factory.select.scoring import Scorer, Scoring, open_scorer
 from factory.select.training.examples import Example, digest, ratings_table
 from factory.store.base import Store
+from factory.store.objects import typed
 from factory.store.parquet import to_parquet
 
 ARTEFACT_VERSION = 1
@@ -212,8 +213,10 @@ def _parsed(data: bytes, sha256: str, where: str) -> Manifest:
         version = values["artefact_version"]
         if version == ARTEFACT_VERSION:
             names = [item.name for item in fields(Manifest) if item.name not in ("scoring", "sha256")]
-            known = {name: values[name] for name in names}
-            manifest = Manifest(**known, scoring=Scoring.from_json(values["scoring"]), sha256=sha256)
+            known = {name: values[name] for name in (*names, "scoring")}
+            manifest = typed(Manifest, {**known, "sha256": sha256})
+            if any(not isinstance(file.get("sha256"), str) for file in manifest.files.values()):
+                raise ValueError("files: a digest is missing")
             manifest.model_sha256  # noqa: B018 - a manifest without a model file is none
             _check_fingerprint(values, where)
             return manifest

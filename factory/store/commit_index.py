@@ -171,7 +171,7 @@ def index_rows(store: Store, key: str) -> Iterator[Row]:
                     raise damaged(store.uri, key, "it holds a row that was not written so")
                 yield unit, tag, body
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-        raise damaged(store.uri, key, f"it is no whole index ({str(error).splitlines()[0]})") from error
+        raise damaged(store.uri, key, f"it is no whole index ({type(error).__name__}: {str(error)[:200]})") from error
 
 
 def _digest(row: Row) -> bytes:

@@ -17,23 +17,26 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from factory.errors import StoreError
 from factory.identity import canonical_json
 from factory.store.base import AbsentObjectError, Store, in_a_hurry
+from factory.store.objects import typed
 
 LENGTH_S = 20.0
 """How long a holder may be silent: four renewals, so a store that fails for a moment costs nobody their lease."""
 
 RENEW_S = LENGTH_S / 4
 LOOK_S = 1.0
+
+LARGEST_PID = 1 << 31
+"""Linux gives numbers up to 2^22; what does not fit pid_t makes psutil raise."""
 
 HURRY_S = 5.0
 """How long a renewal or the giving back of a lease is tried. A run whose store is gone has waited its 90 s already: it
@@ -141,11 +144,10 @@ def _body(holder: Holder) -> bytes:
 
 def _read(data: bytes) -> Holder | None:
     """None for a lease that was given back, and for what cannot be read."""
-    with suppress(orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-        value: Mapping[str, Any] = orjson.loads(data)
-        return Holder(
-            str(value["machine"]), int(value["pid"]), float(value["born"]), str(value["what"]), str(value["nonce"])
-        )
+    with suppress(ValueError):
+        holder = typed(Holder, orjson.loads(data))
+        # Whoever asks the kernel about a process has to name one that can be.
+        return holder if 0 < holder.pid < LARGEST_PID else None
     return None
 
 

@@ -2,15 +2,18 @@
 
 Design: stores raise `AbsentObjectError` (a KeyError that carries key and address), and everything that parses
 JSON from a store goes through here, so that a damaged root ends in one message that names the object and what
-can be done about it, never in a stack.
+can be done about it, never in a stack. `typed` holds every field of a record against the type its dataclass declares:
+a number that somebody turned into a text is found where it is read, and not where it is added up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 import orjson
+from pydantic import TypeAdapter, ValidationError
 
 from factory.errors import StoreError
 from factory.store.base import AbsentObjectError, Store
@@ -44,6 +47,36 @@ def mappings_in(data: bytes, uri: str, key: str) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise damaged(uri, key, "it does not hold a list of objects")
     return value
+
+
+Kind = TypeVar("Kind")
+
+
+def typed(kind: type[Kind], value: Any) -> Kind:
+    """Parsed JSON as the dataclass `kind`; fields it does not know are left out. Raises ValueError naming the first
+    field that is missing or not of its declared type."""
+    try:
+        # As JSON, where strict types still take a list for a tuple and an object for a dataclass.
+        declared: Any = kind
+        found: Kind = _adapter(declared).validate_json(orjson.dumps(value), strict=True)
+        return found
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise ValueError(f"{place}: {first['msg']}") from None
+
+
+def typed_in(kind: type[Kind], value: Any, uri: str, key: str) -> Kind:
+    """As `typed`, of what the object `key` holds. Raises StoreError."""
+    try:
+        return typed(kind, value)
+    except ValueError as error:
+        raise damaged(uri, key, str(error)) from None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def damaged(uri: str, key: str, why: str) -> StoreError:

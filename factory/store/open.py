@@ -69,7 +69,13 @@ def open_root(uri: str, endpoint_url: str | None = None, region: str = "us-east-
 
 
 def _local(path: str) -> LocalStore:
-    store = LocalStore(path)
+    try:
+        store = LocalStore(path)
+        Path(store.root).exists()
+    except (RuntimeError, ValueError, OSError) as error:  # "~name" of nobody, a zero byte, a name too long
+        if isinstance(error, PermissionError):
+            return LocalStore(path)  # what may not be looked at is said when it is used
+        raise _misspelt(f"{_shown(path)} is no folder: {error.args[-1]}"[:500]) from None
     place = Path(store.root)
     for part in (place, *place.parents):
         with contextlib.suppress(PermissionError):  # what may not be looked at is said when it is used
@@ -82,12 +88,25 @@ def _local(path: str) -> LocalStore:
     return store
 
 
+def _shown(text: str) -> str:
+    """A name from a command line, of which not every byte need be UTF-8."""
+    return text.encode(errors="backslashreplace").decode()[:200]
+
+
 def _misspelt(what: str) -> ConfigError:
     return ConfigError(what, cause="a misspelt address", remedy="write a folder, or s3://bucket/prefix")
 
 
 def _check_endpoint(endpoint_url: str) -> None:
-    parts = urlsplit(endpoint_url)
+    try:
+        parts = urlsplit(endpoint_url)
+        parts.port  # noqa: B018 - raises where it is no number of a port
+    except ValueError as error:
+        raise ConfigError(
+            f"store.endpoint_url is {_shown(endpoint_url)!r}, which is no web address: {error}",
+            cause="a slip in the host or the port",
+            remedy="write it like https://host:9000",
+        ) from None
     if "@" in parts.netloc or parts.query:
         raise ConfigError(
             "store.endpoint_url holds more than an address",

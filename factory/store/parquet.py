@@ -169,7 +169,7 @@ def read_range(
     chosen = None if columns is None else [*dict.fromkeys([column, *columns])]
     file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri)
     table = _read(file, _groups_between(file, column, first, last), chosen, key, store.uri)
-    values = table.column(column).to_numpy()
+    values = _integers(table, column, key, store.uri)
     # As the column's own type: between int64 and uint64 numpy compares by float64, which has 53 bits.
     start = int(np.searchsorted(values, values.dtype.type(first), side="left"))
     stop = int(np.searchsorted(values, values.dtype.type(last), side="right"))
@@ -202,7 +202,7 @@ def read_groups(store: Store, key: str, column: str, bounds: tuple[int, int]) ->
     """
     file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri, pre_buffer=False)
     for group in _groups_between(file, column, *bounds):
-        yield _read(file, [group], [column], key, store.uri, threads=False).column(column).to_numpy()
+        yield _integers(_read(file, [group], [column], key, store.uri, threads=False), column, key, store.uri)
 
 
 def _read_groups(
@@ -211,6 +211,17 @@ def _read_groups(
     """The row groups of which `wanted` is true of the least and greatest value of `column`."""
     file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri)
     return _read(file, _groups_with(file, column, wanted), columns, key, store.uri)
+
+
+def _integers(table: pa.Table, column: str, key: str, uri: str) -> npt.NDArray[Any]:
+    """A column of integers without nulls. Raises StoreError where it is another."""
+    if table.schema.names.count(column) != 1:
+        raise damaged(uri, key, f"it has no column {column!r}")
+    found = table.column(column)
+    if not pa.types.is_integer(found.type) or found.null_count:
+        raise damaged(uri, key, f"its column {column!r} is {found.type}, where integers without nulls belong")
+    values: npt.NDArray[Any] = found.to_numpy()
+    return values
 
 
 def _groups_with(file: pq.ParquetFile, column: str, wanted: Callable[[int, int], bool]) -> list[int]:
@@ -238,14 +249,21 @@ def _groups_between(file: pq.ParquetFile, column: str, first: int, last: int) ->
 
 def _leaf(file: pq.ParquetFile, column: str) -> int:
     """Number of the leaf that is the column, -1 without one. Statistics are by leaf; nested columns have several."""
-    leaves = [file.metadata.schema.column(leaf).path for leaf in range(file.metadata.num_columns)]
+    try:
+        leaves = [file.metadata.schema.column(leaf).path for leaf in range(file.metadata.num_columns)]
+    except ValueError:  # a name that is no UTF-8
+        return -1
     return leaves.index(column) if column in leaves else -1
 
 
 def _bounds(file: pq.ParquetFile, group: int, leaf: int) -> tuple[int, int] | None:
     """Least and greatest value of a leaf in a row group; None where that is not said."""
     found = file.metadata.row_group(group).column(leaf).statistics if leaf >= 0 else None
-    return None if found is None or not found.has_min_max else (found.min, found.max)
+    try:
+        least, most = (found.min, found.max) if found is not None and found.has_min_max else (None, None)
+    except (ValueError, OverflowError, pa.ArrowException):  # statistics that were damaged say nothing
+        return None
+    return (least, most) if isinstance(least, int) and isinstance(most, int) else None
 
 
 class _ObjectReader(io.RawIOBase):
@@ -330,7 +348,7 @@ def _read(
 
 
 def _damaged(key: str, uri: str, error: Exception) -> StoreError:
-    return damaged(uri, key, f"it is no whole Parquet file ({str(error).splitlines()[0]})")
+    return damaged(uri, key, f"it is no whole Parquet file ({(str(error).splitlines() or [type(error).__name__])[0]})")
 
 
 def _text(value: bytes | str) -> str:

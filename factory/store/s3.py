@@ -80,7 +80,7 @@ class S3Store:
 
         def read(s3: S3Client) -> tuple[bytes, str]:
             answer = s3.get_object(Bucket=self.bucket, Key=name)
-            return answer["Body"].read(), answer["ETag"]
+            return answer["Body"].read(), _stated(answer, "ETag", f"read {key}", self.uri)
 
         return _present(self._call(f"read {key}", read), key, self.uri)
 
@@ -101,7 +101,7 @@ class S3Store:
         found = self._head(key)
         if found is None:
             return None
-        return ObjectInfo(key, found["ContentLength"], found["ETag"], found["LastModified"].timestamp())
+        return self._info(key, found, "ContentLength", f"look at {key}")
 
     def put(self, key: str, data: bytes) -> None:
         name = self._name(key)
@@ -126,14 +126,17 @@ class S3Store:
         below = self._below()
         start, token = below + check_prefix(prefix), ""
         while True:
+            doing = f"list {start or 'everything'}"
             answer = self._page(start, token)
             for found in answer.get("Contents", ()):
-                key = found["Key"].removeprefix(below)
+                key = _stated(found, "Key", doing, self.uri).removeprefix(below)
                 if not key.endswith("/"):  # markers that consoles leave to show a folder
-                    yield ObjectInfo(key, found["Size"], found["ETag"], found["LastModified"].timestamp())
+                    yield self._info(key, found, "Size", doing)
             if not answer.get("IsTruncated"):
                 return
-            token = answer["NextContinuationToken"]
+            before, token = token, _stated(answer, "NextContinuationToken", doing, self.uri)
+            if token == before:
+                raise _no_s3(doing, self.uri, "the same page of the listing again and again")
 
     def delete(self, key: str) -> None:
         name = self._name(key)
@@ -144,22 +147,39 @@ class S3Store:
         answer = self._expected(
             "ask the time", lambda s3: s3.list_objects_v2(Bucket=self.bucket, Prefix=below, MaxKeys=1)
         )
-        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
+        date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+        try:
+            return parsedate_to_datetime(date).timestamp()
+        except (ValueError, TypeError, OverflowError):
+            raise _no_s3("ask the time", self.uri, f"no date ({date[:40]!r})") from None
 
     def discard_unfinished(self, prefix: str, older_than_s: float) -> int:
         start = self._below() + check_prefix(prefix)
         before = self.clock() - older_than_s
         aborted = 0
+        doing = "list unfinished uploads"
         markers: dict[str, str] = {}
         while True:
             answer = self._uploads(start, markers)
             for upload in answer.get("Uploads", ()):
-                if upload["Initiated"].timestamp() <= before:
-                    self._abort(upload["Key"], upload["UploadId"])
+                key, begun, upload_id = (
+                    _stated(upload, name, doing, self.uri) for name in ("Key", "Initiated", "UploadId")
+                )
+                if begun.timestamp() <= before:
+                    self._abort(key, upload_id)
                     aborted += 1
             if not answer.get("IsTruncated"):
                 return aborted
-            markers = {"KeyMarker": answer["NextKeyMarker"], "UploadIdMarker": answer["NextUploadIdMarker"]}
+            last = markers
+            markers = {
+                name: _stated(answer, f"Next{name}", doing, self.uri) for name in ("KeyMarker", "UploadIdMarker")
+            }
+            if markers == last:
+                raise _no_s3(doing, self.uri, "the same page of the listing again and again")
+
+    def _info(self, key: str, found: Mapping[str, Any], size: str, doing: str) -> ObjectInfo:
+        length, etag, modified = (_stated(found, name, doing, self.uri) for name in (size, "ETag", "LastModified"))
+        return ObjectInfo(key, length, etag, modified.timestamp())
 
     def _below(self) -> str:
         return f"{self.prefix}/" if self.prefix else ""
@@ -219,7 +239,7 @@ class S3Store:
         found = self._head(key)
         if found is None:
             return False
-        metadata = {name.lower(): value for name, value in found["Metadata"].items()}
+        metadata = {name.lower(): value for name, value in found.get("Metadata", {}).items()}
         if WRITER in metadata:
             return metadata[WRITER] == token
         # A store that drops user metadata: equal bytes after an unanswered try are most likely that try's.
@@ -265,6 +285,22 @@ class S3Store:
                 log.log(level, "cannot %s in %s (%s): trying again", doing, self.uri, s3_errors.code_of(error))
                 time.sleep(pause * random.uniform(0.5, 1))
                 pause = min(2 * pause, LONGEST_PAUSE_S)
+
+
+def _stated(answer: Mapping[str, Any], name: str, doing: str, uri: str) -> Any:
+    """What S3 says in every such answer. Raises StoreError where a server left it out: as a KeyError it would be taken
+    for an object that is absent."""
+    if name not in answer:
+        raise _no_s3(doing, uri, f"no {name}")
+    return answer[name]
+
+
+def _no_s3(doing: str, uri: str, said: str) -> StoreError:
+    return StoreError(
+        f"cannot {doing} in {uri}: the server's answer holds {said}",
+        cause="the endpoint is no S3 server: a proxy, a login page, or another service at that address",
+        remedy="check store.endpoint_url, or AWS_ENDPOINT_URL",
+    )
 
 
 def _present(answer: T | Refusal, key: str, uri: str) -> T:

@@ -15,8 +15,9 @@ from urllib3.exceptions import HTTPError
 
 from factory.errors import StoreError, TransientStoreError
 
-RAISED = (BotoCoreError, ClientError, ResponseParserError, HTTPError)
-"""All that a call may raise; urllib3's own come from answers that break off inside TLS."""
+RAISED = (BotoCoreError, ClientError, ResponseParserError, HTTPError, RecursionError)
+"""All that a call may raise; urllib3's own come from answers that break off inside TLS. Where every answer is a 301,
+botocore asks for the bucket's region, is redirected again, and so on until Python's stack ends."""
 
 
 class Refusal(Enum):
@@ -81,6 +82,10 @@ _CAUSES: dict[str, tuple[str, str]] = {
     "QuotaExceeded": ("the bucket's quota is used up", "raise the quota; the same command goes on"),
     "EntityTooLarge": ("the object is larger than this store takes at once", "write smaller shards"),
 }
+_CAUSES["RecursionError"] = (
+    "the server sends every request on to another region",
+    "set store.region to the bucket's region, and check store.endpoint_url",
+)
 _CAUSES["403"] = _CAUSES["Forbidden"] = _CAUSES["AllAccessDisabled"] = _CAUSES["AccessDenied"]
 _CAUSES["501"] = _CAUSES["NotImplemented"]
 _EXPIRED = (

@@ -22,6 +22,10 @@ GOOD_WORDS = frozenset({"yes", "true", "good", "accept", "accepted", "pass", "co
 BAD_WORDS = frozenset({"no", "false", "bad", "reject", "rejected", "fail", "wrong", "incorrect"})
 
 
+LARGEST_LABEL = 1e100
+"""Beyond it, and for infinity, the places of others on the scale are no numbers any more."""
+
+
 @dataclass(frozen=True)
 class Labelled:
     """An answer with its label in [0, 1]; `sample_id` or question and answer are there, or both."""
@@ -134,11 +138,13 @@ def labelled(rows: Sequence[Mapping[str, Any]], scale: tuple[float, float] | Non
     for number, (row, value) in enumerate(zip(rows, numbers, strict=True), start=1):
         if value is None:
             continue
-        sample_id, question, answer = (row.get(name) or None for name in ("sample_id", "question", "answer"))
+        sample_id, question, answer, document = (
+            _text(path, number, row, name) for name in ("sample_id", "question", "answer", "document")
+        )
         if sample_id is None and (question is None or answer is None):
             raise _unusable(path, f"row {number} has neither sample_id nor question and answer")
         share = (value - ends.low) / (ends.high - ends.low)
-        found.append(Labelled(share, sample_id, question, answer, row.get("document") or ""))
+        found.append(Labelled(share, sample_id, question, answer, document or ""))
     return found
 
 
@@ -146,28 +152,40 @@ def labelled_pairs(rows: Sequence[Mapping[str, Any]], path: str) -> list[Labelle
     """Raises ConfigError naming a row that cannot be used."""
     found = []
     for number, row in enumerate(rows, start=1):
-        question, first, second = (row.get(name) for name in ("question", "first", "second"))
+        question, first, second, document = (
+            _text(path, number, row, name) for name in ("question", "first", "second", "document")
+        )
         if not (question and first and second):
             raise _unusable(path, f"row {number} lacks question, first or second")
         value = next((row[name] for name in (*LABEL_COLUMNS, "better", "preferred") if row.get(name)), None)
         if value not in (None, "first", "second", "tie"):
             raise _unusable(path, f"row {number} prefers {value!r}, which is not first, second or tie")
-        found.append(LabelledPair(Pair(question, first, second, row.get("document") or ""), value))
+        found.append(LabelledPair(Pair(question, first, second, document or ""), value))
     return found
+
+
+def _text(path: str, number: int, row: Mapping[str, Any], name: str) -> str | None:
+    """A column's text, a number as it is written; None where there is nothing."""
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str | int | float):
+        raise _unusable(path, f"row {number}: {name} holds a {type(value).__name__}, not a text")
+    return str(value)
 
 
 def _number(value: Any) -> float | None:
     """A label as a number; None where there is none or it is neither number nor known word."""
-    if isinstance(value, bool | int | float):
-        return float(value) if value == value else None
-    word = str(value or "").strip().casefold()
-    if word in GOOD_WORDS | BAD_WORDS:
+    word = value.strip().casefold() if isinstance(value, str) else value
+    if isinstance(word, str) and word in GOOD_WORDS | BAD_WORDS:
         return float(word in GOOD_WORDS)
+    if not isinstance(word, str | int | float):
+        return None
     try:
         number = float(word)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return number if abs(number) < float("inf") else None
+    return number if abs(number) <= LARGEST_LABEL else None
 
 
 def _unusable(path: str, what: str) -> ConfigError:

@@ -117,7 +117,9 @@ def _reply(completion: Completion) -> tuple[Better | None, str | None]:
         return None, None
     value = read_reply(completion.texts[0], completion.finish_reasons[0]).value or {}
     better, reason = value.get("better"), value.get("reason")
-    if better not in _SWAPPED:
+    # The swap of the swap: a name of an answer, or nothing; what is no text cannot be looked up.
+    swapped = _SWAPPED.get(better) if isinstance(better, str) else None
+    if swapped is None:
         return None, None
-    found: Better = better
+    found = _SWAPPED[swapped]
     return found, reason if isinstance(reason, str) else None

@@ -26,6 +26,10 @@ from factory.answers.verify.verdict import Verdict
 Reason = Literal["passed", "failed", "left_early", "limit", "no_tests", "no_isolation"]
 
 
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What Python's own parser raises; MemoryError where expressions are nested too deeply for it."""
+
+
 @dataclass(frozen=True)
 class CodeVerdict:
     """`passed` is None where nothing was run, or time ran out without processor time being used. `tests` counts
@@ -56,7 +60,7 @@ def count_tests(test: str) -> int:
         return len(re.findall(r"^\s*>>> ", test, re.MULTILINE))
     try:
         tree = ast.parse(test)
-    except (SyntaxError, ValueError, RecursionError):
+    except UNREADABLE:
         return 0
     return sum(
         isinstance(node, ast.Assert) or (isinstance(node, ast.Attribute) and node.attr.startswith("assert"))
@@ -80,8 +84,20 @@ def _judged(ran: Ran, token: str, count: int) -> CodeVerdict:
     if not last.startswith(token):
         said = ran.stderr.strip().rpartition("\n")[2] or f"exit code {ran.code}"
         return CodeVerdict(False, "left_early", count, said[:DETAIL], ran.isolation)
-    failure: str = json.loads(last[len(token) :])["failure"]
+    failure = _failure(last[len(token) :])
+    if failure is None:  # the answer's own code printed it
+        return CodeVerdict(False, "left_early", count, "its last line is not the driver's", ran.isolation)
     return CodeVerdict(not failure, "failed" if failure else "passed", count, failure[:DETAIL], ran.isolation)
+
+
+def _failure(said: str) -> str | None:
+    """What the driver's last line says; None where it is no such line."""
+    try:
+        found = json.loads(said)
+    except (ValueError, RecursionError):
+        return None
+    failure = found.get("failure") if isinstance(found, dict) else None
+    return failure if isinstance(failure, str) else None
 
 
 DETAIL = 300
@@ -160,7 +176,7 @@ def trailing_asserts(block: str) -> tuple[str, str]:
     print among them ("all tests passed") go with them."""
     try:
         body = ast.parse(block).body
-    except (SyntaxError, ValueError, RecursionError):
+    except UNREADABLE:
         return block, ""
     first = None
     for statement in reversed(body):
@@ -186,7 +202,7 @@ HEADING = 80
 def _only_asserts(body: str) -> bool:
     try:
         tree = ast.parse(body)
-    except (SyntaxError, ValueError, RecursionError):
+    except UNREADABLE:
         return False
     return all(isinstance(node, ast.Assert | ast.Import | ast.ImportFrom) for node in tree.body)
 

@@ -119,24 +119,31 @@ def _collect(process: subprocess.Popen[bytes], spec: bytes, limits: Limits) -> t
 
 
 def _result(said: bytes, output: dict[str, bytes], limit: str, seconds: float) -> Ran:
-    try:
-        found: dict[str, Any] = json.loads(said)
-    except ValueError:
-        found = {"started": bool(limit), "isolation": [], "code": None, "limit": limit, "problem": ""}
+    found = _report(said) or {"started": bool(limit)}
     stdout, stderr = (output[name].decode("utf-8", "replace") for name in ("stdout", "stderr"))
-    started, problem = bool(found["started"]), str(found.get("problem") or "")
+    started, problem = bool(found.get("started")), str(found.get("problem") or "")
     if started and found.get("code") == BROKEN and stderr.startswith("sandbox: "):
         started, problem = False, stderr[:500]
+    code, isolation = found.get("code"), found.get("isolation")
     return Ran(
         started=started,
-        code=None if limit else found.get("code"),
+        code=code if not limit and type(code) is int else None,
         limit=limit or str(found.get("limit") or ""),
         stdout=stdout,
         stderr=stderr,
-        isolation=tuple(found.get("isolation") or ()),
+        isolation=tuple(map(str, isolation)) if isinstance(isolation, list) else (),
         problem=problem,
         seconds=seconds,
     )
+
+
+def _report(said: bytes) -> dict[str, Any]:
+    """What the sandbox says of itself; nothing where it was killed before it did."""
+    try:
+        found = json.loads(said)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 BROKEN = 125

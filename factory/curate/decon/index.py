@@ -14,11 +14,13 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
+from factory.arrays import arrays_in
 from factory.curate.benchmarks import Item
 from factory.curate.decon.kernels import (
     COLUMNS,
@@ -310,14 +312,19 @@ def index_to_bytes(index: ItemIndex) -> bytes:
 
 
 def index_from_bytes(data: bytes) -> ItemIndex:
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    names = tuple(
-        (str(benchmark), str(item), str(field))
-        for benchmark, item, field in orjson.loads(arrays.pop("names").tobytes())
-    )
-    words = Words(arrays.pop("words"), arrays.pop("offsets"))
-    return ItemIndex(names=names, words=words, **arrays)
+    """What `index_to_bytes` gave. Raises ValueError for bytes that are no such archive."""
+    arrays = arrays_in(data)
+    try:
+        names = names_in(arrays.pop("names"))
+        words = Words(arrays.pop("words"), arrays.pop("offsets"))
+        return ItemIndex(names=names, words=words, **arrays)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"an array is missing or too many: {error}") from None
+
+
+def names_in(array: Any) -> tuple[tuple[str, str, str], ...]:
+    """(benchmark, item, field) of every item, from the JSON in an archive. Raises ValueError and TypeError."""
+    return tuple((str(benchmark), str(item), str(field)) for benchmark, item, field in orjson.loads(array.tobytes()))
 
 
 _ARRAYS = (

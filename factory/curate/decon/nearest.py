@@ -24,10 +24,11 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from factory.arrays import arrays_in
 from factory.curate.benchmarks import Item
 from factory.curate.decon.config import EmbeddingConfig
 from factory.curate.decon.hits import EMBEDDING, LONGEST_SPAN, Hit
-from factory.curate.decon.index import GENERIC_WEIGHT
+from factory.curate.decon.index import GENERIC_WEIGHT, names_in
 from factory.curate.decon.view import view, viewed_words
 from factory.curate.decon.weights import word_weights
 from factory.curate.words import I64, tokenise
@@ -170,6 +171,12 @@ def vectors_to_bytes(items: ItemVectors) -> bytes:
 
 
 def vectors_from_bytes(data: bytes) -> ItemVectors:
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        names = tuple((str(one), str(two), str(three)) for one, two, three in orjson.loads(archive["names"].tobytes()))
-        return ItemVectors(names, archive["copies"], archive["words"], archive["vectors"])
+    """What `vectors_to_bytes` gave. Raises ValueError for bytes that are no such archive."""
+    arrays = arrays_in(data)
+    try:
+        found = ItemVectors(names_in(arrays["names"]), arrays["copies"], arrays["words"], arrays["vectors"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"an array is missing: {error}") from None
+    if not len(found.names) == len(found.copies) == len(found.words) == len(found.vectors):
+        raise ValueError("its arrays have different lengths")
+    return found

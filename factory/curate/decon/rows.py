@@ -18,6 +18,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from factory.corpus.arrow_values import python_rows
+from factory.corpus.parquet_source import first_line
 from factory.corpus.places import Found, SourceBytes, find, open_source
 from factory.corpus.ranges import SourceFile, format_of
 from factory.corpus.records import value_at
@@ -131,10 +133,10 @@ def _parquet(
                 raise _no_text(file, names, given)
             first = 0
             for batch in parquet.iter_batches(BATCH_ROWS, columns=present):
-                yield first, batch.to_pylist()
+                yield first, python_rows(batch)
                 first += batch.num_rows
     except (pa.ArrowException, OSError) as error:
-        raise DamageError("corrupt_file", {"error": str(error).splitlines()[0]}) from None
+        raise DamageError("corrupt_file", {"error": first_line(error)}) from None
 
 
 def _jsonl(file: SourceFile, source: SourceBytes) -> Iterator[tuple[int, list[Mapping[str, Any]]]]:
@@ -220,7 +222,11 @@ def _cells_of(name: str, number: int, row: Mapping[str, Any], columns: Columns) 
             if isinstance(turn, Mapping):
                 role = turn.get("role", turn.get("from"))
                 for text in _texts(turn.get("content", turn.get("value"))):
-                    yield Cell(name, number, f"{path}[{place}]", "answer" if role in ANSWERING else "question", text)
+                    yield Cell(name, number, f"{path}[{place}]", "answer" if _answers(role) else "question", text)
+
+
+def _answers(role: Any) -> bool:
+    return isinstance(role, str) and role in ANSWERING
 
 
 def _texts(value: Any) -> Iterator[str]:

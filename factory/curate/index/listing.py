@@ -18,7 +18,7 @@ from factory.curate.index.segment import Member, Segment
 from factory.errors import StoreError, TransientStoreError
 from factory.identity import canonical_json
 from factory.store.base import Store
-from factory.store.objects import damaged, mapping_in
+from factory.store.objects import damaged, mapping_in, typed
 
 LIST = "curate/index/list.json"
 KIND, FORMAT = "factory-index", 1
@@ -75,13 +75,23 @@ def read_list(store: Store) -> Listed:
         )
     try:
         return Listed(tuple(_entry(item) for item in value["entries"]), etag)
-    except (KeyError, TypeError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         raise damaged(store.uri, LIST, f"an entry is not as it should be ({error})") from None
 
 
 def _entry(value: Mapping[str, Any]) -> Entry:
-    members = {(dataset, version): int(rows) for dataset, version, rows in value["members"]}
-    return Entry(value["segment"], value["lsh"], members)
+    """Raises ValueError for what is no entry."""
+    found = typed(_Written, value)
+    return Entry(found.segment, found.lsh, {(dataset, version): rows for dataset, version, rows in found.members})
+
+
+@dataclass(frozen=True)
+class _Written:
+    """An entry as it stands in the list: members are dataset, version, rows."""
+
+    segment: str
+    lsh: Mapping[str, Any]
+    members: tuple[tuple[str, str, int], ...]
 
 
 def replace_list(store: Store, listed: Listed, entries: tuple[Entry, ...]) -> bool:

@@ -18,11 +18,11 @@ from typing import Any
 
 from factory.config import IndexConfig
 from factory.curate.index.listing import Entry, Listed, read_list
-from factory.curate.index.segment import Member, Part, read_segment
+from factory.curate.index.segment import Member, Part, parts_in, read_segment
 from factory.errors import ConfigError
 from factory.identity import canonical_json, fingerprint
 from factory.store.base import Store
-from factory.store.objects import read_mapping
+from factory.store.objects import damaged, read_mapping
 
 PARALLEL_READS = 16
 
@@ -143,7 +143,10 @@ def newer_key(run: str) -> str:
 def read_view(store: Store, key: str) -> View:
     """Raises AbsentObjectError where none was written, StoreError where it is damaged."""
     value = read_mapping(store, key, ("segments", "parts"))
-    return View(tuple(value["segments"]), tuple(Part.from_json(part) for part in value["parts"]))
+    names = value["segments"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise damaged(store.uri, key, "segments: no list of names")
+    return View(tuple(names), parts_in(value["parts"], store.uri, key))
 
 
 def view_bytes(view: View, **about: str) -> bytes:

@@ -37,7 +37,7 @@ from factory.errors import StoreError
 from factory.identity import canonical_json, fingerprint
 from factory.run.units import FileRef
 from factory.store.base import Store
-from factory.store.objects import read_mapping
+from factory.store.objects import damaged, read_mapping, typed
 from factory.store.parquet import Layout
 
 ENTRY = pa.schema([pa.field("entry", pa.uint64(), nullable=False)])
@@ -112,8 +112,11 @@ class Part:
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> Part:
-        spans = tuple(Span(**span) for span in value["spans"])
-        return Part(FileRef(**value["entries"]), FileRef(**value["rows"]), FileRef(**value["shingles"]), spans)
+        """Raises ValueError for what is no part."""
+        part = typed(Part, value)
+        if any(not 0 <= span.start <= span.stop for span in part.spans):
+            raise ValueError("spans: a span ends before it begins")
+        return part
 
 
 @dataclass(frozen=True)
@@ -235,4 +238,16 @@ def read_segment(store: Store, segment_id: str) -> Segment:
             cause="it was written by another version of the factory",
             remedy="take its datasets off the list (`factory index remove`) and add them again (`factory index add`)",
         )
-    return Segment(segment_id, value["lsh"], tuple(Part.from_json(part) for part in value["parts"]))
+    if not isinstance(value["lsh"], dict):
+        raise damaged(store.uri, key, "lsh: no object")
+    return Segment(segment_id, value["lsh"], parts_in(value["parts"], store.uri, key))
+
+
+def parts_in(values: Any, uri: str, key: str) -> tuple[Part, ...]:
+    """The parts that the object `key` lists. Raises StoreError where it lists none that could be."""
+    if not isinstance(values, list):
+        raise damaged(uri, key, "parts: no list")
+    try:
+        return tuple(Part.from_json(part) for part in values)
+    except ValueError as error:
+        raise damaged(uri, key, str(error)) from None

@@ -18,7 +18,8 @@ from factory.identity import canonical_json
 from factory.publish.gates.batch import Batch
 from factory.publish.gates.shape import Earlier, Shape, from_json
 from factory.publish.locate import open_dataset, read_manifest
-from factory.store.base import Store
+from factory.store.base import AbsentObjectError, Store
+from factory.store.objects import damaged
 from factory.store.parquet import read_parquet
 
 SHAPE_VERSION = 2
@@ -57,10 +58,12 @@ class Reference:
         )
 
     def load(self, store: Store) -> Earlier:
-        """Raises ConfigError when the shape is gone from the store."""
+        """Raises ConfigError when the shape is gone from the store, StoreError when it is damaged."""
         try:
             return from_json(orjson.loads(store.get(self.key)))
-        except KeyError:
+        except ValueError as error:
+            raise damaged(store.uri, self.key, str(error)) from None
+        except AbsentObjectError:
             raise ConfigError(
                 f"the shape of the earlier dataset {self.key} is gone from {store.uri}",
                 cause="somebody deleted it while the run was going on",

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from factory.publish.gates.batch import Batch
 from factory.publish.gates.config import COLUMNS, Column
 from factory.publish.gates.summaries import Groups
+from factory.store.objects import typed
 
 Field = Literal["question", "answer"]
 FIELDS: tuple[Field, ...] = ("question", "answer")
@@ -84,8 +85,21 @@ class Earlier:
 
 
 def from_json(value: Mapping[str, Any]) -> Earlier:
-    lengths = {name: {int(place): int(count) for place, count in bins} for name, bins in value["lengths"].items()}
-    return Earlier(value["rows"], value["groups"], value["bounds"], lengths)
+    """Raises ValueError for what is no shape."""
+    written = typed(_Written, value)
+    return Earlier(
+        written.rows, written.groups, written.bounds, {name: dict(bins) for name, bins in written.lengths.items()}
+    )
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A shape as `Shape.to_json` has it: lengths are (bin, rows)."""
+
+    rows: int
+    groups: Mapping[str, Mapping[str, int]]
+    bounds: Mapping[str, int]
+    lengths: Mapping[str, tuple[tuple[int, int], ...]]
 
 
 def groups_of(batch: Batch, column: Column) -> Iterable[tuple[str, ...]]:

@@ -12,15 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-import orjson
-
 from factory.identity import canonical_json, fingerprint, sha256_hex
 from factory.select.preprocessing import PREPROCESSING_VERSION
 from factory.select.scoring import Scorer, Scoring, open_scorer
 from factory.select.selector_artefact import check_model
 from factory.select.training.config import TrainingConfig
 from factory.select.training.examples import Example, digest
-from factory.store.base import Store
+from factory.store.base import AbsentObjectError, Store
+from factory.store.objects import read_mapping, typed_in
 
 TRAINING_VERSION = 1
 """Raise when training makes another model of the same examples and settings."""
@@ -52,8 +51,8 @@ def train_once(store: Store, config: TrainingConfig, examples: Sequence[Example]
     ]
     note = f"training/models/{fingerprint(made_of)}.json"
     try:
-        return _noted(store.get(note))
-    except KeyError:
+        return noted(store, note)
+    except AbsentObjectError:
         pass
     from factory.run.execute import on_worker
 
@@ -79,12 +78,12 @@ def put_model(store: Store, note: str, model: bytes, scoring: Scoring) -> Traine
     key = f"training/models/{digest}.bin"
     store.put(key, model)
     store.put_if_absent(note, canonical_json({"key": key, "sha256": digest, "scoring": scoring.to_json()}))
-    return _noted(store.get(note))
+    return noted(store, note)
 
 
-def _noted(data: bytes) -> TrainedModel:
-    values = orjson.loads(data)
-    return TrainedModel(values["key"], values["sha256"], Scoring.from_json(values["scoring"]))
+def noted(store: Store, note: str) -> TrainedModel:
+    """The model that stands under the key `note`. Raises AbsentObjectError, StoreError where the note is damaged."""
+    return typed_in(TrainedModel, read_mapping(store, note), store.uri, note)
 
 
 def model_bytes(store: Store, model: TrainedModel) -> bytes:
