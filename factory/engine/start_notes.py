@@ -1,6 +1,6 @@
 """Notes of engine starts in Ray's cluster-wide key-value store, which outlives the actors that write them.
 
-A replica that finds a note of itself replaces an engine that is gone. Cost: under a millisecond a start.
+A replica that finds a note of itself replaces an engine that is gone.
 """
 
 from __future__ import annotations
