@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -256,7 +258,17 @@ def faketime_library() -> Path | None:
 
 
 def needs_faketime() -> str | None:
-    return None if faketime_library() else "there is no libfaketime (Debian, Ubuntu: apt-get install libfaketime)"
+    library = faketime_library()
+    if library is None:
+        return "there is no libfaketime (Debian, Ubuntu: apt-get install libfaketime)"
+    tried = subprocess.run(
+        [sys.executable, "-c", "import time; time.sleep(0.01)"],
+        env={**os.environ, "LD_PRELOAD": str(library), "FAKETIME": "+0s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"},
+        capture_output=True,
+        timeout=60,
+    )
+    # Debian's 0.9.10 answers every absolute sleep, Python's own since 3.11, with «Invalid argument».
+    return None if tried.returncode == 0 else f"{library} keeps this Python from sleeping"
 
 
 def _found(trial: Trial, kind: str) -> psutil.Process:
