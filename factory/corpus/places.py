@@ -129,10 +129,14 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError as error:  # a link to where this user may not look
+            raise _unreadable(entry.path, error) from error
+        if is_folder:
             if entry.name not in LEFT_BY_WRITERS:
                 yield from _walk(Path(entry.path), seen)
-        elif entry.is_file():
+        elif is_file:
             yield Path(entry.path)
 
 

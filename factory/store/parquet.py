@@ -132,7 +132,7 @@ def read_rows(store: Store, key: str, rows: Sequence[int], columns: Sequence[str
     # Where each needed group begins in what was read.
     offsets = np.cumsum([0] + [int(starts[group + 1] - starts[group]) for group in needed])[:-1]
     places = wanted - starts[groups] + offsets[np.searchsorted(needed, groups)] if wanted.size else wanted
-    return table.take(pa.array(places))
+    return _taken(table, places, key, store.uri)
 
 
 def read_scattered(store: Store, key: str, rows: Sequence[int], columns: Sequence[str]) -> pa.Table:
@@ -156,7 +156,7 @@ def read_scattered(store: Store, key: str, rows: Sequence[int], columns: Sequenc
     table = _read(file, [int(group) for group in needed], columns, key, store.uri, threads=False)
     offsets = np.cumsum([0] + [int(starts[group + 1] - starts[group]) for group in needed])[:-1]
     places = wanted - starts[groups] + offsets[np.searchsorted(needed, groups)] if wanted.size else wanted
-    return table.take(pa.array(places))
+    return _taken(table, places, key, store.uri)
 
 
 def read_range(
@@ -203,6 +203,13 @@ def read_groups(store: Store, key: str, column: str, bounds: tuple[int, int]) ->
     file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri, pre_buffer=False)
     for group in _groups_between(file, column, *bounds):
         yield _integers(_read(file, [group], [column], key, store.uri, threads=False), column, key, store.uri)
+
+
+def _taken(table: pa.Table, places: npt.NDArray[Any], key: str, uri: str) -> pa.Table:
+    try:
+        return table.take(pa.array(places))
+    except pa.ArrowException as error:  # a type that Arrow reads and cannot pick rows of, which nothing here writes
+        raise _damaged(key, uri, error) from error
 
 
 def _read_groups(

@@ -176,7 +176,7 @@ def test_a_decompression_bomb_is_read_in_bounded_memory(
 @example(path="/tmp/no-such-folder-here/\0*", kind="auto")
 @example(path="/no-such-folder/**x[", kind="auto")
 def test_a_path_leads_to_files_or_is_refused_by_name(path: str, kind: str) -> None:
-    if path.startswith("s3://"):
+    if path.startswith("s3://") or not path.strip("/."):
         return  # asks a server; patterns are compared with local ones in tests/corpus
     with refused(CorpusError):
         list_sources(

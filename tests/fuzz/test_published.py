@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import example
 from hypothesis import strategies as st
 
 from factory.errors import FactoryError
@@ -24,7 +25,7 @@ from factory.store.parquet import (
 )
 from tests.fuzz.breaking import HOSTILE_LEAVES, broken_bytes
 from tests.fuzz.harness import fuzzed, refused
-from tests.fuzz.test_corpus_parquet import VALID
+from tests.fuzz.test_corpus_parquet import STRANGE, VALID
 from tests.publish.world import make_world
 
 
@@ -100,6 +101,7 @@ def numbers() -> bytes:
     share=2,
     data=broken_bytes([numbers(), *VALID]),
 )
+@example(data=STRANGE["view"])
 def test_a_table_of_a_root_is_read_or_refused(store: LocalStore, data: bytes) -> None:
     store.put("steps/s/data/u.a.0.parquet", data)
     key = "steps/s/data/u.a.0.parquet"
