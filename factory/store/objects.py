@@ -116,8 +116,8 @@ def how_to_restore(key: str) -> str:
         if parts[2:] == ["step.json"] or parts[2:3] == ["plans"]:
             done = f"runs/*/{parts[1].rpartition('-')[0]}.done.json"
             return (
-                f"restore it from a copy of the root, or delete {key} and {done} and start the run again: "
-                "both are written anew"
+                f"restore {folder}/ from a copy of the root; where nothing else of it is lost, delete {key} and {done} "
+                "and start the run again: both are written anew"
             )
         unit = None
         if parts[2:3] == ["commits"]:  # steps/<folder>/commits/<xx>/<unit>.json
