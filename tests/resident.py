@@ -28,6 +28,10 @@ PASSING = ("PYTEST_CURRENT_TEST", "COLUMNS", "LINES")
 """Variables that differ from test to test and that no command looks at."""
 
 
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Makes Ray take 127.0.0.1 for the machine's address (factory/run/session.py)."""
+
+
 class Resident:
     """A Ray and a zygote with this environment."""
 
@@ -42,7 +46,7 @@ class Resident:
         return subprocess.Popen(
             [sys.executable, "-m", module],
             cwd=REPOSITORY,
-            env=self.environment,
+            env={**self.environment, **LOOPBACK},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -163,7 +163,8 @@ def wilson(share: float, size: float) -> tuple[float, float]:
     """Ends of Wilson's 95 % score interval of a share seen on `size` items (which may be an effective size)."""
     middle = (share + _Z**2 / (2 * size)) / (1 + _Z**2 / size)
     half = _Z / (1 + _Z**2 / size) * math.sqrt(share * (1 - share) / size + _Z**2 / (4 * size**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # At 0 and 1 an end is the share itself, but for the last bit.
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
 def _share(values: F64) -> Estimate:

@@ -3,6 +3,7 @@ give, and that no credential of theirs is in anything they write, be it a row, a
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import shutil
 import tempfile
@@ -84,15 +85,19 @@ class Place:
         return finished
 
     def _watch(self, ended: threading.Event) -> None:
-        """Addresses on which processes of this test's Ray listen."""
+        """Addresses on which the run's own processes listen, its Ray's among them. Other tests have a Ray as well."""
         while not ended.wait(1):
-            for process in psutil.Process().children(recursive=True):
-                try:
-                    own = str(self.ray) in " ".join(process.cmdline()) or "ray::" in process.name()
-                    found = process.net_connections("tcp") if own else []
-                except psutil.Error:
-                    continue
-                self.listeners |= {(process.name(), one.laddr.ip) for one in found if one.status == "LISTEN"}
+            for process in self._of_the_run():
+                with contextlib.suppress(psutil.Error):
+                    found = process.net_connections("tcp")
+                    self.listeners |= {(process.name(), one.laddr.ip) for one in found if one.status == "LISTEN"}
+
+    def _of_the_run(self) -> list[psutil.Process]:
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if f"store.root={self.root}" in process.cmdline():
+                    return process.children(recursive=True)
+        return []
 
     def files(self) -> Iterator[Path]:
         for top in (self.folder, self.ray):

@@ -62,8 +62,19 @@ def test_a_lost_commit_of_any_step_is_found(made: tuple[World, Published]) -> No
 
 def test_rows_that_vanish_from_a_commit_break_conservation(made: tuple[World, Published]) -> None:
     world, published = made
-    edit_commit(world, "merge", lambda commit: commit["counts"].update(rejected=commit["counts"]["rejected"] - 1))
+
+    def fewer(commit: dict[str, Any]) -> None:
+        for name in ("inputs", "rejected"):
+            commit["counts"][name] -= 1
+
+    edit_commit(world, "merge", fewer)
     assert failed(world, published) == ["conservation"]
+
+
+def test_a_commit_that_does_not_add_up_is_no_commit(made: tuple[World, Published]) -> None:
+    world, published = made
+    edit_commit(world, "merge", lambda commit: commit["counts"].update(rejected=commit["counts"]["rejected"] - 1))
+    assert failed(world, published) == ["steps", "conservation"]
 
 
 def test_a_step_that_read_other_rows_than_were_given_is_found(made: tuple[World, Published]) -> None:
