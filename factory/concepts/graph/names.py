@@ -30,7 +30,7 @@ MAX_CHARACTERS = 200
 
 TOO_LONG, EMPTY, PUNCTUATION_ONLY = "name_too_long", "name_empty", "name_of_punctuation"
 
-CACHED_NAMES = 1 << 17
+CACHED_NAMES = 1 << 15
 """Least recently used ones go first; the graph, which meets all names of a corpus, keeps its own (passages.py)."""
 
 
