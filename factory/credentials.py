@@ -6,7 +6,7 @@ a secret) is refused before anything starts; the error names the key, never the 
 records (errors, notes, tracebacks) passes `blanked`, which knows the secrets of this process's environment, passwords
 in addresses, values behind telling names, and the forms of common tokens. The second line is for what servers and
 libraries quote; it cannot know a secret that looks like any other word.
-Cost: some 20 microseconds a line.
+Cost: some 90 microseconds a line.
 """
 
 from __future__ import annotations

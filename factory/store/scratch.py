@@ -7,6 +7,9 @@ its own, so that two processes do not make it at the same time. Whoever uses a c
 ends with its process whatever ends that; `sweep` removes what nobody holds. Files are never trusted beyond that: after
 a crash nobody holds them, so they go before they are read.
 
+A driver sweeps its own machine when its run ends; on the other machines of a cluster the last content stays until the
+next one is shared there.
+
 Cost: writing the arrays once a machine, mapping them once a process. Disk: the arrays' bytes, up to the limit.
 """
 

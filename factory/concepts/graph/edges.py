@@ -13,7 +13,7 @@ depend on how they are bracketed, so the files are the same bytes either way; a 
 Every passage is read by every unit. So that a step reads what the one before it accepted, once, unit p of P answers
 for the passages of the files at places p, p + P, ...
 
-Cost: `make bench NAME=graph`; memory 20 bytes a row of the partition and 110 a row of the slice that is summed.
+Cost: `make bench NAME=graph`; memory 20 bytes a row of the partition and 90 a row of the slice that is summed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PAIRS_A_PARTITION = 1 << 24
 """Rows of all pairs files that a partition reads at most, 20 bytes each."""
 
 PAIRS_A_SLICE = 1 << 22
-"""Rows that are summed at a time, 110 bytes each while they are. When partitions were no larger, a row group of a pairs
+"""Rows that are summed at a time, 90 bytes each while they are. When partitions were no larger, a row group of a pairs
 file was read by as many of them as its ids reach over: at four times the paper's subset by four."""
 
 NODE_GROUP_ROWS = 1 << 14

@@ -45,7 +45,7 @@ from factory.store.parquet import Layout, read_parquet, read_values
 STEP_VERSION = 1
 
 EDGES_A_PARTITION = 1 << 23
-"""Edges that a partition adds up at a time, 110 bytes each while it does: half of what graph_edges reads, in slices."""
+"""Edges that a partition adds up at a time, 90 bytes each while it does: half of what graph_edges reads, in slices."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ import pytest
 from datasketch import MinHash
 from hypothesis import given, settings
 
+from factory.concepts.graph import counting
 from factory.concepts.graph.config import GraphConfig
 from factory.concepts.graph.counting import Pairs, pairs_within, summed
 from factory.concepts.graph.edges import edge_table
 from factory.concepts.graph.groups import group_unit
+from factory.concepts.graph.lookup import buckets_of
 from factory.concepts.graph.names import canonical
 from factory.concepts.graph.pairs import NAMES, PAIRS, PASSAGES, GraphPairsStep, pairs_step, range_groups
 from factory.concepts.graph.passages import node_sets
@@ -170,3 +172,12 @@ def test_an_id_says_its_kind_and_hashes_the_name() -> None:
     assert node_id(TOPIC, "ring") >> 1 != node_id(CONCEPT, "ring") >> 1
     assert node_id(CONCEPT, canonical("The Rings").normal) == node_id(CONCEPT, "ring")
     assert (partition_range(0, 1), partition_range(3, 4)) == ((0, 2**64 - 1), (3 << 62, 2**64 - 1))
+
+
+@pytest.mark.parametrize("code_bits", [2, 63])
+def test_codes_of_many_destinations_fill_their_buckets_evenly(code_bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "CODE_BITS", code_bits)  # with 2 they are numbered
+    ids = np.random.default_rng(3).integers(0, 2**64, 20_000, dtype=np.uint64)
+    codes, known, table, bits = counting._coded_destinations(ids, 46)
+    assert (known[np.searchsorted(table, codes)] == ids).all()
+    assert np.diff(buckets_of(table, bits).begins).max() < 20
