@@ -20,6 +20,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,8 +62,9 @@ class Scratch:
         return taken + wanted <= self.limit and wanted <= disk.free - SPARE_SHARE * disk.total
 
     def _put(self, there: Path, made: Sequence[npt.NDArray[Any]]) -> bool:
-        building = Path(tempfile.mkdtemp(prefix="making-", dir=self.folder))
+        building = self.folder / f"making-{uuid.uuid4().hex}"
         try:
+            building.mkdir()
             for number, array in enumerate(made):
                 np.save(building / f"{number:02d}.npy", array, allow_pickle=False)
             building.rename(there)
@@ -81,8 +83,11 @@ def shared(content: str, limit: int) -> Iterator[Scratch | None]:
         yield None
         return
     sweep(but=content)
-    with _held(base / content) as folder:
-        yield Scratch(folder, limit)
+    with contextlib.ExitStack() as stack:
+        folder = None
+        with contextlib.suppress(OSError):  # a full disk: what is shared saves work and decides nothing
+            folder = stack.enter_context(_held(base / content))
+        yield Scratch(folder, limit) if folder is not None else None
 
 
 def sweep(but: str = "") -> None:

@@ -105,3 +105,10 @@ def test_a_killed_process_holds_nothing_any_more(own_folder: Path, tmp_path: Pat
     process.join()
     with shared("mine", MIB):
         assert not (own_folder / "other").exists()
+
+
+def test_where_the_folder_cannot_be_made_nothing_is_shared_and_nothing_fails(own_folder: Path) -> None:
+    own_folder.mkdir(mode=0o700)
+    (own_folder / "a").write_text("a file where the folder should be")
+    with shared("a", MIB) as scratch:
+        assert scratch is None
