@@ -1,0 +1,291 @@
+"""The command behind `python -m jobs.submit`: compose and check here, run there, follow, come back with the exit code.
+
+Design: the configuration is composed and checked on this machine: mistakes cost a second and no place on the cluster.
+What runs there is the same command with `cluster=ray cluster.address=auto`: a run is a driver on the cluster, as with
+`ray job submit`. Ctrl-C takes this terminal away and leaves the job alone; both ways back are printed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from factory.cluster import jobs
+from factory.cluster.dashboard import Dashboard, ask, python_note, url_of
+from factory.cluster.package import MIB, Package, pack
+from factory.config import ClusterConfig
+from factory.credentials import said
+from factory.errors import ConfigError
+from factory.identity import fingerprint
+from factory.run.command import INTERRUPTED_CODE, guarded
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The working tree: what travels."""
+
+FLAGS = ("--detach", "--list", "--dry-run", "--no-package")
+WITH_VALUE = ("--attach", "--stop", "--job")
+ENTRIES = ("run", "train_selector")
+
+MISSING_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'\s*\Z", re.MULTILINE)
+
+LAST_PIECES = 4
+"""Pieces of the log, a second's worth each, in which its last line is looked for."""
+
+AGAIN = "the same command submits it, or attaches to it where it was submitted already"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A command line, read: `options` by name (a flag's value is empty), and Hydra's overrides."""
+
+    options: Mapping[str, str]
+    overrides: tuple[str, ...]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code: the job's own; 8 where the cluster is at fault, 2 for a configuration; 130 detached by Ctrl-C, or
+    stopped."""
+    if any(item in ("-h", "--help") for item in arguments):
+        print(HELP)
+        return 0
+    return guarded(partial(_execute, arguments), AGAIN)
+
+
+def read(arguments: Sequence[str]) -> Asked:
+    """Raises ConfigError for an option that there is not."""
+    options: dict[str, str] = {}
+    overrides: list[str] = []
+    items = iter(arguments)
+    for item in items:
+        name, _, value = item.partition("=")
+        if not item.startswith("-"):
+            overrides.append(item)
+        elif name in FLAGS and not value:
+            options[name] = ""
+        elif name in WITH_VALUE:
+            options[name] = value or next(items, "")
+            if not options[name]:
+                raise ConfigError(f"{name} is given without a value", remedy=f"write {name} ID" + _listing(name))
+        else:
+            near = difflib.get_close_matches(name, [*FLAGS, *WITH_VALUE], n=1, cutoff=0.6)
+            raise ConfigError(
+                f"{name}: there is no such option",
+                cause="a sweep is no single job" if name in ("-m", "--multirun") else "a slip in its name",
+                remedy=f"did you mean `{near[0]}`?" if near else "`python -m jobs.submit --help` lists them",
+            )
+    entry = options.get("--job", ENTRIES[0])
+    if entry not in ENTRIES:
+        raise ConfigError(f"--job {entry}: there is no such job", remedy=f"choose one of: {', '.join(ENTRIES)}")
+    return Asked(options, tuple(overrides))
+
+
+def _listing(name: str) -> str:
+    return "; --list shows the ids" if name != "--job" else ""
+
+
+def _execute(arguments: Sequence[str]) -> int:
+    asked = read(arguments)
+    config = composed(asked)
+    cluster: ClusterConfig = config.cluster
+    if "--dry-run" in asked.options:
+        return _dry_run(asked, cluster)
+    dashboard = ask(url_of(cluster.address))
+    client = jobs.connect(dashboard)
+    address = f"cluster.address={dashboard.url}"
+    if "--list" in asked.options:
+        for each in jobs.listed(client):
+            print(said(f"{each.submission_id}  {each.status}  {each.entrypoint}"))
+        return 0
+    if job_id := asked.options.get("--stop"):
+        return _stopped(client, job_id)
+    if job_id := asked.options.get("--attach"):
+        return _followed(client, job_id, address)
+    submitted = submit_run(client, dashboard, asked, config)
+    if submitted.attached:
+        _say(f"{submitted.id} runs already, with this configuration; attached to it")
+        if not submitted.same_code:
+            _say("note: it runs with another state of the working tree; --stop it first to run this one")
+    else:
+        _say(f"submitted {submitted.id} to {dashboard.url}")
+    if "--detach" in asked.options:
+        _say_ways_back(submitted.id, address)
+        print(submitted.id)
+        return 0
+    return _followed(client, submitted.id, address)
+
+
+def composed(asked: Asked) -> Any:
+    """The configuration that the job will run with, checked here. Raises ConfigError."""
+    if asked.options.get("--job") == "train_selector":
+        from factory.run.compose import compose_entry
+        from factory.select.training.command import TRAIN
+
+        return compose_entry(TRAIN, asked.overrides)
+    from factory.run.compose import compose
+
+    return compose(asked.overrides)
+
+
+def submit_run(client: Any, dashboard: Dashboard, asked: Asked, config: Any) -> jobs.Submitted:
+    """Packs the working tree and submits the job that `asked` and `config` describe; says what there is to know.
+
+    Raises ConfigError where it could not run there, ClusterError where the cluster does not take it.
+    """
+    require_reachable_root(config.store.root)
+    jobs.require_room(dashboard, config.cluster.job, config.cluster.nodes_wait_s)
+    for note in filter(None, (python_note(dashboard), *notes(config))):
+        _say(f"note: {note}")
+    job = job_of(asked, config)
+    if "--no-package" in asked.options:
+        return jobs.submit(client, job)
+    settings = config.cluster.job
+    with tempfile.TemporaryDirectory(prefix="package-") as folder:
+        package = pack(ROOT, Path(folder), settings.exclude, settings.package_mib)
+        _say(f"the working tree: {package.files} files, {package.size / MIB:.1f} MiB packed{_held_back(package)}")
+        with_code = {"working_dir": str(package.path), "package": package.digest}
+        return jobs.submit(client, jobs.Job(**{**vars(job), **with_code}))
+
+
+def job_of(asked: Asked, config: Any) -> jobs.Job:
+    """The job as the cluster will know it, without its package."""
+    entry = asked.options.get("--job", ENTRIES[0])
+    digest = fingerprint([entry, config.model_dump(mode="json", exclude={"cluster"})])
+    publish = getattr(config, "publish", None)
+    name = config.cluster.job.name or (publish.name if publish is not None else entry.replace("_", "-"))
+    command = entrypoint(entry, asked.overrides)
+    return jobs.Job(name, digest, command, config.cluster.job, grace_s=config.cluster.grace_seconds)
+
+
+def entrypoint(entry: str, overrides: Sequence[str]) -> str:
+    """The command that the cluster runs: the same, with the cluster it is on as its Ray. What only concerned the
+    submission is left out."""
+    kept = [item for item in overrides if not item.startswith(("cluster=", "cluster.address=", "cluster.job."))]
+    return shlex.join(["python", "-m", f"jobs.{entry}", *kept, "cluster=ray", "cluster.address=auto"])
+
+
+def require_reachable_root(root: str) -> None:
+    """Raises ConfigError for a root that would end with the job."""
+    if "://" not in root and not Path(root).is_absolute():
+        raise ConfigError(
+            f"store.root={root} is a folder beside the job's code, on one node, and gone when the job is",
+            cause="a relative path; on a cluster it means the unpacked working tree",
+            remedy="store=s3 store.root=s3://bucket/prefix, or the absolute path of a folder that all nodes share",
+        )
+
+
+def notes(config: Any) -> list[str]:
+    """What a user may not think of when a command that worked here runs elsewhere."""
+    found: list[str] = []
+    root = config.store.root
+    if root.startswith("s3://"):
+        found.append(f"no credentials travel: the nodes need their own for {root} (environment, instance role, …)")
+    else:
+        found.append(f"store.root={root} has to be one folder that every node sees")
+    if config.engine.kind == "openai":
+        found.append(f"the nodes need {config.engine.api_key_env} in their own environment")
+    here = sorted(
+        {
+            path
+            for path, value in _texts(config.model_dump(mode="json", exclude={"store", "cluster"}))
+            if value.startswith(("/", "./", "../", "~")) and Path(value.split("*")[0]).expanduser().exists()
+        }
+    )
+    if here:
+        found.append(f"{', '.join(here)}: paths of this machine; every node has to have them too")
+    return found
+
+
+def _texts(value: Any, path: str = "") -> list[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        return [pair for key, item in value.items() for pair in _texts(item, f"{path}.{key}" if path else str(key))]
+    if isinstance(value, list):
+        return [pair for item in value for pair in _texts(item, path)]
+    return [(path, value)] if isinstance(value, str) else []
+
+
+def _dry_run(asked: Asked, cluster: ClusterConfig) -> int:
+    config = composed(asked)
+    with tempfile.TemporaryDirectory(prefix="package-") as folder:
+        package = pack(ROOT, Path(folder), cluster.job.exclude, cluster.job.package_mib)
+    print(f"package:    {package.files} files, {package.size / MIB:.1f} MiB packed{_held_back(package)}")
+    print(said(f"entrypoint: {job_of(asked, config).entrypoint}"))
+    return 0
+
+
+def _held_back(package: Package) -> str:
+    if not package.held_back:
+        return ""
+    shown = ", ".join(package.held_back[:5]) + (", …" if len(package.held_back) > 5 else "")
+    return f"; held back for their names, which are those of credentials: {shown}"
+
+
+def _followed(client: Any, job_id: str, address: str) -> int:
+    end: deque[str] = deque(maxlen=LAST_PIECES)
+
+    def write(text: str) -> None:
+        end.append(text)
+        _write(text)
+
+    try:
+        code = jobs.follow(client, job_id, write, _say)
+    except KeyboardInterrupt:
+        _say(f"detached: {job_id} goes on")
+        _say_ways_back(job_id, address)
+        return INTERRUPTED_CODE
+    if code == jobs.STOPPED_CODE:
+        _say(f"{job_id} was stopped; the same command goes on where it stopped")
+    elif code and (missing := MISSING_MODULE.search("".join(end))):
+        _say(
+            f"the cluster's Python has no module {missing[1]}: its image was not built for this checkout (infra/docker)"
+        )
+    return code
+
+
+def _stopped(client: Any, job_id: str) -> int:
+    if jobs.stop(client, job_id):
+        _say(f"{job_id} is asked to end, and made to when cluster.grace_seconds are over; what is committed is kept")
+    else:
+        _say(f"{job_id} had ended already")
+    return 0
+
+
+def _say_ways_back(job_id: str, address: str) -> None:
+    _say(f"  follow it:  python -m jobs.submit --attach {job_id} {address}")
+    _say(f"  end it:     python -m jobs.submit --stop {job_id} {address}")
+
+
+def _write(text: str) -> None:
+    # Lines of a run are clean already; what its libraries print is not.
+    sys.stdout.write(said(text))
+    sys.stdout.flush()
+
+
+def _say(line: str) -> None:
+    print(said(line), file=sys.stderr, flush=True)
+
+
+HELP = """python -m jobs.submit [KEY=VALUE ...] cluster.address=http://HEAD:8265   runs the factory as a Ray job
+
+  KEY=VALUE          as for `python -m jobs.run`; store.root has to be where all nodes reach it
+  cluster.job.*      what is reserved for the driver, its node's labels, metadata, environment, the package
+
+  --detach           submits, prints the id, and leaves
+  --attach ID        follows a job that runs or ran: its whole log, then its exit code
+  --stop ID          asks a job to end (SIGTERM, and SIGKILL after cluster.grace_seconds)
+  --list             the factory's jobs that the cluster knows
+  --dry-run          what would travel, and the command that would run; asks no cluster
+  --no-package       the nodes have the code already (an image from infra/docker)
+  --job NAME         run (as it is), or train_selector
+
+  The same command while its job runs attaches to it. Ctrl-C detaches; the job goes on. The exit code is the job's own
+  (docs/cluster.md): 8 where the cluster is at fault, 130 stopped or detached.
+"""
