@@ -1,0 +1,1 @@
+"""Sweeps: many runs from one command, worked one after another, at the same time, or as jobs of a Ray cluster."""
