@@ -1,0 +1,1 @@
+"""What a run will take, from what was measured below the same root; and how far that was off afterwards."""

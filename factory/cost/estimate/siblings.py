@@ -1,0 +1,112 @@
+"""Other runs below a root that say something about this one: over the same corpus, or with the same model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from factory.cost.estimate.observed import Observed, observe
+from factory.errors import StoreError
+from factory.run.chain import Chain
+from factory.run.record import Record, read_done
+from factory.run.stage import Stage
+from factory.store.base import AbsentObjectError, Store
+from factory.store.objects import read_mapping
+
+
+@dataclass(frozen=True)
+class Sibling:
+    """The run over the same corpus that came furthest (one with a smaller `limit`, as a rule): passages it asked about,
+    walks with two passages, questions written and the share of them that stayed after curation, core seconds of its
+    steps without a model, and seconds an engine took to start. None where it did not come so far."""
+
+    run: str
+    passages: int
+    pairs: int | None
+    written: int
+    curated_share: float | None
+    core_seconds: float
+    start_seconds: float | None
+
+
+def records(store: Store) -> Iterator[Record]:
+    """Records of runs, those that can be read."""
+    for info in store.list("runs/"):
+        if info.key.count("/") == 1 and info.key.endswith(".json"):
+            try:
+                record = read_mapping(store, info.key, ("run", "started", "steps"))
+            except (StoreError, AbsentObjectError):
+                continue
+            if all(isinstance(record.get(name, {}), Mapping) for name in ("steps", "config", "models")):
+                yield record
+
+
+def own_runs(store: Store, chain: Chain) -> frozenset[str]:
+    """Ids of runs over this very corpus, this one included; which of their steps this run shares, folders tell."""
+    corpus = chain.settings.config.corpus.model_dump(mode="json")
+    found = (record for record in records(store) if record.get("config", {}).get("corpus") == corpus)
+    return frozenset({chain.run, *(str(record["run"]) for record in found)})
+
+
+def largest_sibling(store: Store, own: frozenset[str]) -> Sibling | None:
+    found = [_sibling(store, record) for record in records(store) if record["run"] in own]
+    known = [sibling for sibling in found if sibling is not None]
+    return max(known, key=lambda sibling: (sibling.curated_share is not None, sibling.passages), default=None)
+
+
+def _sibling(store: Store, record: Record) -> Sibling | None:
+    dones = {name: done for name in record["steps"] if (done := _done(store, str(record["run"]), name)) is not None}
+    if "merge" not in dones:
+        return None
+    written = sum(_accepted(done) for name, done in dones.items() if name.startswith("question_"))
+    left = dones.get("semantic") or dones.get("curate")
+    begun = record.get("engine_starts")
+    starts = [each for each in begun.values() if isinstance(each, Mapping)] if isinstance(begun, Mapping) else []
+    number = sum(_number(each.get("starts")) + _number(each.get("replacements")) for each in starts)
+    return Sibling(
+        run=str(record["run"]),
+        passages=_accepted(dones["merge"]),
+        pairs=_accepted(dones["pair"]) if "pair" in dones else None,
+        written=written,
+        curated_share=_accepted(left) / written if left is not None and written else None,
+        core_seconds=sum(
+            _number(done["ledger"].get("seconds")) for done in dones.values() if "requests" not in done["ledger"]
+        ),
+        start_seconds=sum(_number(each.get("seconds")) for each in starts) / number if number else None,
+    )
+
+
+def _number(value: Any) -> float:
+    """As a record that somebody edited may hold anything, 0 where it is none."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
+
+
+def _done(store: Store, run: str, step: str) -> Record | None:
+    try:
+        return read_done(store, run, step)
+    except StoreError:
+        return None
+
+
+def _accepted(done: Mapping[str, Any]) -> int:
+    return int(done["counts"]["accepted"])
+
+
+def elsewhere(store: Store, chain: Chain, stage: Stage, own: frozenset[str]) -> Observed | None:
+    """What a step of the same name took with the same model, under other settings: of the run that began last."""
+    model = chain.settings.models[stage.model_role or ""]
+    for record in sorted(records(store), key=lambda record: str(record["started"]), reverse=True):
+        folder = record["steps"].get(stage.name)
+        asked = record.get("models", {}).get(stage.model_role)
+        if (
+            isinstance(folder, str)
+            and isinstance(asked, Mapping)
+            and asked.get("id") == model.id
+            and asked.get("revision") == model.revision
+        ):
+            observed = observe(store, folder, own, other_settings=True)
+            if observed is not None:
+                return observed
+    return None

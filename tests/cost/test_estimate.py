@@ -1,0 +1,144 @@
+"""Estimates: intervals that hold as often as they say, guesses without one, and the error afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from factory.cost.config import PricesConfig
+from factory.cost.estimate.draws import NOTHING, guess, known, predicted, share_of
+from factory.cost.estimate.estimate import TOTAL, Estimate, Range, StepEstimate, compared, held_against
+from factory.cost.estimate.kept import estimate_key, read_estimate, write_estimate
+from factory.cost.runs import cost_of_run
+from factory.cost.words import compared_lines, estimate_lines
+from factory.errors import StoreError
+from factory.section import checked
+from factory.store.local import LocalStore
+
+
+def units(rng: np.random.Generator, count: int) -> np.ndarray:  # type: ignore[type-arg]
+    """Units of 4 to 12 rows whose rows resemble each other: a level of their own, and noise."""
+    rows = rng.integers(4, 13, count).astype(float)
+    level = rng.gamma(4.0, 25.0, count)
+    tokens = np.array([rng.gamma(4.0, each / 4.0, int(n)).sum() for each, n in zip(level, rows, strict=True)])
+    return np.stack([rows, tokens], axis=1)
+
+
+@pytest.mark.parametrize("seen", [8, 40])
+def test_ninety_percent_intervals_hold_what_comes_about_as_often_as_they_say(seen: int) -> None:
+    rng = np.random.default_rng(seen)
+    held = 0
+    for _ in range(300):
+        whole = units(rng, seen + 30)
+        sample, rest = whole[:seen], whole[seen:]
+        found = predicted(sample, known(rest[:, 0].sum()), rng)[1].range
+        assert found.low is not None
+        assert found.high is not None
+        held += found.low <= rest[:, 1].sum() <= found.high
+    assert 0.84 <= held / 300 <= 0.97
+
+
+def test_more_units_narrow_the_interval_and_none_is_left_where_all_is_known() -> None:
+    rng = np.random.default_rng(1)
+
+    def width(count: int) -> float:
+        found = predicted(units(rng, count), known(10_000), rng)[1].range
+        assert found.low is not None
+        assert found.high is not None
+        return (found.high - found.low) / found.middle
+
+    assert width(400) < width(20) / 2
+    same = np.array([[8.0, 800.0]] * 12)
+    assert predicted(same, known(100), rng)[1].range == Range(10_000.0, 10_000.0, 10_000.0)
+
+
+def test_what_rests_on_a_guess_has_no_interval() -> None:
+    rng = np.random.default_rng(1)
+    assert predicted(units(rng, 20), guess(100), rng)[1].range.guessed
+    assert (known(3) + guess(4)).range == Range(7.0)
+    assert predicted(units(rng, 2), known(100), rng)[1].range.guessed
+    assert predicted(np.zeros((5, 2)), known(10), rng)[1].middle == 0
+    assert (NOTHING + known(3)).less(5).range == Range(0.0, 0.0, 0.0)
+
+
+def test_a_share_that_was_seen_of_few_is_wider_than_one_seen_of_many() -> None:
+    rng = np.random.default_rng(1)
+
+    def width(seen: float, share: float) -> float:
+        found = share_of(known(1000), share, seen, rng).range
+        assert found.middle == pytest.approx(1000 * share)
+        assert found.low is not None
+        assert found.high is not None
+        return found.high - found.low
+
+    assert width(20, 0.9) > 3 * width(2000, 0.9) > 0
+    assert width(20, 1.0) == 0
+    assert share_of(guess(10), 0.5, 20, rng).range == Range(5.0)
+
+
+def estimate() -> Estimate:
+    asked = StepEstimate("extract", "a guess", False, 10.0, Range(100.0), Range(5e4), Range(1e4))
+    told = StepEstimate(
+        "answer", "measured", True, 0.0, Range(50.0, 40.0, 60.0), Range(5e3, 4e3, 6e3), Range(9e3, 8e3, 9.5e3)
+    )
+    sums = (Range(150.0), Range(5.5e4), Range(1.9e4))
+    return Estimate("run", "2026-01-01T00:00:00+00:00", (asked, told), *sums, None, None, "EUR")
+
+
+def test_what_was_paid_before_the_plan_is_not_held_against_it() -> None:
+    ledgers = {
+        "extract": {"requests": 120, "prompt_tokens": 6e4, "generated_tokens": 1.2e4},
+        "answer": {"requests": 55, "prompt_tokens": 5e3, "generated_tokens": 9.9e3},
+        "judge": {"requests": 5},
+    }
+    lines = {(line.step, line.what): line for line in compared(estimate(), ledgers)}
+    extract = lines["extract", "requests"]
+    assert (extract.came_to, extract.error, extract.within) == (110, pytest.approx(0.1), None)
+    assert lines["extract", "prompt_tokens"].came_to == pytest.approx(6e4 * 110 / 120)
+    assert lines["answer", "requests"].within is True
+    assert lines["answer", "generated_tokens"].within is False
+    assert lines[TOTAL, "requests"].came_to == 165
+    assert "outside the interval" in "\n".join(compared_lines(tuple(lines.values()), "EUR"))
+    unfinished = compared(estimate(), {"extract": ledgers["extract"]})
+    assert TOTAL not in {line.step for line in unfinished}
+
+
+def test_planned_money_is_held_against_what_this_run_paid_after_the_plan() -> None:
+    paid = {"requests": 60.0, "generated_tokens": 60e6}
+    dones = {
+        # 10 requests were there when it was planned, all of another run; 60 came afterwards
+        "extract": {"ledger": {"requests": 70.0, "generated_tokens": 70e6}, "counts": {"accepted": 1},
+                    "paid": {"run": paid, "other": {"requests": 10.0, "generated_tokens": 10e6}}},
+        "answer": {"ledger": paid, "counts": {"accepted": 1}, "paid": {"run": paid}},
+    }  # fmt: skip
+    prices = checked(PricesConfig, {"currency": "EUR", "million_prompt_tokens": 0, "million_generated_tokens": 0.5})
+    cost = cost_of_run("run", {}, dones, prices)
+    planned = replace(estimate(), money=Range(50.0, 45.0, 55.0))
+    line = held_against(planned, {name: done["ledger"] for name, done in dones.items()}, cost)[-1]  # type: ignore[misc]
+    assert (line.what, line.came_to, line.error, line.within) == ("money", 60.0, pytest.approx(0.2), False)
+    other = cost_of_run("run", {}, dones, checked(PricesConfig, {"currency": "USD"}))
+    assert held_against(planned, {}, other) == ()
+    assert held_against(None, {}, cost) == ()
+
+
+def test_an_estimate_is_kept_beside_the_run_and_a_damaged_one_is_named(tmp_path: object) -> None:
+    store = LocalStore(str(tmp_path))
+    assert read_estimate(store, "run") is None
+    assert write_estimate(store, estimate()) == "runs/run/estimate.json"
+    assert read_estimate(store, "run") == estimate()
+    store.put(estimate_key("run"), b'{"run": "run", "steps": 3}')
+    with pytest.raises(StoreError, match=r"estimate\.json"):
+        read_estimate(store, "run")
+    problems: list[str] = []
+    assert read_estimate(store, "run", problems) is None
+    assert "estimate.json" in problems[0]
+
+
+def test_the_lines_say_what_is_guessed_and_that_there_is_no_price() -> None:
+    text = "\n".join(estimate_lines(estimate()))
+    assert "~100" in text
+    assert "50 (40-60)" in text
+    assert "no price given" in text
+    assert "10 requests paid already" in text
