@@ -68,6 +68,17 @@ stands for one that ran into its token budget looping (factory/run/completions.p
 
 
 @dataclass(frozen=True)
+class EngineShare:
+    """A request's share of its replica's time (engine/use.py), in seconds, and what the replica held meanwhile."""
+
+    busy_seconds: float
+    idle_seconds: float
+    gpus: float = 0.0
+    gpu_kind: str = ""
+    cores: float = 0.0
+
+
+@dataclass(frozen=True)
 class Completion:
     """Result of one request: `samples` texts with their finish reasons and generated token counts.
 
@@ -86,6 +97,7 @@ class Completion:
     error: str | None = None
     error_detail: str = ""
     retries: int = 0
+    share: EngineShare | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

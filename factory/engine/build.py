@@ -29,6 +29,18 @@ def longest_silence_s(config: EngineConfig) -> float:
     return config.timeout_s + LONGEST_WAIT_S
 
 
+def slots_of(config: EngineConfig) -> int | None:
+    """Requests that one engine runs at once, others wait in it; None: as many as it is given."""
+    if config.kind == "vllm":
+        return config.max_num_seqs
+    if config.kind == "openai":
+        return config.max_concurrency
+    from factory.engine.scripted_latency import latency_from
+
+    latency = latency_from(config.extra)
+    return latency.slots if latency is not None else None
+
+
 def build_engine(
     config: EngineConfig, model: ResolvedModel, max_model_len: int, dtype: str, seed: int
 ) -> WatchedEngine:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-SCRIPTED_TUNING = frozenset({"die_on", "hang_on"})
-"""Trouble on demand: what an engine writes where it does not die is the same without them."""
+SCRIPTED_TUNING = frozenset({"die_on", "hang_on", "latency"})
+"""Trouble on demand, and time: what an engine writes where it does not die is the same without them."""
 
 VLLM_TUNING = frozenset(
     [

@@ -17,12 +17,14 @@ DETAIL_CHARACTERS = 1000
 
 @dataclass(frozen=True)
 class EngineLost:
-    """The engine failed, not the batch's rows (as far as is known). `preempted`: its node was taken away."""
+    """The engine failed, not the batch's rows (as far as is known). `preempted`: its node was taken away, as Ray was
+    told. `gone`: nobody answered, so its node may be gone."""
 
     what: str
     cause: str = ""
     remedy: str = ""
     preempted: bool = False
+    gone: bool = False
     death: Death = "loss"
 
 
@@ -59,6 +61,7 @@ def lost_actor(error: Any) -> EngineLost:
         cause="its process was killed (out of memory, or somebody), or its node went away",
         remedy="committed work is kept, run again; give engines more memory if it comes back",
         preempted=bool(getattr(error, "preempted", False)),
+        gone=True,
     )
 
 

@@ -1,31 +1,37 @@
 """Engines that a run starts once and keeps: a handle that spreads batches over named Ray actors.
 
 Design: the engines of a model start side by side, once (launch.py); steps come and go, the engines stay
-(docs/decisions/0002: a second step costs no second start). The handle pickles into Ray Data stages and
-sends each batch to the replica with the fewest of its requests open. When a replica is lost, only the
-requests it had are asked again: on its replacement, in the trials that warden.py deals out, until each has its
-completion or is known to kill engines, which is a completion with the error `engine_killed`. Other replicas go on
-meanwhile. Of a preempted node's batches nothing is suspected; they are sent again as they are. A replica that is
-starting again, or is hunted in, is left alone until it is ready.
+(docs/decisions/0002: a second step costs no second start). The handle pickles into Ray Data stages. A batch goes to the
+engines in an order that suits them (order.py), in parts, each to a replica that has room now (places.py): replicas are
+one queue's servers, whichever unit the requests are of. When a replica is lost, only the requests it had are asked
+again: on its replacement, in the trials that warden.py deals out, until each has its completion or is known to kill
+engines, which is a completion with the error `engine_killed`. Other replicas go on meanwhile. Of the requests of an
+engine that went with its node nothing is suspected; they go elsewhere as they are. A replica that is starting again, is
+hunted in, or has not come yet, is left alone until it is ready.
 
-Cost: about 1 ms a batch; starting is the engine's own (35 s for SmolLM2 on two cores).
+Cost: about 1 ms a part; starting is the engine's own (35 s for SmolLM2 on two cores).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import time
 import uuid
-from collections.abc import Coroutine
-from dataclasses import replace
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from factory.engine.actor import ReplicaState
-from factory.engine.api import Batch, Completion, EngineInfo
+from factory.engine.api import Batch, Completion, EngineInfo, Request
 from factory.engine.lost import EngineBusy, EngineLost, killer, lost_actor, lost_by
-from factory.engine.start_notes import PoolStarts, forget_starts, starts_of
+from factory.engine.memory import memory_left
+from factory.engine.order import engine_order
+from factory.engine.places import Place, Pressure
+from factory.engine.room import give_back
+from factory.engine.start_notes import PoolStarts, forget_starts, noted_starts, starts_of
+from factory.engine.use import ReplicaUse, forget_use, use_of
 from factory.errors import EngineError
 
 Sent = TypeVar("Sent")
@@ -38,27 +44,54 @@ REVIVAL_LIMIT_S = 3600.0
 REVIVAL_TRIES = 3
 PAUSE_S, PAUSE_CAP_S = 0.5, 10.0
 
+PATIENCE_S, SOON_S = 10.0, 1.0
+"""How long a unit waits for a place before it asks again; soon where it knows of a lost replica that may be back."""
+
+SIGN_S = 20.0
+"""A third of the silence after which the warden gives an asker up (places.py)."""
+
+PRESSURE_LIMIT_S = 10.0
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """What came of a part: completions by request, and the requests without one."""
+
+    done: dict[str, Completion]
+    left: list[Request]
+
+
+ANSWER_S = 2.0
+"""What replicas that live take milliseconds for; one that waits for a node does not answer at all."""
+
 
 class EnginePool:
     """Handle to running replicas of one model. Pickles; every process that holds one balances its own load."""
 
-    def __init__(self, name: str, actors: list[Any], warden: Any, info: EngineInfo) -> None:
+    def __init__(self, name: str, actors: list[Any], warden: Any, info: EngineInfo, groups: Sequence[Any] = ()) -> None:
+        """`groups`: the placement groups of the replicas, where each is on several nodes. `stop` gives them back; only
+        who started them has them."""
         self._name, self._actors, self._warden, self._info = name, actors, warden, info
+        self.instance = uuid.uuid4().hex[:12]
+        self._groups, self._wide = groups, bool(groups)
         self._begin()
 
     def _begin(self) -> None:
-        self._open = [0] * len(self._actors)
+        self._ticket = uuid.uuid4().hex
         self._reviving: dict[int, asyncio.Task[EngineLost | None]] = {}
         self._gone: dict[int, EngineLost] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: PoolStarts | None = None
+        self._asked: dict[tuple[str, int], Any] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"name": self._name, "actors": self._actors, "warden": self._warden, "info": self._info}
+        state = {"name": self._name, "actors": self._actors, "warden": self._warden, "info": self._info}
+        return {**state, "wide": self._wide}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._name, self._actors = state["name"], state["actors"]
         self._warden, self._info = state["warden"], state["info"]
+        self._groups, self._wide = (), state["wide"]
         self._begin()
 
     @property
@@ -74,29 +107,76 @@ class EnginePool:
         Raises EngineError when no engine is left, or more were lost than the engine settings allow (budget.py)."""
         self._enter()
         done: dict[str, Completion] = {}
-        left = batch
-        while left.requests:
-            for closed in await self._warden.closed.remote():
-                self._revive(closed)
-            replica = await self._pick()
-            outcome = await self._send(replica, left)
-            if isinstance(outcome, EngineBusy):
-                self._revive(replica)
-            elif isinstance(outcome, EngineLost):
-                self._revive(replica)
-                if not outcome.preempted:
-                    done |= await self._tried(replica, left, outcome)
-            else:
-                done |= {completion.request_id: completion for completion in outcome}
-            left = replace(batch, requests=tuple(each for each in batch.requests if each.request_id not in done))
+        left = deque(batch.requests[position] for position in engine_order(batch.requests))
+        asking: asyncio.Task[Sequence[Place]] | None = None
+        parts: set[asyncio.Task[_Answered]] = set()
+        sign = asyncio.ensure_future(self._keep_signing())
+        try:
+            while left or parts:
+                if left and asking is None:
+                    asking = asyncio.ensure_future(self._place(len(left)))
+                waited: set[asyncio.Task[Any]] = {*parts, asking} if asking is not None else {*parts}
+                ended, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+                if asking is not None and asking in ended:
+                    places, asking = asking.result(), None
+                    for place in places:
+                        part = tuple(left.popleft() for _ in range(place.requests))
+                        parts.add(asyncio.ensure_future(self._part(place, replace(batch, requests=part))))
+                for answered in [each for each in parts if each in ended]:
+                    parts.discard(answered)
+                    done |= answered.result().done
+                    left.extendleft(reversed(answered.result().left))
+        finally:
+            for task in (sign, *parts, *([asking] if asking is not None else [])):
+                task.cancel()
         return [done[request.request_id] for request in batch.requests]
+
+    async def _place(self, want: int) -> Sequence[Place]:
+        """Room for up to `want` requests in replicas that are ready as far as is known here."""
+        while True:
+            avoid = await self._unready()
+            patience_s = SOON_S if avoid else PATIENCE_S
+            places: Sequence[Place] = await self._warden.place.remote(self._ticket, want, avoid, patience_s)
+            if places:
+                return places
+
+    async def _part(self, place: Place, part: Batch) -> _Answered:
+        """What came of the requests that have this place; those in `left` look for another."""
+        outcome: list[Completion] | EngineLost | EngineBusy | None = None
+        tokens = 0
+        try:
+            outcome = await self._send(place.replica, part)
+            if isinstance(outcome, list):
+                tokens = sum(each.prompt_tokens + sum(each.generated_tokens) for each in outcome)
+        finally:
+            self._warden.give_back.remote(place.number, tokens, isinstance(outcome, EngineLost))
+        done: dict[str, Completion] = {}
+        if isinstance(outcome, list):
+            done = {completion.request_id: completion for completion in outcome}
+        else:
+            self._revive(place.replica)
+            if isinstance(outcome, EngineLost) and not await self._was_preempted(place.replica, outcome):
+                done = await self._tried(place.replica, part, outcome)
+        return _Answered(done, [each for each in part.requests if each.request_id not in done])
+
+    async def _keep_signing(self) -> None:
+        """Tells the warden that this asker lives, and how its node does: what it holds would be given away."""
+        while True:
+            self._warden.works.remote(self._ticket, memory_left())
+            await asyncio.sleep(SIGN_S)
+
+    def pressure(self) -> Pressure:
+        """What waits for replicas now, from all units together. Raises RayError when the pool is gone."""
+        import ray
+
+        found: Pressure = ray.get(self._warden.pressure.remote(), timeout=PRESSURE_LIMIT_S)
+        return found
 
     async def _send(
         self, replica: int, batch: Batch, trial: bool = False
     ) -> list[Completion] | EngineLost | EngineBusy:
         from ray.exceptions import RayError, RayTaskError
 
-        self._open[replica] += len(batch.requests)
         try:
             outcome: list[Completion] | EngineLost | EngineBusy = await self._actors[replica].generate.remote(
                 batch, trial
@@ -106,8 +186,6 @@ class EnginePool:
             return lost_by(error)
         except RayError as error:
             return lost_actor(error)
-        finally:
-            self._open[replica] -= len(batch.requests)
 
     async def _tried(self, replica: int, batch: Batch, lost: EngineLost) -> dict[str, Completion]:
         """Completions of requests that were in a lost engine, as far as the trials gave any; what is missing had to be
@@ -144,9 +222,16 @@ class EnginePool:
         """What became of a trial in the replacement, which is waited for; None where there will be none."""
         while await self._ready_again(replica) is None:
             outcome = await self._send(replica, part, trial=True)
-            if not (isinstance(outcome, EngineLost) and outcome.preempted):
+            if not (isinstance(outcome, EngineLost) and await self._was_preempted(replica, outcome)):
                 return outcome
         return None
+
+    async def _was_preempted(self, replica: int, lost: EngineLost) -> bool:
+        """Whether the engine went with a node of its. One that could still answer on a node of its own did not."""
+        if lost.preempted or not (lost.gone or self._wide):
+            return lost.preempted
+        found: bool = await self._warden.went_with_its_node.remote(replica)
+        return found
 
     async def _ready_again(self, replica: int) -> EngineLost | None:
         """Waits for the replacement in `replica`, for a trial; None when it is there."""
@@ -167,22 +252,17 @@ class EnginePool:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             unfinished, self._loop = list(self._reviving), loop
-            self._reviving, self._open = {}, [0] * len(self._actors)
+            self._reviving = {}
             for replica in unfinished:
                 self._revive(replica)
 
-    async def _pick(self) -> int:
-        """The ready replica with the fewest open requests; waits when none is ready."""
+    async def _unready(self) -> list[int]:
+        """Replicas that are known here to be lost; waits while that is all of them. Raises EngineError when none comes
+        back."""
         while True:
             self._reap()
-            ready = [
-                replica
-                for replica in range(self.replicas)
-                if replica not in self._reviving and replica not in self._gone
-            ]
-            if ready:
-                fewest = min(self._open[replica] for replica in ready)
-                return random.choice([replica for replica in ready if self._open[replica] == fewest])
+            if len(self._reviving) + len(self._gone) < self.replicas:
+                return [*self._reviving, *self._gone]
             if not self._reviving:
                 lost = next(iter(self._gone.values()))
                 raise EngineError(f"no engine is left: {lost.what}", cause=lost.cause, remedy=lost.remedy)
@@ -199,23 +279,49 @@ class EnginePool:
                 if (lost := task.result()) is not None:
                     self._gone[replica] = lost
 
-    def states(self) -> list[ReplicaState]:
-        """A look into every replica that answers within 5 s."""
+    def states(self, at_most: int | None = None) -> list[ReplicaState]:
+        """A look into every replica, or the first `at_most`, that answers within 5 s."""
+        return list(self._looked("state", at_most).values())
+
+    def metrics(self, at_most: int | None = None) -> dict[int, str]:
+        """What vLLM has counted in every replica, or the first `at_most`, that answers within 5 s, by replica."""
+        return self._looked("metrics", at_most)
+
+    def _looked(self, what: str, at_most: int | None) -> dict[int, Any]:
         import ray
 
-        references = [actor.state.remote() for actor in self._actors]
-        answered, _ = ray.wait(references, num_returns=len(references), timeout=5)
-        states = []
-        for reference in answered:
+        if self._stopped is not None:
+            return {}
+        # A replica that waits for a node answers when it is there: it is asked once, and not again at every look.
+        asked = {
+            self._asked.pop((what, replica), None) or getattr(actor, what).remote(): replica
+            for replica, actor in enumerate(self._actors[:at_most])
+        }
+        answered, silent = ray.wait(list(asked), num_returns=len(asked), timeout=5)
+        self._asked |= {(what, asked[reference]): reference for reference in silent}
+        looks = {}
+        for reference in sorted(answered, key=asked.__getitem__):
             with contextlib.suppress(ray.exceptions.RayError):
-                states.append(ray.get(reference))
-        return sorted(states, key=lambda state: int(state.replica))
+                looks[asked[reference]] = ray.get(reference)
+        return looks
 
     def starts(self) -> PoolStarts:
         """Engine starts so far, also of engines that are gone."""
         if self._stopped is not None:
             return self._stopped
         return starts_of(self._name)
+
+    def use(self, ask: bool = True) -> list[ReplicaUse]:
+        """What the replicas were used for so far, one each process of them, also of those that are gone. `ask`: those
+        that answer within ANSWER_S say how it is now, else it is as they noted it (engine/use.py)."""
+        import ray
+
+        if self._stopped is not None:
+            return []
+        if ask:
+            references = [actor.note_use.remote() for actor in self._actors]
+            ray.wait(references, num_returns=len(references), timeout=ANSWER_S)
+        return use_of(self._name)
 
     def stop(self) -> None:
         """Ends engines and actors. Safe to call twice."""
@@ -224,11 +330,14 @@ class EnginePool:
         if self._stopped is not None:
             return
         counted = self.starts()
-        references = [actor.stop.remote() for actor in self._actors]
+        came = {start.replica for start in noted_starts(self._name)}  # the others have no process that could answer
+        references = [actor.stop.remote() for replica, actor in enumerate(self._actors) if replica in came]
         ray.wait(references, num_returns=len(references), timeout=30)
         for actor in (*self._actors, self._warden):
             ray.kill(actor, no_restart=True)
+        give_back(self._groups)
         forget_starts(self._name)
+        forget_use(self._name)
         self._stopped = counted
 
 

@@ -10,7 +10,8 @@ pipeline in use. It is the engine of dry runs, tests and of every benchmark of w
 Cost: 30-80 microseconds a completion, so one process answers more than 10,000 requests a second.
 
 `engine.extra` takes: `shares` (see `Shares`); `relevant`, words whose presence in the source text makes scores
-high and whose absence makes them low, so that ratings can be learnt from; and for fault drills `die_on`, `hang_on` and
+high and whose absence makes them low, so that ratings can be learnt from; `latency` (scripted_latency.py): answers take
+their time, each its own; and for fault drills `die_on`, `hang_on` and
 `loop_on`: a prompt that contains the given text kills the engine, never gets an answer, or gets one that goes round in
 circles until its tokens are used up.
 """
@@ -39,6 +40,7 @@ from factory.engine.schema_instances import (
     terms_of,
 )
 from factory.engine.scripted_judge import better_shown, merit
+from factory.engine.scripted_latency import Latency, Slots, latency_from
 from factory.engine.scripted_prompt import Material, material_of
 from factory.errors import ConfigError, EngineError
 
@@ -88,6 +90,7 @@ class ScriptedEngine:
         *,
         shares: Shares | None = None,
         latency_s: float = 0.0,
+        latency: Latency | None = None,
         max_model_len: int | None = None,
         die_on: str | None = None,
         hang_on: str | None = None,
@@ -103,6 +106,8 @@ class ScriptedEngine:
         )
         self._shares = shares or Shares()
         self._latency_s = latency_s
+        self._latency = latency
+        self._slots: Slots | None = None
         self._max_model_len = max_model_len
         self._die_on, self._hang_on, self._loop_on = die_on, hang_on, loop_on
         self._relevant = tuple(word.lower() for word in relevant)
@@ -112,6 +117,7 @@ class ScriptedEngine:
 
     async def start(self) -> EngineInfo:
         self._dead = asyncio.Event()
+        self._slots = Slots(self._latency) if self._latency is not None else None
         return self._info
 
     async def stop(self) -> None:
@@ -133,6 +139,18 @@ class ScriptedEngine:
                 await asyncio.wait_for(self._dead.wait(), self._latency_s)
         schema_key = orjson.dumps(batch.schema, option=orjson.OPT_SORT_KEYS) if batch.schema is not None else b""
         make, refusal = self._compiled(batch.schema, schema_key)
+        if self._slots is not None:
+            dead, slots = self._dead, self._slots
+
+            async def one(request: Request) -> Completion:
+                began = time.monotonic()
+                await slots.pass_through(request.request_id, dead)
+                if dead.is_set():
+                    raise _dead_error()
+                self._answered += 1
+                return self._complete(request, batch, make, refusal, schema_key, began)
+
+            return list(await asyncio.gather(*map(one, batch.requests)))
         completions: list[Completion] = []
         for number, request in enumerate(batch.requests):
             if number % _YIELD_EVERY == 0:
@@ -307,7 +325,7 @@ def _final_answer(random_float: Any, terms: list[str]) -> str:
 
 def from_extra(model: str, extra: Mapping[str, Any], latency_s: float, max_model_len: int | None) -> ScriptedEngine:
     """The engine that `engine.extra` describes. Raises ConfigError on a key it does not know."""
-    known = {"shares", "die_on", "hang_on", "loop_on", "relevant"}
+    known = {"shares", "die_on", "hang_on", "loop_on", "relevant", "latency"}
     if unknown := set(extra) - known:
         raise ConfigError(
             f"engine.extra: the scripted engine does not know {', '.join(sorted(unknown))}",
@@ -323,6 +341,7 @@ def from_extra(model: str, extra: Mapping[str, Any], latency_s: float, max_model
         model,
         shares=Shares(**given),
         latency_s=latency_s,
+        latency=latency_from(extra),
         max_model_len=max_model_len,
         die_on=extra.get("die_on"),
         hang_on=extra.get("hang_on"),

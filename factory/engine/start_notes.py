@@ -17,13 +17,17 @@ STARTS_KEY = "factory:engine-start:"
 
 @dataclass(frozen=True)
 class EngineStart:
-    """One start of one replica. `replacement`: an engine had run there before. Seconds until it was ready."""
+    """One start of one replica. `replacement`: an engine had run there before. Seconds until it was ready. `nodes`: the
+    ids of all nodes that it takes something of; `number`: starts of this replica before it."""
 
     replica: int
     replacement: bool
     seconds: float
     host: str
     pid: int
+    number: int
+    actor: str
+    nodes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -36,24 +40,53 @@ class PoolStarts:
 
 
 def note_start(pool: str, replica: int, seconds: float) -> EngineStart:
-    """Notes that this process's engine is ready after `seconds`."""
+    """Notes that this process's engine is ready after `seconds`. To be called inside its actor."""
+    import ray
     from ray.experimental import internal_kv
 
     prefix = f"{STARTS_KEY}{pool}:{replica}:"
-    replacement = bool(internal_kv._internal_kv_list(prefix))
-    start = EngineStart(replica, replacement, seconds, socket.gethostname(), os.getpid())
+    before = len(internal_kv._internal_kv_list(prefix))
+    start = EngineStart(
+        replica,
+        before > 0,
+        seconds,
+        socket.gethostname(),
+        os.getpid(),
+        before,
+        str(ray.get_runtime_context().get_actor_id()),
+        _nodes_taken(),
+    )
     internal_kv._internal_kv_put(f"{prefix}{uuid.uuid4().hex}", orjson.dumps(asdict(start)))
     return start
 
 
-def starts_of(pool: str) -> PoolStarts:
-    """All starts of a pool so far, also of engines that are gone."""
+def _nodes_taken() -> tuple[str, ...]:
+    """Ids of this process's node and of those that its placement group has bundles on."""
+    import ray
+    from ray.util.placement_group import placement_group_table
+
+    nodes = {str(ray.get_runtime_context().get_node_id())}
+    group = ray.util.get_current_placement_group()
+    if group is not None:
+        nodes |= {str(node) for node in placement_group_table(group)["bundles_to_node_id"].values() if node}
+    return tuple(sorted(nodes))
+
+
+def noted_starts(pool: str) -> list[EngineStart]:
+    """The notes of a pool, in no order."""
     from ray.experimental import internal_kv
 
     noted = []
     for key in internal_kv._internal_kv_list(f"{STARTS_KEY}{pool}:"):
         if (value := internal_kv._internal_kv_get(key)) is not None:
-            noted.append(EngineStart(**orjson.loads(value)))
+            found = orjson.loads(value)
+            noted.append(EngineStart(**{**found, "nodes": tuple(found["nodes"])}))
+    return noted
+
+
+def starts_of(pool: str) -> PoolStarts:
+    """All starts of a pool so far, also of engines that are gone."""
+    noted = noted_starts(pool)
     again = sum(start.replacement for start in noted)
     return PoolStarts(len(noted) - again, again, round(sum(start.seconds for start in noted), 3))
 

@@ -6,9 +6,13 @@ time a replica; they run their part and say what came of it (`report`). While a 
 everybody else that it is busy, so other batches go to other replicas or wait: who kills is tried alone, and nobody
 becomes a suspect by standing near. The warden sits in no engine, so it outlives them.
 
+It also knows, of its lookout, which replicas have not come yet and whether an engine went with its node: then nothing
+is suspected, and nothing is charged.
+
 An asker that is silent for `SILENT_S` is taken for dead: its requests leave the hunt, and come again, if at all, with a
-new attempt at their unit. What deaths cost the pool is in budget.py. Cost: one message a batch without a loss; then a
-few a trial.
+new attempt at their unit. What deaths cost the pool is in budget.py. The warden also deals out the replicas to all
+units (places.py), for it alone knows of all of them. Cost: two messages a part of a batch without a loss; then a few a
+trial.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from factory.engine.budget import Allowance, Budget, Death, OnTrial
+from factory.engine.lookout import Lookout
+from factory.engine.places import Place, Places, Pressure
 from factory.engine.suspects import Hunt
 
 GATHER_S = 1.0
@@ -30,6 +36,9 @@ POLL_S = 10.0
 """How long `turn` keeps an asker waiting before it has to ask again, which shows that it lives."""
 
 SILENT_S = 60.0
+
+DEAL_S = 1.0
+"""Between two deals that nobody asked for: hunts end and lost replicas come back without a word to the queue."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +71,61 @@ class _Case:
 
 
 class Warden:
-    """`allowed`: what a pool may lose before its run is told to stop. Times are of this process's clock."""
+    """`allowed`: what a pool may lose before its run is told to stop. `slots`: requests that each of its replicas runs
+    at once, None where nobody knows. Times are of this process's clock."""
 
-    def __init__(self, allowed: Allowance) -> None:
+    def __init__(
+        self, allowed: Allowance, lookout: Lookout | None = None, replicas: int = 1, slots: int | None = None
+    ) -> None:
         self._budget = Budget(allowed)
+        self._lookout = lookout
+        self._places = Places(replicas, slots)
+        self._placed: dict[int, asyncio.Future[Sequence[Place]]] = {}
+        self._dealing: asyncio.Task[None] | None = None
         self._cases: dict[int, _Case] = {}
         self._changed = asyncio.Condition()
+
+    async def place(self, ticket: str, want: int, avoid: Sequence[int], patience_s: float) -> Sequence[Place]:
+        """Room for some of `want` requests, as soon as there is any; none after `patience_s`: ask again."""
+        if self._dealing is None:
+            self._dealing = asyncio.create_task(self._keep_dealing())
+        number = self._places.ask(ticket, want, avoid, time.monotonic())
+        waiting = self._placed[number] = asyncio.get_running_loop().create_future()
+        self._deal(await self._shut())
+        try:
+            return await asyncio.wait_for(waiting, patience_s)
+        except TimeoutError:
+            return ()
+        finally:
+            self._placed.pop(number, None)
+            self._places.withdraw(number)
+
+    async def give_back(self, number: int, tokens: int, lost: bool) -> None:
+        """What was placed by that number is answered, with so many tokens, or its replica was `lost`."""
+        self._places.give_back(number, tokens, lost, time.monotonic())
+        self._deal(await self._shut())
+
+    async def works(self, ticket: str, memory_left: float) -> None:
+        """A sign of life from an asker with requests open or waiting; memory in shares of what its node has."""
+        self._places.lives(ticket, memory_left, time.monotonic())
+
+    async def pressure(self) -> Pressure:
+        return self._places.pressure(time.monotonic())
+
+    async def _keep_dealing(self) -> None:
+        while True:
+            await asyncio.sleep(DEAL_S)
+            self._places.forget_silent(time.monotonic())
+            self._deal(await self._shut())
+
+    def _deal(self, shut: Sequence[int]) -> None:
+        for number, places in self._places.deal(shut, time.monotonic()):
+            waiting = self._placed.get(number)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(places)
+                continue
+            for place in places:
+                self._places.give_back(place.number, 0, False, time.monotonic())
 
     async def join(self, replica: int, ticket: str, ids: Sequence[str], death: Death = "loss") -> None:
         """The requests `ids` were in the engine of `replica` when it died; `death` is what that looked like."""
@@ -147,6 +205,15 @@ class Warden:
         """The replicas in which a hunt is on."""
         return [replica for replica in list(self._cases) if await self.hunting(replica)]
 
+    async def _shut(self) -> list[int]:
+        """The replicas that nobody is sent to: hunts are on in some, others have not come yet."""
+        absent = self._lookout.absent() if self._lookout is not None else []
+        return [*await self.closed(), *absent]
+
+    async def went_with_its_node(self, replica: int) -> bool:
+        """Whether the engine that a caller lost in `replica` was on a node that is gone (lookout.py)."""
+        return self._lookout is not None and await self._lookout.went_with_its_node(replica)
+
     async def _wait(self, seconds: float) -> None:
         try:
             await asyncio.wait_for(self._changed.wait(), max(0.01, seconds))
@@ -211,12 +278,15 @@ class Warden:
             self._cases.pop(replica, None)
 
 
-def start_warden(name: str, namespace: str, allowed: Allowance) -> Any:
-    """A warden as a named actor that takes no core."""
+def start_warden(
+    name: str, namespace: str, allowed: Allowance, lookout: Lookout, replicas: int, slots: int | None
+) -> Any:
+    """A warden as a named actor that takes no core, on the node of whoever starts it: a run that loses that node is
+    over, and every other node may go."""
     import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    return (
-        ray.remote(Warden)
-        .options(name=name, namespace=namespace, num_cpus=0, max_concurrency=10_000, max_restarts=-1)
-        .remote(allowed)
-    )
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    options: dict[str, Any] = {"name": name, "namespace": namespace, "scheduling_strategy": here}
+    options |= {"num_cpus": 0, "max_concurrency": 10_000, "max_restarts": -1, "max_task_retries": -1}
+    return ray.remote(Warden).options(**options).remote(allowed, lookout, replicas, slots)

@@ -19,13 +19,10 @@ from factory.engine.api import Batch, Completion, Message, Request, Sampling
 from factory.engine.launch import start_pool
 from factory.engine.lost import ENGINE_KILLED, lost_actor
 from factory.engine.models import ResolvedModel, resolve
-from factory.engine.placement import Placement, place
 from factory.engine.pool import EnginePool
 from factory.engine.start_notes import PoolStarts
 from factory.errors import ConfigError, EngineError
 from factory.run.session import ray_session
-
-GPU_NODE = {"CPU": 64.0, "GPU": 8.0}
 
 
 def config(**changes: Any) -> EngineConfig:
@@ -74,6 +71,24 @@ def test_one_start_a_replica_however_many_steps_use_it(pools: Any) -> None:
     for step in range(3):
         asyncio.run(pool.generate(batch(f"step{step}")))
     assert pool.starts() == PoolStarts(2, 0, pool.starts().seconds)
+
+
+def test_what_is_open_in_an_engine_can_be_looked_at(pools: Any) -> None:
+    pool = pools(scripted_latency_s=2)
+
+    async def looked() -> list[tuple[int, int]]:
+        work = asyncio.gather(*(pool.generate(batch(f"b{i}")) for i in range(2)))
+        seen = []
+        while not work.done():
+            (state,) = await asyncio.to_thread(pool.states)
+            seen.append((state.open_batches, state.open_requests))
+            await asyncio.sleep(0.1)
+        return seen
+
+    assert (2, 6) in asyncio.run(looked())
+    (state,) = pool.states()
+    assert (state.open_batches, state.open_requests) == (0, 0)
+    assert pool.metrics() == {0: ""}  # only vLLM counts for itself
 
 
 def test_batches_in_flight_spread_over_the_replicas(pools: Any) -> None:
@@ -334,44 +349,29 @@ def alive(pid: int) -> bool:
 
 def test_more_replicas_than_the_cluster_declares_is_a_config_error(cluster: None) -> None:
     settings = config(replicas=4)
-    with pytest.raises(ConfigError, match=r"engine\.replicas=4"):
-        start_pool(settings, model(settings), seed=1)
+    with pytest.raises(ConfigError, match=r"engine\.replicas=4.* room for 3"):
+        start_pool(settings, model(settings), seed=1, nodes_wait_s=0)
 
 
-@pytest.mark.parametrize(
-    ("changes", "nodes", "expected"),
-    [
-        ({}, [{"CPU": 2.0, "engine": 1.0}], Placement(1.0, resources={"engine": 1.0})),
-        ({}, [{"CPU": 1.0, "engine": 1.0}], Placement(0.5, resources={"engine": 1.0})),
-        ({}, [{"CPU": 8.0}], Placement(1.0)),
-        ({"tensor_parallel": 4}, [GPU_NODE], Placement(1.0, 4.0)),
-        (
-            {"tensor_parallel": 8, "pipeline_parallel": 2},
-            [GPU_NODE, GPU_NODE],
-            Placement(
-                1.0,
-                0.0,
-                bundles=({"GPU": 1.0, "CPU": 1.0},) * 16,
-                engine_extra={"distributed_executor_backend": "ray"},
-            ),
-        ),
-    ],
-)
-def test_what_a_vllm_replica_reserves(
-    changes: dict[str, Any], nodes: list[dict[str, float]], expected: Placement
-) -> None:
-    assert place(config(kind="vllm", **changes), nodes) == expected
+def test_the_requests_of_one_unit_are_spread_over_replicas_with_slots_and_come_back_in_order(pools: Any) -> None:
+    pool = pools(replicas=3, extra={"latency": {"median_s": 0.2, "sigma": 0.3, "slots": 8}})
+    completions = asyncio.run(pool.generate(batch("one", 45)))
+    assert [each.request_id for each in completions] == [f"one{i}" for i in range(45)]
+    assert min(state.progress for state in pool.states()) >= 8
+    pressure = pool.pressure()
+    assert (pressure.slots, pressure.open, pressure.waiting) == (24, 0, 0)
+    assert pressure.tokens == sum(each.prompt_tokens + sum(each.generated_tokens) for each in completions)
 
 
-@pytest.mark.parametrize(
-    ("changes", "nodes", "said"),
-    [
-        ({"tensor_parallel": 8, "replicas": 2}, [GPU_NODE], "need 16, the cluster has 8"),
-        ({"tensor_parallel": 16}, [GPU_NODE, GPU_NODE], "spans 2 nodes"),
-    ],
-)
-def test_impossible_parallelism_is_a_config_error(
-    changes: dict[str, Any], nodes: list[dict[str, float]], said: str
-) -> None:
-    with pytest.raises(ConfigError, match=said):
-        place(config(kind="vllm", **changes), nodes)
+def test_units_of_many_processes_share_the_replicas_evenly(pools: Any) -> None:
+    pool = pools(replicas=3, scripted_latency_s=0.5)
+    asyncio.run(all_of(pool, [batch(f"u{number}", 4) for number in range(6)]))
+    assert sorted(state.progress for state in pool.states()) == [8, 8, 8]
+
+
+def test_one_that_kills_engines_is_found_also_where_units_are_dealt_out_in_parts(pools: Any) -> None:
+    settings = {"latency": {"median_s": 0.05, "sigma": 0.3, "slots": 8}, "die_on": "poison"}
+    pool = pools(replicas=2, extra=settings)
+    completions = asyncio.run(all_of(pool, [with_poison("a", 20, {7}), batch("b", 20)]))
+    assert [each.request_id for each in completions if each.error] == ["a7"]
+    assert len(completions) == 40

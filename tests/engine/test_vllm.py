@@ -200,3 +200,15 @@ def test_the_log_keeps_what_children_print_and_names_the_last_real_error() -> No
     path: Path = log.path
     log.remove()
     assert not path.exists()
+
+
+def test_guessing_from_the_prompt_is_off_unless_asked_for_and_extra_has_the_last_word() -> None:
+    assert "speculative_config" not in build()._arguments(Path("/m"))
+    assert build(ngram_tokens=3)._arguments(Path("/m"))["speculative_config"] == {
+        "method": "ngram",
+        "num_speculative_tokens": 3,
+        "prompt_lookup_min": 2,
+        "prompt_lookup_max": 5,
+    }
+    own = {"method": "suffix"}
+    assert build(ngram_tokens=3, extra={"speculative_config": own})._arguments(Path("/m"))["speculative_config"] == own

@@ -99,3 +99,44 @@ def test_a_replica_without_a_hunt_is_open() -> None:
 
     assert asyncio.run(run()) == [3]
     assert asyncio.run(Warden(PLENTY).closed()) == []
+
+
+def test_who_waits_for_a_place_gets_one_when_another_gives_it_back() -> None:
+    async def run() -> tuple[int, int, float]:
+        guard = Warden(PLENTY, replicas=2, slots=2)
+        held = list(await guard.place("first", 100, (), 1.0))
+        assert {place.replica for place in held} == {0, 1}
+        waiting = asyncio.ensure_future(guard.place("second", 5, (), 5.0))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        started = time.monotonic()
+        await guard.give_back(held[0].number, 10, False)
+        (place,) = await waiting
+        return place.replica, held[0].replica, time.monotonic() - started
+
+    replica, given_back, seconds = asyncio.run(run())
+    assert replica == given_back
+    assert seconds < 1.0
+
+
+def test_who_was_not_served_in_time_asks_again_and_holds_nothing() -> None:
+    async def run() -> None:
+        guard = Warden(PLENTY, replicas=2, slots=1)
+        held = list(await guard.place("first", 100, (), 1.0))
+        assert await guard.place("second", 1, (), 0.05) == ()
+        for place in held:
+            await guard.give_back(place.number, 7, False)
+        assert [(await guard.pressure()).open, (await guard.pressure()).waiting] == [0, 0]
+        assert (await guard.pressure()).tokens == 7 * len(held)
+
+    asyncio.run(run())
+
+
+def test_while_a_replica_is_hunted_in_all_places_are_in_the_others() -> None:
+    async def run() -> set[int]:
+        guard = Warden(PLENTY, replicas=3, slots=8)
+        await guard.join(1, "bad", ["b0"])
+        places = await guard.place("good", 30, (), 1.0)
+        return {place.replica for place in places}
+
+    assert asyncio.run(run()) == {0, 2}
