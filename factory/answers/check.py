@@ -31,7 +31,7 @@ from factory.store.base import Store
 from factory.store.parquet import read_parquet
 from factory.tables import CHECK
 
-STEP_VERSION = 3
+STEP_VERSION = 4
 
 COLUMNS = ["answer_id", "level", "text", "answer", "final_answer", "sources"]
 

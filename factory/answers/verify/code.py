@@ -4,7 +4,11 @@ Design: the code is what stands in fenced Python blocks; tests are blocks marked
 or doctests, asserts that end an answer's block, and whatever the question asks to pass. A question's tests weigh more
 than an answer's own, and the evidence says whose they were: an author who errs twice in the same way passes their own
 tests. Asserts, doctests, functions named `test_…` and unittest classes all count. Code that leaves before its tests
-have run fails.
+have run fails. Tests and code run in processes that share nothing (judge.py, judged.py): code that sets out to deceive
+has only its own answers to do it with (docs/decisions/0008).
+
+Cost: the two sandboxes side by side, 0.2 to 0.3 s and 0.4 s of processor time; 0.7 ms for a call that a test makes, on
+a busy machine.
 """
 
 from __future__ import annotations
@@ -15,25 +19,36 @@ import json
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 from factory.answers.verify.config import CodeConfig
 from factory.answers.verify.limits import Limits
-from factory.answers.verify.sandbox import Ran, run_program
+from factory.answers.verify.sandbox import Ran, run_linked
+from factory.answers.verify.surface import UNREADABLE, surface_of
 from factory.answers.verify.verdict import Verdict
 
-Reason = Literal["passed", "failed", "left_early", "limit", "no_tests", "no_isolation"]
-
-
-UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
-"""What Python's own parser raises; MemoryError where expressions are nested too deeply for it."""
+Reason = Literal[
+    "passed",
+    "failed",
+    "left_early",
+    "limit",
+    "no_tests",
+    "no_isolation",
+    "ambiguous",
+    "out_of_reach",
+    "unasked",
+    "own_word",
+]
 
 
 @dataclass(frozen=True)
 class CodeVerdict:
-    """`passed` is None where nothing was run, or time ran out without processor time being used. `tests` counts
-    asserts and doctest examples; `detail` is the first failure, or the limit that ended the program."""
+    """`passed` is None where nothing was run, where time ran out without processor time being used, and where what
+    came out says nothing: see `reason`. `tests` counts asserts and doctest examples; `detail` is the first failure, or
+    the limit that ended the program."""
 
     passed: bool | None
     reason: Reason
@@ -43,15 +58,51 @@ class CodeVerdict:
 
 
 def run_tests(code: str, tests: Sequence[str], limits: Limits, *, without_network_barrier: bool = False) -> CodeVerdict:
-    """Runs `tests` against `code` in the sandbox. Each test is Python (asserts, `test_…` functions, unittest classes)
-    or a doctest session."""
+    """Runs `tests` against `code`, each in a sandbox of its own. A test is Python (asserts, `test_…` functions,
+    unittest classes) or a doctest session."""
     count = sum(count_tests(test) for test in tests)
     if not count:
         return CodeVerdict(None, "no_tests", 0)
+    surface = surface_of(code, tests)
+    if surface.ambiguous:
+        return CodeVerdict(None, "ambiguous", count, f"the code defines {', '.join(surface.ambiguous)} as Python does")
     token = secrets.token_hex(16)
-    given = json.dumps({"code": code, "tests": list(tests), "token": token})
-    program = f"GIVEN = {given!r}\n{_DRIVER}"
-    return _judged(run_program(program, limits, without_network_barrier=without_network_barrier), token, count)
+    given = {"tests": list(tests), "token": token, "defined": surface.defined, "imports": surface.imports}
+    judge = program_of("judge", f"json.loads({json.dumps(given)!r})")
+    judged = program_of("judged", f"json.loads({json.dumps(code)!r})")
+    ran = run_linked(judge, judged, limits, without_network_barrier=without_network_barrier)
+    verdict = _judged(*ran, token, count)
+    if verdict.passed is False and verdict.reason == "failed" and any(_REACHES.search(test) for test in tests):
+        return replace(verdict, passed=None, reason="out_of_reach")
+    return verdict
+
+
+_REACHES = re.compile(r"\bseed\(|\bpatch\b|\bmonkeypatch\b|\bsys\.(?:stdin|argv|path)\b|\bos\.environ\b")
+"""Tests that change what they share with the program in one process: here they share nothing, and it fails for that."""
+
+PARTS = {"judge": ("plain", "wire", "mirror", "judge"), "judged": ("plain", "wire", "judged")}
+
+
+def program_of(half: str, given: str) -> str:
+    """One half of a verdict as a program for the sandbox, where there is no factory to import from; `given` is an
+    expression."""
+    package = __name__.rpartition(".")[0]
+    parts = {f"{package}.{name}": _source(name) for name in PARTS[half]}
+    return _START.format(parts=parts, half=f"{package}.{half}", given=given)
+
+
+@cache
+def _source(name: str) -> str:
+    return Path(__file__).with_name(f"{name}.py").read_text()
+
+
+_START = """
+import json, sys, types
+for name, source in {parts!r}.items():
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(source, name, "exec"), module.__dict__)
+sys.modules[{half!r}].main(LINK, {given})
+"""
 
 
 def count_tests(test: str) -> int:
@@ -72,80 +123,55 @@ def is_doctest(test: str) -> bool:
     return bool(re.search(r"^\s*>>> ", test, re.MULTILINE))
 
 
-def _judged(ran: Ran, token: str, count: int) -> CodeVerdict:
-    if not ran.started:
-        return CodeVerdict(None, "no_isolation", count, ran.problem[:DETAIL])
-    if ran.limit == "wall time":
+def _judged(judge: Ran, judged: Ran, token: str, count: int) -> CodeVerdict:
+    """The verdict, by what the judge's process says. Of the program's own only which limit ended it is looked at."""
+    if not (judge.started and judged.started):
+        return CodeVerdict(None, "no_isolation", count, (judge.problem or judged.problem)[:DETAIL])
+    limits = [ran.limit for ran in (judged, judge) if ran.limit not in ("", "ended")]
+    if "wall time" in limits:
         # It waited, or the machine was busy with other things: that says nothing about the code.
-        return CodeVerdict(None, "limit", count, ran.limit, ran.isolation)
-    if ran.limit:
-        return CodeVerdict(False, "limit", count, ran.limit, ran.isolation)
-    last = ran.stdout.rstrip("\n").rpartition("\n")[2]
-    if not last.startswith(token):
-        said = ran.stderr.strip().rpartition("\n")[2] or f"exit code {ran.code}"
-        return CodeVerdict(False, "left_early", count, said[:DETAIL], ran.isolation)
-    failure = _failure(last[len(token) :])
-    if failure is None:  # the answer's own code printed it
-        return CodeVerdict(False, "left_early", count, "its last line is not the driver's", ran.isolation)
-    return CodeVerdict(not failure, "failed" if failure else "passed", count, failure[:DETAIL], ran.isolation)
+        return CodeVerdict(None, "limit", count, "wall time", judge.isolation)
+    if limits:
+        return CodeVerdict(False, "limit", count, limits[0], judge.isolation)
+    last = judge.stdout.rstrip("\n").rpartition("\n")[2]
+    found = _found(last[len(token) :]) if last.startswith(token) else None
+    if found is None:
+        said = judge.stderr.strip().rpartition("\n")[2] or f"exit code {judge.code}"
+        return CodeVerdict(False, "left_early", count, said[:DETAIL], judge.isolation)
+    reason, detail = _reason(found, judged)
+    passed = {"passed": True, "failed": False, "left_early": False}.get(reason)
+    return CodeVerdict(passed, reason, count, detail[:DETAIL], judge.isolation)
 
 
-def _failure(said: str) -> str | None:
-    """What the driver's last line says; None where it is no such line."""
+def _reason(found: dict[str, Any], judged: Ran) -> tuple[Reason, str]:
+    if found["beyond"]:
+        return "out_of_reach", found["beyond"]
+    if found["failure"]:
+        return "failed", found["failure"]
+    if found["left"]:
+        return "left_early", judged.stderr.strip().rpartition("\n")[2] or f"exit code {judged.code}"
+    if not found["asked"]:
+        return "unasked", "the tests ask nothing of the code"
+    if found["own_word"]:
+        return "own_word", "an object of the code itself decided how it compares with what the tests expect"
+    return "passed", ""
+
+
+_SAID = {"failure": str, "left": bool, "beyond": str, "asked": int, "own_word": int}
+
+
+def _found(said: str) -> dict[str, Any] | None:
+    """What the judge's last line says; None where it is no such line."""
     try:
         found = json.loads(said)
     except (ValueError, RecursionError):
         return None
-    failure = found.get("failure") if isinstance(found, dict) else None
-    return failure if isinstance(failure, str) else None
+    right = isinstance(found, dict) and all(type(found.get(name)) is kind for name, kind in _SAID.items())
+    return found if right else None
 
 
 DETAIL = 300
 """Characters of a failure that evidence keeps."""
-
-_DRIVER = """
-import doctest, json, linecache, sys, traceback, types, unittest
-given = json.loads(GIVEN)
-del GIVEN
-token = given.pop("token")
-def load(source, name):
-    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-    exec(compile(source, name, "exec"), names)
-def failed(error):
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({last.line or last.name})"
-module = types.ModuleType("answer")
-sys.modules["answer"] = sys.modules["solution"] = module
-names = module.__dict__
-def run():
-    load(given["code"], "answer.py")
-    for number, test in enumerate(given["tests"]):
-        if any(line.lstrip().startswith(">>> ") for line in test.splitlines()):
-            found = doctest.DocTestParser().get_doctest(test, names, f"test {number}", None, 0)
-            said = []
-            doctest.DocTestRunner(verbose=False).run(found, out=said.append)
-            if said:
-                return "".join(said)
-            continue
-        before = set(names)
-        load(test, f"test{number}.py")
-        for name in sorted(set(names) - before):
-            value = names[name]
-            if name.startswith("test") and isinstance(value, types.FunctionType):
-                value()
-            elif isinstance(value, type) and issubclass(value, unittest.TestCase):
-                result = unittest.TestResult()
-                unittest.defaultTestLoader.loadTestsFromTestCase(value).run(result)
-                for _, text in [*result.failures, *result.errors]:
-                    return text.strip().splitlines()[-1]
-    return ""
-try:
-    failure = run()
-except Exception as error:
-    failure = failed(error)
-sys.stdout.flush()
-print("\\n" + token + json.dumps({"failure": failure}), flush=True)
-"""
 
 _BLOCK = re.compile(r"^(?P<before>[^\n]*)\n+```(?P<info>[^\n`]*)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
 _PYTHON = {"", "python", "py", "python3", "pycon", "doctest"}

@@ -7,6 +7,8 @@ was. Without namespaces nothing is run, unless the caller says that the network 
 What it is not: a virtual machine. A hole in the kernel is a hole in it. The program can read the system's libraries and
 Python; it sees no other file, process or network.
 
+Two programs can be joined by pipes, each in a sandbox of its own, where neither reaches the other but by what it says.
+
 Cost: 0.15 s a program on an idle core, most of it two starts of Python.
 """
 
@@ -21,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +37,8 @@ SPARE_SECONDS = 10.0
 @dataclass(frozen=True)
 class Ran:
     """`started` is False where no isolation was to be had, `problem` says why. `code` is the exit code, None where
-    `limit` ("wall time", "processor time", "memory", "output") ended it. `isolation` names the barriers there were."""
+    `limit` ("wall time", "processor time", "memory", "output") ended it, or it was "ended" with another program.
+    `isolation` names the barriers there were."""
 
     started: bool
     code: int | None
@@ -46,8 +50,36 @@ class Ran:
     seconds: float
 
 
+LINGERS_SECONDS = 0.5
+"""What the second of two programs has to end by itself when the first has."""
+
+
 def run_program(program: str, limits: Limits, *, without_network_barrier: bool = False) -> Ran:
     """Runs `program` (Python source) to its end or to a limit. Only Python's standard library is there."""
+    return _run(program, limits, without_network_barrier)
+
+
+def run_linked(first: str, second: str, limits: Limits, *, without_network_barrier: bool = False) -> tuple[Ran, Ran]:
+    """Runs two programs side by side. Each finds in LINK the descriptors of two pipes, to read what the other writes
+    and to write to it. The second is ended with the first."""
+    (first_in, second_out), (second_in, first_out), (over, going_on) = os.pipe(), os.pipe(), os.pipe()
+    with ThreadPoolExecutor(1) as pool:
+        links = (first_in, first_out), (second_in, second_out)
+        other = pool.submit(_run, f"LINK = {links[1]}\n{second}", limits, without_network_barrier, links[1], over)
+        try:
+            ran = _run(f"LINK = {links[0]}\n{first}", limits, without_network_barrier, links[0])
+        finally:
+            os.close(going_on)
+        try:
+            return ran, other.result()
+        finally:
+            os.close(over)
+
+
+def _run(
+    program: str, limits: Limits, without_network_barrier: bool, link: tuple[int, ...] = (), over: int | None = None
+) -> Ran:
+    """`link`: descriptors that the program gets, closed here. `over` becomes readable when it is to be ended."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="factory-sandbox-") as scratch:
         report_out, report_in = os.pipe()
@@ -68,13 +100,14 @@ def run_program(program: str, limits: Limits, *, without_network_barrier: bool =
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=(report_in,),
+            pass_fds=(report_in, *link),
             start_new_session=True,
             env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
         )
-        os.close(report_in)
+        for descriptor in (report_in, *link):
+            os.close(descriptor)
         try:
-            output, limit = _collect(process, json.dumps(spec).encode(), limits)
+            output, limit = _collect(process, json.dumps(spec).encode(), limits, over)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -88,8 +121,10 @@ def run_program(program: str, limits: Limits, *, without_network_barrier: bool =
     return _result(said, output, limit, time.monotonic() - started)
 
 
-def _collect(process: subprocess.Popen[bytes], spec: bytes, limits: Limits) -> tuple[dict[str, bytes], str]:
-    """What it prints, and the limit that this side found broken."""
+def _collect(
+    process: subprocess.Popen[bytes], spec: bytes, limits: Limits, over: int | None
+) -> tuple[dict[str, bytes], str]:
+    """What it prints, and the limit that this side found broken ("ended" where it was ended with another)."""
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
@@ -98,16 +133,22 @@ def _collect(process: subprocess.Popen[bytes], spec: bytes, limits: Limits) -> t
     with contextlib.suppress(BrokenPipeError):
         process.stdin.write(spec)
         process.stdin.close()
-    limit = ""
+    limit, late = "", "wall time"
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ, "stdout")
         selector.register(process.stderr, selectors.EVENT_READ, "stderr")
-        while selector.get_map() and not limit:
+        if over is not None:
+            selector.register(over, selectors.EVENT_READ, "over")
+        while any(key.data != "over" for key in selector.get_map().values()) and not limit:
             left = deadline - time.monotonic()
             if left <= 0:
-                limit = "wall time"
+                limit = late
                 break
             for key, _ in selector.select(left):
+                if key.data == "over":
+                    selector.unregister(key.fileobj)
+                    deadline, late = min(deadline, time.monotonic() + LINGERS_SECONDS), "ended"
+                    continue
                 data = os.read(key.fd, 65_536)
                 if not data:
                     selector.unregister(key.fileobj)
