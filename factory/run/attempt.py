@@ -22,6 +22,8 @@ import numpy as np
 import pyarrow as pa
 
 from factory.identity import add_digests, canonical_json, ids_digest, sha256_hex
+from factory.observe.config import UNOBSERVED, OnWorkers
+from factory.observe.phases import Timeline
 from factory.run.reject import Reject
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import AbsentObjectError, Store
@@ -44,6 +46,7 @@ class StepRun:
     folder: str
     run: str
     deadline_s: float = 3600
+    observed: OnWorkers = UNOBSERVED
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,14 @@ def clock() -> float:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What the driver learns of a finished unit; a few hundred bytes."""
+    """What the driver learns of a finished unit; a few hundred bytes. `begun` is False where the run was leaving."""
 
     unit: str
     attempt: str
     commit: Commit | None
     spent: Mapping[str, float] = field(default_factory=dict)
+    timeline: Timeline | None = None
+    begun: bool = True
 
 
 def committed_before(store: Store, run: StepRun, unit: Unit) -> Receipt | None:

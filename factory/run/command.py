@@ -1,9 +1,7 @@
 """The command behind `python -m jobs.run`: compose, check, open the store, execute, report.
 
-Design: every command is composed here, so that mistakes in it are answered in our words with a suggestion: a
-plain one, each point of a sweep (`-m`), and one that Hydra only prints (`--cfg job`, `--info`). All points of a
-sweep are checked before the first runs; they run one after another in this process and share step outputs by
-fingerprint.
+Design: every command is composed here, so that mistakes in it are answered in our words with a suggestion: a plain
+one, each point of a sweep (`-m`, worked by factory/sweep), and one that Hydra only prints (`--cfg job`, `--info`).
 """
 
 from __future__ import annotations
@@ -22,8 +20,11 @@ from types import FrameType
 from typing import Any
 
 from factory.config import FactoryConfig
-from factory.credentials import print_blanked, said
+from factory.credentials import print_blanked
 from factory.errors import FactoryError
+from factory.observe import logs
+from factory.run.drain import MEANT_S, spared
+from factory.run.forced_end import note_forced_end
 from factory.store.base import AbsentObjectError
 from factory.store.objects import absent
 
@@ -42,7 +43,8 @@ def main(arguments: Sequence[str]) -> int:
     if any(item in ("-h", "--help") for item in arguments):
         print(HELP)
         return 0
-    return guarded(partial(_execute, arguments))
+    with logs.logging_as(logs.asked_for(arguments)):
+        return guarded(partial(_execute, arguments))
 
 
 def guarded(command: Callable[[], int], again: str = GOES_ON) -> int:
@@ -50,8 +52,9 @@ def guarded(command: Callable[[], int], again: str = GOES_ON) -> int:
     the same command does after an interruption."""
     global _interrupted
     _interrupted = f"interrupted; {again}"
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    sys.excepthook = print_blanked
+    signal.signal(signal.SIGTERM, _as_terminated)
+    if not logs.is_json():
+        sys.excepthook = print_blanked
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a job in the background ignores it
         signal.signal(signal.SIGINT, _as_interrupt)
     _few_arenas()
@@ -61,7 +64,7 @@ def guarded(command: Callable[[], int], again: str = GOES_ON) -> int:
         except AbsentObjectError as error:
             raise absent(error) from error
     except FactoryError as error:
-        print(said(f"{type(error).__name__}: {error}"), file=sys.stderr)
+        logs.tell_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         _say_interrupted()
@@ -76,14 +79,15 @@ def _execute(arguments: Sequence[str]) -> int:
     if any(item.split("=")[0] in HYDRA_OPTIONS for item in arguments):
         return _printed_by_hydra(arguments)
     if any(item in SWEEP for item in arguments):
-        return _sweep([item for item in arguments if item not in SWEEP])
+        from factory.sweep.command import sweep
+
+        return sweep([item for item in arguments if item not in SWEEP])
     config = compose(arguments)
     if config.corpus.kind == "files" and not any(item.startswith("preset=") for item in arguments):
         limit, longest = config.limit, config.select.max_characters
-        print(
+        logs.tell(
             f"note: no preset is given, so preset=demo holds what is not set otherwise (limit={limit}, "
-            f"select.max_characters={longest}, …); preset=paper and preset=production are for whole corpora",
-            file=sys.stderr,
+            f"select.max_characters={longest}, …); preset=paper and preset=production are for whole corpora"
         )
     print(json.dumps(run(config)))
     return 0
@@ -114,25 +118,6 @@ def run(config: FactoryConfig) -> dict[str, Any]:
         "requests": result.requests,
         "seconds": round(result.seconds, 2),
     }
-
-
-def _sweep(overrides: Sequence[str]) -> int:
-    """Runs every point; the exit code of the worst. Raises ConfigError when a point cannot be composed."""
-    from factory.run.compose import CONF, compose
-    from factory.run.overrides import sweep_points
-
-    points = [(point, compose(point)) for point in sweep_points(overrides, CONF)]
-    failures: list[int] = []
-    for number, (point, config) in enumerate(points, start=1):
-        varied = [item for item in point if item not in overrides]
-        print(said(f"point {number} of {len(points)}: {' '.join(varied)}"), file=sys.stderr, flush=True)
-        try:
-            print(json.dumps(run(config)), flush=True)
-        except FactoryError as error:
-            # one bad point must not take the sweep's other points with it
-            print(said(f"{type(error).__name__}: {error}"), file=sys.stderr)
-            failures.append(error.exit_code)
-    return max(failures, default=0)
 
 
 SWEEP = ("-m", "--multirun")
@@ -181,10 +166,12 @@ PATIENCE_S = 8.0
 """Seconds an orderly end may take after SIGTERM. It takes 1-3; where a signal to every process ended Ray as well,
 Ray's core waits 60 s for what is gone. Kubernetes and Slurm send SIGKILL after 30."""
 
-MEANT_S = 0.5
-"""Seconds after which a second Ctrl-C is meant: wrappers pass on what the terminal has sent to the group already."""
-
 _interruption_said = threading.Event()
+
+
+def _as_terminated(number: int, frame: FrameType | None) -> None:
+    if not spared():
+        _as_interrupt(number, frame)
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -202,14 +189,15 @@ def _at_once(first: float, _number: int, _frame: FrameType | None) -> None:
         return
     if not _interruption_said.is_set():
         # print may have been interrupted by this very signal, and cannot be entered twice
-        os.write(2, f"{_interrupted}\n".encode())
+        line = logs.line_of("interrupted", "warning", {"message": _interrupted}) if logs.is_json() else _interrupted
+        os.write(2, f"{line}\n".encode())
     os._exit(INTERRUPTED_CODE)
 
 
 def _end_without_ray() -> None:
-    """Ends this process if it is still there after `PATIENCE_S`. The record was written before Ray was asked
-    anything, and Ray's processes end with their parent."""
+    """Ends this process if it is still there after `PATIENCE_S`; Ray's processes end with their parent."""
     time.sleep(PATIENCE_S)
+    note_forced_end("interrupted", "", KeyboardInterrupt.__name__)
     _say_interrupted()
     os._exit(INTERRUPTED_CODE)
 
@@ -217,7 +205,7 @@ def _end_without_ray() -> None:
 def _say_interrupted() -> None:
     if not _interruption_said.is_set():
         _interruption_said.set()
-        print(_interrupted, file=sys.stderr, flush=True)
+        logs.tell(_interrupted, event="interrupted", level="warning")
 
 
 HELP = """python -m jobs.run [KEY=VALUE ...]   runs the factory, or goes on with a run that stopped
@@ -227,9 +215,10 @@ HELP = """python -m jobs.run [KEY=VALUE ...]   runs the factory, or goes on with
   model=smollm2|custom            model.id=… model.license=… model.output_terms=… with model=custom
   engine=vllm|openai|scripted     engine.base_url=http://127.0.0.1:8000/v1 with engine=openai
   store=local|s3                  store.root=DIR or s3://bucket/prefix; everything a run keeps lies below
-  cluster=local|ray               cluster.address=auto on a Ray cluster
+  cluster=local|ray               cluster=ray on a node of a Ray cluster; from elsewhere python -m jobs.submit
   limit=N                         N documents, sampled by hash, end to end; a later full run reuses them
-  -m KEY=A,B,C                    a sweep: one run a point, sharing what they have in common
+  -m KEY=A,B,C                    a sweep: one run a point, sharing what they have in common (docs/sweeps.md)
+  sweep.at_once=N sweep.jobs=true N points at a time, each a process here, or each a Ray job of cluster.address
 
   `factory config` prints every key with its bounds, default and meaning.
   `factory plan KEY=VALUE ...` says what a run would do; `factory status ROOT` how far it is.

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Generic, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -65,11 +65,34 @@ def composed_by_hydra(entry: Entry[Schema], overrides: Sequence[str]) -> Any:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            return hydra_compose(entry.file, overrides=list(overrides))
+            return hydra_compose(entry.file, overrides=with_open_keys(entry.schema, overrides))
     except OmegaConfBaseException as error:
         raise _unresolved(error) from None
     except HydraException as error:
         raise _composition_error(error, overrides, known_keys(entry.schema), entry.listed) from None
+
+
+def with_open_keys(schema: type[BaseModel], overrides: Sequence[str]) -> list[str]:
+    """The overrides as Hydra wants them for keys that hold whatever names they are given (`engine.extra`,
+    `engine.node_labels`): there it takes a name that has no default only with `++` before it."""
+    free = free_keys(schema)
+    found = []
+    for item in overrides:
+        key = item.partition("=")[0]
+        is_free = any(key == name or key.startswith(f"{name}.") for name in free)
+        found.append(f"++{item}" if is_free else item)
+    return found
+
+
+def free_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Paths of the keys whose value is a mapping of names that the schema does not know."""
+    keys: list[str] = []
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys.extend(free_keys(field.annotation, f"{prefix}{name}."))
+        elif get_origin(field.annotation) is dict:
+            keys.append(prefix + name)
+    return keys
 
 
 def from_hydra(entry: Entry[Schema], composed: Any) -> Schema:
@@ -150,6 +173,12 @@ def _composition_error(error: Exception, overrides: Sequence[str], known: Sequen
     override = re.search(r"Could not override '([^']+)'", text)
     if override:
         key = override.group(1).lstrip("+~")
+        if key in known:
+            return ConfigError(
+                f"{key}: the keys in it are your own, and not there yet",
+                cause="a plain override changes keys that there are",
+                remedy=f"add them with a plus: +{key}.NAME=…, or '+{key}={{NAME: …}}'",
+            )
         return ConfigError(
             f"{key}: unknown key",
             cause="a slip in the key's name" if _nearest(key, known) else "no key of that name exists",

@@ -26,8 +26,11 @@ import pyarrow as pa
 
 from factory.engine.pool import EnginePool
 from factory.errors import FactoryError, StoreError
+from factory.observe.watch import Watch
 from factory.run import llm
 from factory.run.attempt import Receipt, StepRun, begin, committed_before, finish
+from factory.run.drain import leave, under_way
+from factory.run.processes import current
 from factory.run.step import LlmStep, WorkStep
 from factory.run.units import Unit
 from factory.store.base import AbsentObjectError, Store
@@ -62,13 +65,16 @@ class WorkTask:
     run: StepRun
 
     def __call__(self, block: pa.Table) -> pa.Table:
-        return _outcome(lambda: [self._committed(unit) for unit in _load(block)])
+        return _outcome(lambda: [_unless_leaving(self.run, unit, self.committed) for unit in _load(block)])
 
-    def _committed(self, unit: Unit) -> Receipt:
+    def committed(self, unit: Unit) -> Receipt:
+        """The receipt of a unit, worked here unless somebody has committed it since it was planned."""
         if (before := committed_before(self.store, self.run, unit)) is not None:
             return before
-        attempt = begin(self.store, self.run, unit, {})
-        return finish(self.store, self.run, attempt, self.step.work(self.store, unit))
+        with Watch(self.run, unit) as watch:
+            attempt = watch.begun(begin(self.store, self.run, unit, {}))
+            result = watch("work", self.step.work, self.store, unit)
+            return watch.ended(watch("commit", finish, self.store, self.run, attempt, result))
 
 
 @dataclass(frozen=True)
@@ -83,18 +89,26 @@ class LlmTask:
     engine: dict[str, Any]
 
     def __call__(self, block: pa.Table) -> pa.Table:
-        return _outcome(lambda: [self._committed(unit) for unit in _load(block)])
+        return _outcome(lambda: [_unless_leaving(self.run, unit, self.committed) for unit in _load(block)])
 
-    def _committed(self, unit: Unit) -> Receipt:
+    def committed(self, unit: Unit) -> Receipt:
+        """The receipt of a unit, worked here unless somebody has committed it since it was planned."""
         if (before := committed_before(self.store, self.run, unit)) is not None:
             return before
-        prepared = llm.prepare(self.store, self.step, self.run.folder, unit)
-        attempt = begin(self.store, self.run, unit, {"requests": len(prepared.requests)})
-        # A handle of its own: what a pool knows of lost engines belongs to the event loop it was used in.
-        pool = copy.copy(self.pool)
-        answers = asyncio.run(llm.ask(self.step, self.run.folder, prepared, pool.generate))
-        result, requests = llm.settle(self.step, self.run.folder, prepared, answers)
-        return finish(self.store, self.run, attempt, result, requests, self.engine)
+        folder = self.run.folder
+        with Watch(self.run, unit) as watch:
+            prepared = watch("read", llm.prepare, self.store, self.step, folder, unit)
+            attempt = watch.begun(begin(self.store, self.run, unit, {"requests": len(prepared.requests)}))
+            # A handle of its own: what a pool knows of lost engines belongs to the event loop it was used in.
+            generate = watch.asking(copy.copy(self.pool).generate)
+            answers = asyncio.run(llm.ask(self.step, folder, prepared, generate))
+            result, requests = watch("parse", llm.settle, self.step, folder, prepared, answers)
+            return watch.ended(watch("commit", finish, self.store, self.run, attempt, result, requests, self.engine))
+
+
+def _unless_leaving(run: StepRun, unit: Unit, work: Callable[[Unit], Receipt]) -> Receipt:
+    with under_way(run.folder, unit.unit_id) as may_begin:
+        return work(unit) if may_begin else Receipt(unit.unit_id, "", None, begun=False)
 
 
 def run_work(store: Store, step: WorkStep, run: StepRun, units: Sequence[Unit]) -> Iterator[Receipt]:
@@ -119,21 +133,39 @@ def run_llm(
     pool: EnginePool,
     engine: dict[str, Any],
     units_in_flight: int,
+    slots: int | None = None,
+    adaptive: bool = False,
 ) -> Iterator[Receipt]:
-    """Works `units` with at most `units_in_flight` of them begun and not committed; yields receipts."""
+    """Works `units`, largest first, with at most `units_in_flight` of them begun and not committed; yields receipts.
+    `adaptive`: with as many as the engines have use for (window.py), each of which runs `slots` requests at once."""
     import ray
+
+    from factory.run.window import opened, window_of
 
     def pipeline(pending: Sequence[Unit]) -> Any:
         task = LlmTask(store, step, run, pool, engine)
-        slots = ray.data.TaskPoolStrategy(size=min(units_in_flight, len(pending)))
-        return _dataset(pending, 1).map_batches(task, compute=slots, num_cpus=0, **_STAGE)
+        size = ray.data.TaskPoolStrategy(size=min(units_in_flight, len(pending)))
+        return _dataset(largest_first(pending), 1).map_batches(task, compute=size, num_cpus=0, **_STAGE)
 
-    return _until_committed(pipeline, units, run)
+    if not adaptive or slots is None:
+        yield from _until_committed(pipeline, units, run)
+        return
+    rows = sum(unit.rows or 0 for unit in units) / max(1, len(units))
+    with opened(window_of(units_in_flight, pool.replicas, slots, rows), pool.pressure):
+        yield from _until_committed(pipeline, units, run)
+
+
+def largest_first(units: Sequence[Unit]) -> list[Unit]:
+    """Units in the order in which they are begun: what takes longest must not begin last. Equal ones keep their order,
+    in which neighbours are of one source and share prefixes more often."""
+    return sorted(units, key=lambda unit: -(unit.rows or 0))
 
 
 def on_worker(call: Callable[[], Result]) -> Result:
     """What `call` returns, called in a task: its memory is a worker's, not the driver's. Raises the
     FactoryError that `call` raised."""
+    if (workers := current()) is not None:
+        return workers.call(call)
     import ray
 
     try:
@@ -145,6 +177,8 @@ def on_worker(call: Callable[[], Result]) -> Result:
 
 def each_on_worker(apply: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """`apply` over `items`, each in a task of its own; results in the order of the items."""
+    if (workers := current()) is not None:
+        return workers.each(apply, items)
     import ray
 
     task = ray.remote(_applied)
@@ -174,17 +208,27 @@ def _until_committed(
         if not pending:
             return
         late: set[str] = set()
+        leaving = False
         for receipt in _receipts(pipeline(pending)):
+            if not receipt.begun:
+                leaving = True
+                continue
             yield receipt
             if receipt.commit is None:
                 late.add(receipt.unit)
+        if leaving:
+            leave()
         pending = [unit for unit in pending if unit.unit_id in late]
     if pending:
-        raise StoreError(
-            f"{run.folder}: {len(pending)} units did not commit within {run.deadline_s:.0f} s in {PASSES} tries",
-            cause="units are too large for this engine, or the store is very slow",
-            remedy="raise cluster.attempt_deadline_s, or lower select.unit_rows and curate.unit_rows",
-        )
+        raise too_late(run, len(pending))
+
+
+def too_late(run: StepRun, units: int) -> StoreError:
+    return StoreError(
+        f"{run.folder}: {units} units did not commit within {run.deadline_s:.0f} s in {PASSES} tries",
+        cause="units are too large for this engine, or the store is very slow",
+        remedy="raise cluster.attempt_deadline_s, or lower select.unit_rows and curate.unit_rows",
+    )
 
 
 def _receipts(dataset: Any) -> Iterator[Receipt]:

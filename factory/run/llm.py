@@ -21,6 +21,7 @@ import pyarrow as pa
 from factory.engine.api import Batch, Completion, Message, Request
 from factory.errors import FactoryError
 from factory.identity import ids_digest, make_id
+from factory.run.charged import Answers, ledger_of, split_of
 from factory.run.completions import readable, unicode_text
 from factory.run.outputs import fetch_texts
 from factory.run.reject import Reject
@@ -47,10 +48,6 @@ class Prepared:
     asked: tuple[int, ...]
     requests: tuple[Request, ...]
     refused: tuple[tuple[int, Reject], ...]
-
-
-Answers = Mapping[int, Sequence[Completion]]
-"""Index of a row -> its completions, one a round."""
 
 
 def load_rows(store: Store, unit: Unit) -> list[Row]:
@@ -156,6 +153,7 @@ def settle(step: LlmStep, folder: str, prepared: Prepared, answers: Answers) -> 
         reject if reject.side == "quarantine" else replace(reject, side="input") for _, reject in prepared.refused
     ]
     failures: list[Exception] = []
+    subjects: dict[int, str] = {}
     used = 0
     for index in prepared.asked:
         row = prepared.rows[index]
@@ -163,6 +161,8 @@ def settle(step: LlmStep, folder: str, prepared: Prepared, answers: Answers) -> 
         accepted.extend(parsed.accepted)
         rejects.extend(parsed.rejects)
         used += bool(parsed.accepted)
+        if parsed.accepted and (subject := parsed.accepted[0].get("subject")):
+            subjects[index] = subject
         if not parsed.accepted and not any(reject.side != "output" for reject in parsed.rejects):
             rejects.append(_nothing_left(step.item_id(row), parsed))
     _raise_if_all_failed(failures, len(prepared.asked))
@@ -175,6 +175,7 @@ def settle(step: LlmStep, folder: str, prepared: Prepared, answers: Answers) -> 
         rejects=tuple(rejects),
         input_ids_digest=ids_digest(step.item_id(row) for row in prepared.rows),
         ledger=ledger_of(step, answers),
+        facts={"split": split} if (split := split_of(prepared.rows, answers, subjects)) else {},
     )
     return result, requests_table(step, prepared, answers)
 
@@ -216,29 +217,6 @@ def _nothing_left(item_id: str, parsed: Parsed) -> Reject:
     """Every output of the row was rejected, or there were none: the row itself yields nothing."""
     reasons = sorted({reject.reason for reject in parsed.rejects})
     return Reject(item_id, "nothing_accepted" if reasons else "empty_output", evidence={"outputs_rejected": reasons})
-
-
-def ledger_of(step: LlmStep, answers: Answers) -> dict[str, float]:
-    """Requests and tokens of a unit, and what deciding early saved (samples, and tokens at this unit's mean)."""
-    completions = [completion for rounds in answers.values() for completion in rounds]
-    generated = sum(sum(completion.generated_tokens) for completion in completions)
-    samples = sum(len(completion.texts) for completion in completions)
-    saved = sum(
-        step.samples_for_round(number)
-        for rounds in answers.values()
-        if rounds and rounds[-1].error is None
-        for number in range(len(rounds), step.max_rounds)
-    )
-    return {
-        "requests": len(completions),
-        "prompt_tokens": sum(completion.prompt_tokens for completion in completions),
-        "cached_tokens": sum(completion.cached_tokens for completion in completions),
-        "generated_tokens": generated,
-        "retries": sum(completion.retries for completion in completions),
-        "samples": samples,
-        "samples_saved": saved,
-        "tokens_saved": round(saved * generated / samples) if samples else 0,
-    }
 
 
 def requests_table(step: LlmStep, prepared: Prepared, answers: Answers) -> pa.Table:

@@ -4,7 +4,7 @@ Design: Ray's processes end with their driver, but not the other way round. Wher
 the kernel for want of memory, or by somebody), the driver waits for what will not come back, for a minute or for ever.
 A thread looks at the processes that Ray has started here; when one has ended and nobody has asked the run to end, the
 main thread is interrupted as by SIGTERM, which reaches it wherever it waits, and raises `RayLostError`. A driver that
-cannot leave even so is ended after `PATIENCE_S`: its record is written before Ray is asked anything.
+cannot leave even so is ended after `PATIENCE_S`, its record closed (forced_end.py).
 
 Cost: two waitpid calls a second.
 """
@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from types import FrameType
 
 from factory.errors import ClusterError
+from factory.run.drain import is_leaving, leave
+from factory.run.forced_end import note_forced_end
 
 LOOK_S = 1.0
 
@@ -89,10 +91,14 @@ def _look(watch: Watch, over: threading.Event) -> None:
             continue
         if over.wait(SETTLE_S) or watch.leaving or signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
             return  # the run is ending already
+        if is_leaving():  # a signal to every process ended Ray as well: nobody is left to wait for
+            leave()
+            return
         watch.gone = gone
         os.kill(os.getpid(), signal.SIGTERM)
         if not over.wait(PATIENCE_S):
             error = _lost(gone)
+            note_forced_end("failed", str(error), type(error).__name__)
             print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
             os._exit(error.exit_code)
         return

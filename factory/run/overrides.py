@@ -19,6 +19,9 @@ OWN_OPTIONS = ("-m", "--multirun", "-h", "--help")
 HYDRA_OPTIONS = ("--cfg", "-c", "--info", "-i", "--hydra-help", "--resolve", "--package", "-p")
 """Hydra's flags that print and run nothing."""
 
+MOST_VALUES = 1000
+"""A range that was meant as an interval has millions, and would be listed before anybody could say so."""
+
 
 def check_overrides(overrides: Sequence[str]) -> None:
     """Raises ConfigError for what is no KEY=VALUE, several values for a key, and settings of Hydra's own."""
@@ -29,8 +32,8 @@ def check_overrides(overrides: Sequence[str]) -> None:
         if key.split("/")[0].split(".")[0] == "hydra":
             raise ConfigError(
                 f"{item}: Hydra's own settings have no effect here",
-                cause="the factory keeps its own records; a sweep's points run one after another in this process",
-                remedy="leave it out; `-m KEY=A,B` is a sweep",
+                cause="the factory keeps its own records, and works sweeps by itself",
+                remedy="leave it out; `-m KEY=A,B` is a sweep, sweep.at_once and sweep.jobs say how it is worked",
             )
         if override.is_sweep_override():
             raise ConfigError(
@@ -54,11 +57,14 @@ def sweep_points(overrides: Sequence[str], conf: Path) -> list[list[str]]:
 
     `conf` is the folder of configuration groups, for `glob`. Raises ConfigError for what cannot be listed.
     """
-    return [list(point) for point in itertools.product(*(_values(item, conf) for item in overrides))]
+    return [list(point) for point in itertools.product(*(values_of(item, conf) for item in overrides))]
 
 
-def _values(item: str, conf: Path) -> list[str]:
+def values_of(item: str, conf: Path) -> list[str]:
+    """The plain items that an item of a sweep stands for, itself where it has one value; of more than MOST_VALUES no
+    more than one beyond. Raises ConfigError for what cannot be listed."""
     from hydra.core.override_parser.types import Glob, ValueType
+    from omegaconf.errors import OmegaConfBaseException
 
     override = _parsed(item)
     if not override.is_sweep_override():
@@ -72,7 +78,14 @@ def _values(item: str, conf: Path) -> list[str]:
         if found:
             return found
     elif override.is_discrete_sweep():
-        return [f"{key}={value}" for value in override.sweep_string_iterator()]
+        try:
+            return [f"{key}={value}" for value in itertools.islice(override.sweep_string_iterator(), MOST_VALUES + 1)]
+        except OmegaConfBaseException:
+            raise ConfigError(
+                f"{item}: a value of the sweep is itself a sweep",
+                cause="a choice or a range within another",
+                remedy=f"list all values side by side: -m {key}=A,B,C",
+            ) from None
     raise ConfigError(
         f"{item} has no values that could be listed",
         cause="an interval is for samplers, and a glob is for the options of a group",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TextIO
 
 from factory.credentials import said
+from factory.observe import logs
 from factory.run.attempt import Receipt
 from factory.run.words import words_of
 from factory.store.commits import Counts
@@ -205,7 +206,11 @@ def _flow(step: str, counts: Mapping[str, int]) -> str:
 
 
 def progress_for(stream: TextIO) -> Progress:
-    """Bars where `stream` is a terminal, plain lines otherwise."""
+    """JSON lines where this process logs so, bars where `stream` is a terminal, plain lines otherwise."""
+    if logs.is_json():
+        from factory.run.progress_json import JsonProgress
+
+        return JsonProgress()
     return BarProgress() if stream.isatty() else PlainProgress(stream)
 
 

@@ -1,8 +1,8 @@
 """What lies under a root beside its runs, and should not, or not so: datasets without a manifest, folders of a run
-whose record is gone, leases and probes that their owners left, files that are nobody's.
+whose record is gone, leases and probes that their owners left, files that are nobody's, sweeps that were killed.
 
 Design: as factory/run/diagnosis.py, for what no record of a run leads to. Nothing is changed.
-Cost: a listing of datasets/, leases/ and runs/, and one read a dataset and lease.
+Cost: a listing of datasets/, sweeps/, leases/ and runs/, and one read a dataset, sweep and lease.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from factory.store.base import Store
 from factory.store.keys import HIDDEN
 from factory.store.lease import holder_of
 from factory.store.local import LocalStore
+from factory.sweep.record import is_worked, read_sweep, sweep_ids, sweep_key
 
-FOLDERS = {"runs", "steps", "datasets", "leases", "curate", "selectors"}
+FOLDERS = {"runs", "steps", "datasets", "leases", "curate", "selectors", "sweeps"}
 """What the factory keeps at the top of a root."""
 
 AHEAD_S = 300.0
@@ -32,7 +33,7 @@ SHOWN = 3
 
 def examine_root(store: Store, runs: Set[str]) -> Iterator[Finding]:
     """`runs`: ids of the runs whose records could be read."""
-    for look in (_datasets, _leases, _strangers):
+    for look in (_datasets, _sweeps, _leases, _strangers):
         yield from guarded("the root", partial(look, store))
     yield from guarded("the root", partial(_without_records, store, runs))
 
@@ -62,6 +63,23 @@ def _manifest(store: Store, version: str) -> Iterator[Finding]:
     kind, known = (MIX, MIX_VERSION) if kind_of(data) == MIX else (KIND, MANIFEST_VERSION)
     unseal(data, where, kind, known)
     return iter(())
+
+
+def _sweeps(store: Store) -> Iterator[Finding]:
+    for sweep in sweep_ids(store):
+        yield from guarded(sweep_key(sweep), partial(_sweep, store, sweep), sweep_key(sweep))
+
+
+def _sweep(store: Store, sweep: str) -> Iterator[Finding]:
+    record = read_sweep(store, sweep)
+    if record is not None and record.state == "running" and not is_worked(store, record):
+        left = sum(point.state not in ("finished", "failed") for point in record.points)
+        yield Finding(
+            f"sweep {sweep}",
+            f"it was killed: {left} of its {len(record.points)} points were not done, and nobody works it",
+            cause="its process or machine was ended without a chance to say so",
+            remedy="give the same command again; points that finished are not paid for again",
+        )
 
 
 def _leases(store: Store) -> Iterator[Finding]:

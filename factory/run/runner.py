@@ -9,18 +9,21 @@ run: the listing of the corpus and about 15 small reads.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from factory.config import FactoryConfig, PublishConfig
+from factory.cost.engines import folded_use
 from factory.credentials import blanked
 from factory.errors import ConservationError, GateError, StoreError
 from factory.evaluate.report import write_report
+from factory.observe.session import observing
 from factory.publish.gates.losses import explained
 from factory.run.chain import Chain, build_chain
+from factory.run.forced_end import at_forced_end
 from factory.run.losses import passed_on
 from factory.run.lost_ray import RayLostError
 from factory.run.progress import Progress
@@ -28,6 +31,7 @@ from factory.run.publication import gate_results, publish, version_of
 from factory.run.record import Record, now, read_record, write_record
 from factory.run.registration import check_index, note_newer, pin, register
 from factory.run.rounds import draw_until_enough, draw_walks
+from factory.run.sharing import grown, member_of
 from factory.run.stage import Served, Session, Stage, count_engine_starts, ensure_ray, work_stage
 from factory.store.base import Store, in_a_hurry
 from factory.store.lease import HURRY_S, held
@@ -69,22 +73,48 @@ def execute(config: FactoryConfig, store: Store, progress: Progress) -> RunResul
 
         require_free(store, config.publish.name, config.publish.version, chain.run)
     check_index(store, config, chain.run)
-    with held(store, f"run-{chain.run}", f"the same run, {chain.run}", progress.say) as waited:
-        if waited:
-            previous = read_record(store, chain.run)
-            if previous and _nothing_to_do(store, chain, previous):
-                return _result(previous, 0, True, started)
-        record = record_of(chain, previous)
-        spent = _executed(config, store, progress, chain, record)
-    return _result(record, spent, False, started)
-
-
-def _executed(config: FactoryConfig, store: Store, progress: Progress, chain: Chain, record: Record) -> int:
-    """Works the chain and writes record and report; returns the requests this execution made."""
-    write_record(store, record)
     with ExitStack() as stack:
-        served = {role: Served(model, config.engine) for role, model in chain.settings.models.items()}
-        session = Session(chain.run, store, progress, record, stack, config.cluster, served, config.seed)
+        session = _session(store, progress, chain, stack)
+        lease, what = f"run-{chain.run}", f"the same run, {chain.run}"
+        with held(store, lease, what, progress.say, meanwhile=_meanwhile(session, chain)) as waited:
+            if waited:
+                previous = read_record(store, chain.run)
+                if previous and _nothing_to_do(store, chain, previous):
+                    return _result(previous, _requests(session), not _requests(session), started)
+            session.record = record_of(chain, previous)
+            spent = _executed(session, chain)
+        return _result(session.record, spent, False, started)
+
+
+def _session(store: Store, progress: Progress, chain: Chain, stack: ExitStack) -> Session:
+    """Raises ConfigError where this is no pod of those that share the run."""
+    config = chain.settings.config
+    served = {role: Served(model, config.engine) for role, model in chain.settings.models.items()}
+    observer = stack.enter_context(observing(config, chain.run, progress.say))
+    session = Session(chain.run, store, progress, {}, stack, config.cluster, served, config.seed, observer=observer)
+    if config.cluster.executor == "processes":
+        session.member = member_of(config.cluster)
+        session.grown = partial(grown, chain)
+    return session
+
+
+def _meanwhile(session: Session, chain: Chain) -> Callable[[], bool] | None:
+    """What to do while another process works on the run: help it, where the configuration says so."""
+    if session.member.completions == 1:
+        return None
+    from factory.run.shared_stage import Helper
+
+    return Helper(session, chain)
+
+
+def _executed(session: Session, chain: Chain) -> int:
+    """Works the chain and writes record and report; returns the requests this execution made."""
+    store, progress, record = session.store, session.progress, session.record
+    chain.rounds.ends.clear()  # a pod that has helped until now knows of rounds that it is about to go through itself
+    chain.rounds.visits.clear()
+    write_record(store, record)
+    # engines have ended when the lease is given back
+    with at_forced_end(partial(_note_forced_end, store, record)), session.stack:
         if chain.warning is not None:
             progress.say(f"note: {chain.warning}")
         try:
@@ -96,7 +126,7 @@ def _executed(config: FactoryConfig, store: Store, progress: Progress, chain: Ch
             record |= {"error_type": type(error).__name__}
             # First of all: what follows asks Ray, which a signal to every process may have ended already.
             _note_failure(store, record)
-            count_engine_starts(session)
+            count_engine_starts(session, ask=False)
             _note_failure(store, record)
             _report_failure(session, error)
             raise
@@ -108,6 +138,12 @@ def _executed(config: FactoryConfig, store: Store, progress: Progress, chain: Ch
         # In a worker: reading samples and counting for the report took 70 MiB of the driver's memory.
         on_worker(partial(write_report, store, chain.run))
     return spent
+
+
+def _note_forced_end(store: Store, record: Record, state: str, error: str, error_type: str) -> None:
+    if record["state"] == "running":
+        ended = {"state": state, "error": blanked(error), "finished": now(), "error_type": error_type}
+        _note_failure(store, record | ended)
 
 
 def _note_failure(store: Store, record: Record) -> None:
@@ -131,6 +167,7 @@ def record_of(chain: Chain, previous: Record | None) -> Record:
         "started": previous["started"] if previous else now(),
         "resumed": [*previous.get("resumed", []), now()] if previous else [],
         "engine_starts": dict(previous.get("engine_starts", {})) if previous else {},
+        "engine_use": folded_use(previous.get("engine_use", [])) if previous else [],
     }
     same = previous is not None and previous["inputs"] == record["inputs"]
     record["rounds"] = [dict(item) for item in previous.get("rounds", [])] if previous and same else []
@@ -171,6 +208,10 @@ def _stages(session: Session, chain: Chain) -> int:
     session.record["samples"] = dones["shards"]["counts"]["accepted"]
     if (note := empty_splits_note(chain.settings.config.publish, dones["samples"]["facts"])) is not None:
         session.progress.say(f"note: {note}")
+    return _requests(session)
+
+
+def _requests(session: Session) -> int:
     return int(sum(spent["requests"] for spent in session.spent.values()))
 
 
@@ -187,8 +228,8 @@ def empty_splits_note(asked: PublishConfig, rows: Mapping[str, int]) -> str | No
     )
 
 
-def work_stages(session: Session, chain: Chain, dones: dict[str, Record]) -> None:
-    """Works every stage in order, in as many rounds as the run takes; fills `dones`."""
+def work_stages(session: Session, chain: Chain, dones: dict[str, Record], last: str | None = None) -> None:
+    """Works every stage in order, in as many rounds as the run takes; fills `dones`. Ends behind the stage `last`."""
     config = chain.settings.config
     for stage in chain.stages:
         if stage.name == "match":
@@ -209,6 +250,8 @@ def work_stages(session: Session, chain: Chain, dones: dict[str, Record]) -> Non
             draw_until_enough(session, chain, dones)
         if stage.name == "gate":
             _require_gates(session, explained(passed_on(dones, chain.questions)))
+        if stage.name == last:
+            return
 
 
 def _require_gates(session: Session, why: tuple[str, str] | None = None) -> None:

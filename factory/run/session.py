@@ -22,8 +22,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
+from factory.cluster.joining import join
 from factory.config import ClusterConfig
 from factory.errors import ClusterError, ConfigError
+from factory.run.lean_ray import started_lean, worked_lean
 from factory.run.lost_ray import Watch, watched
 from factory.store.scratch import sweep
 
@@ -38,8 +40,8 @@ that, and starting their processes anew for each step took 40 % of a scripted ru
 def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
     """Runs the body with Ray connected; `engines` actors fit on a locally started one.
 
-    Raises ConfigError when the address cannot be reached, ClusterError when Ray does not start here in time or ends
-    under the body.
+    Raises ClusterError when the cluster cannot be joined (factory/cluster/joining.py), Ray does not start here in time,
+    or it ends under the body; ConfigError for an address that is not for a driver, and a Ray that cannot start here.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if config.address is None:
@@ -54,15 +56,15 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
             with _session_of_its_own(), started_lean():
                 _start(config, engines)
         else:
-            ray.init(address=config.address, log_to_driver=False, logging_level=logging.ERROR)
+            join(config.address)
     except SystemExit:
         # Ray's own handler of SIGTERM, in place for the last moments of its start
         raise KeyboardInterrupt from None
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise ConfigError(
-            f"Ray could not be {'started here' if config.address is None else f'reached at {config.address}'}: {error}",
-            cause="the address is wrong, the cluster is down, or this machine lacks memory for Ray's object store",
-            remedy="check cluster.address; on one machine leave it null and lower cluster.object_store_mib",
+            f"Ray could not be started here: {error}",
+            cause="this machine lacks memory for Ray's object store, or a setting of Ray in the environment is wrong",
+            remedy="lower cluster.object_store_mib",
         ) from error
     with ExitStack() as ending:
         watch: Watch | None = None
@@ -70,6 +72,8 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
             # Ray takes SIGTERM for itself; ours ends the run in good order and writes its record.
             signal.signal(signal.SIGTERM, on_terminate)
             watch = ending.enter_context(watched()) if config.address is None else None
+        if config.address is None:
+            ending.enter_context(worked_lean())
         ending.callback(sweep)
         ending.callback(ray.shutdown)
         if watch is not None:
@@ -141,23 +145,6 @@ def _session_of_its_own() -> Iterator[None]:
         yield
     finally:
         services.ConsolePopen = plain
-
-
-@contextmanager
-def started_lean() -> Iterator[None]:
-    """A Ray that is started in the body has none of three processes of Python that a run on one machine does not ask:
-    the autoscaler's monitor, the monitor that carries workers' logs to the driver (log_to_driver is off), and the head
-    of the dashboard, which is started and waited for even where no dashboard is included. Ray has settings for the
-    first two in `ray start` only."""
-    from ray._private import parameter, services
-
-    plain, api_server = parameter.RayParams, services.start_api_server
-    parameter.RayParams = partial(plain, no_monitor=True, include_log_monitor=False)
-    services.start_api_server = lambda *_, **__: (None, None)
-    try:
-        yield
-    finally:
-        parameter.RayParams, services.start_api_server = plain, api_server
 
 
 def _quiet_ray_data() -> None:

@@ -20,13 +20,17 @@ from typing import TYPE_CHECKING, Any, cast
 from factory.config import ClusterConfig, EngineConfig
 from factory.errors import FactoryError
 from factory.identity import canonical_json, fingerprint
+from factory.observe.events import NOBODY, Observer
 from factory.run.attempt import Receipt, StepRun
+from factory.run.charged import largest
+from factory.run.drain import patient
 from factory.run.folding import Folding
-from factory.run.ledger import Expected, Tally, expected_from, lost_attempts
+from factory.run.ledger import GROUPS, Expected, Tally, expected_from, lost_attempts, tail_of
 from factory.run.outputs import write_outputs
 from factory.run.plan import Plan, step_identity
 from factory.run.progress import Progress
 from factory.run.record import Record, kept_plan_key, plan_key, read_done, write_done, write_record
+from factory.run.sharing import ALONE, Member
 from factory.run.step import LlmStep, WorkStep
 from factory.store.base import Store
 from factory.store.commit_index import FOLD_AT, each_commit, fold
@@ -95,7 +99,9 @@ class Served:
 @dataclass
 class Session:
     """What is alive during one execution; mutable, never pickled. `served` is by role, `spent` by stage: what this
-    execution paid, which may work a stage in rounds. In a `rehearsal` nothing is worked (rehearsal.py)."""
+    execution paid, which may work a stage in rounds. In a `rehearsal` nothing is worked (rehearsal.py). `member` is
+    this process among the pods that share the run, each with engines of its own; `grown` is what they have to know of a
+    chain that grows (sharing.Offer)."""
 
     run: str
     store: Store
@@ -109,6 +115,9 @@ class Session:
     spent: dict[str, Counter[str]] = field(default_factory=dict)
     ray_started: bool = False
     rehearsal: bool = False
+    observer: Observer = NOBODY
+    member: Member = ALONE
+    grown: Callable[[], Mapping[str, Any]] = dict
 
 
 class UnworkedError(Exception):
@@ -126,13 +135,15 @@ def work_stage(session: Session, stage: Stage, dones: Dones) -> Record:
     that would have to work it.
     """
     store, run = session.store, session.run
-    planned = stage.plan(store, dones)
+    with session.observer.planning():
+        planned = stage.plan(store, dones)
     plan_digest = fingerprint(sorted(unit.unit_id for unit in planned.plan.units))
     session.record["steps"][stage.name] = planned.folder
     done = read_done(store, run, stage.name)
     # Commits may have been deleted on purpose, to have lost files made again: the record alone does not finish a stage.
     finished = not planned.plan.pending
     if finished and done and done["folder"] == planned.folder and done["plan"] == plan_digest:
+        session.observer.step_ended(done)
         return {**done, "spent_now": dict(session.spent.get(stage.name, {}))}
     expected = None if stage.reads is None else expected_from(dones[name] for name in stage.reads)
     identity = step_identity(planned.step, stage.model_identity)
@@ -155,25 +166,44 @@ def work_stage(session: Session, stage: Stage, dones: Dones) -> Record:
 
 
 def ensure_ray(session: Session) -> None:
+    """Connects to Ray, once, or starts what stands for it (processes.py). Raises as `ray_session` does, and ConfigError
+    where the cluster could never hold the engines that the run will want: hours later, at the first model, would be too
+    late to say so."""
     if session.ray_started:
         return
+    if session.cluster.executor == "processes":
+        from factory.run.processes import process_session
+
+        session.stack.enter_context(process_session(session.cluster))
+        session.ray_started = True
+        return
+    from factory.engine.room import wait_for_room
     from factory.run.session import ray_session
 
-    engines = {served.key: served.engine.replicas for served in session.served.values()}
-    session.stack.enter_context(ray_session(session.cluster, sum(engines.values())))
+    engines = {served.key: served.engine for served in session.served.values()}
+    session.stack.enter_context(ray_session(session.cluster, sum(engine.replicas for engine in engines.values())))
+    # Behind the engines, before Ray: see Observer.end.
+    session.stack.callback(lambda: session.observer.end(session.record.get("state", "")))
     session.ray_started = True
+    for engine in engines.values():
+        wait_for_room(engine, session.cluster.nodes_wait_s, session.progress.say)
 
 
-def count_engine_starts(session: Session) -> None:
-    """Notes in the record how often the engines that are alive were started."""
+def count_engine_starts(session: Session, ask: bool = True) -> None:
+    """Notes in the record how often the engines that are alive were started, and what they were used for. Without `ask`
+    nothing is asked of them: what they noted themselves has to do."""
     models = {served.key: served.model.id for served in session.served.values()}
     for key, pool in session.pools.items():
         try:
-            starts = pool.starts()
+            starts, uses = pool.starts(), pool.use(ask)
         except FactoryError:
             continue
+        noted = session.record.setdefault("engine_use", [])
+        own = [{"pool": pool.instance, "model": models[key], **asdict(use)} for use in uses]
+        noted[:] = [row for row in noted if row["pool"] != pool.instance] + own
         counted = {"starts": starts.first, "replacements": starts.replacements, "seconds": starts.seconds}
         session.record["engine_starts"][models[key]] = counted
+        session.observer.engine_starts(models[key], pool, starts)
 
 
 def _work(
@@ -188,17 +218,26 @@ def _work(
     store, progress, plan, folder = session.store, session.progress, planned.plan, planned.folder
     started = time.monotonic()
     pending = plan.pending
+    ended: list[float] = []
+    begun: float | None = None
     progress.begin(stage.name, len(plan.units), len(plan.units) - len(pending))
     tally = tally_of(store, folder, plan, folding=not session.rehearsal)
+    model, replicas = _asked(session, stage)
+    session.observer.step_began(stage.name, folder, plan, tally, model, replicas)
     if pending:
-        folding = Folding(store, folder, len(plan.done))
+        folding = _folding(session)(store, folder, len(plan.done))
         for receipt in _receipts(session, stage, planned):
             tally.spend(receipt)
             if receipt.commit is not None:
                 tally.add(receipt.commit)
                 folding.add()
+                ended.append(time.monotonic())
+                begun = begun or ended[0] - float(receipt.spent.get("seconds", 0))
             progress.unit(receipt)
+            session.observer.unit(receipt)
         folding.end()
+        if stage.model_role is not None:
+            count_engine_starts(session)
     spent = session.spent.setdefault(stage.name, Counter())
     spent.update(tally.spent_now)
     tally.check(stage.name, expected)
@@ -206,6 +245,7 @@ def _work(
     earlier = (before["ledger"].get("engine_seconds", 0), before["wall_seconds"]) if before else (0, 0)
     write_outputs(store, session.run, stage.name, (item for unit in plan.units for item in tally.outputs[unit.unit_id]))
     replicas = session.served[stage.model_role].engine.replicas if stage.model_role and pending else 0
+    replicas *= session.member.completions
     done = {
         "step": stage.name,
         "folder": folder,
@@ -218,6 +258,9 @@ def _work(
         "facts": dict(tally.facts),
         "ledger": {**tally.ledger, "engine_seconds": earlier[0] + wall * replicas},
         "spent_now": dict(spent),
+        "paid": {run: dict(ledger) for run, ledger in sorted(tally.paid.items())},
+        "split": {kind: largest(groups, GROUPS) for kind, groups in tally.split.items()},
+        "tail": tail_of(ended, begun) if begun is not None else (before or {}).get("tail", {}),
         "lost": lost_attempts(store, folder, tally.attempts),
         "engines": list(tally.engines.values()),
         "input_digest": tally.input_digest,
@@ -226,7 +269,14 @@ def _work(
     }
     write_done(store, session.run, done)
     progress.end(done)
+    session.observer.step_ended(done)
     return done
+
+
+def _asked(session: Session, stage: Stage) -> tuple[str | None, int]:
+    """The model that a stage asks, and by how many replicas; a rehearsal serves none."""
+    served = session.served.get(stage.model_role) if stage.model_role else None
+    return (served.model.id, served.engine.replicas) if served else (None, 0)
 
 
 def tally_of(store: Store, folder: str, plan: Plan, *, folding: bool) -> Tally:
@@ -241,35 +291,71 @@ def tally_of(store: Store, folder: str, plan: Plan, *, folding: bool) -> Tally:
 
 
 def _receipts(session: Session, stage: Stage, planned: Planned) -> Iterator[Receipt]:
+    from factory.engine.build import slots_of
     from factory.run.execute import run_llm, run_work
 
+    if session.cluster.executor == "processes":
+        from factory.run.shared_stage import led
+
+        yield from led(session, stage, planned)
+        return
     ensure_ray(session)
-    run = StepRun(planned.folder, session.run, session.cluster.attempt_deadline_s)
+    run = StepRun(planned.folder, session.run, session.cluster.attempt_deadline_s, session.observer.on_workers)
     pending = planned.plan.pending
     if stage.model_role is None:
-        yield from run_work(session.store, cast(WorkStep, planned.step), run, pending)
+        with patient(session.cluster.grace_seconds):
+            yield from run_work(session.store, cast(WorkStep, planned.step), run, pending)
         return
     engine = session.served[stage.model_role].engine
-    pool = _pool(session, stage.model_role)
+    pool = pool_of(session, stage.model_role)
     info = asdict(pool.info())
     in_flight = engine.units_in_flight * engine.replicas
-    yield from run_llm(session.store, cast(LlmStep, planned.step), run, pending, pool, info, in_flight)
+    step = cast(LlmStep, planned.step)
+    slots, adaptive = slots_of(engine), engine.adaptive_units
+    with patient(session.cluster.grace_seconds):
+        yield from run_llm(session.store, step, run, pending, pool, info, in_flight, slots, adaptive)
 
 
-def _pool(session: Session, role: str) -> EnginePool:
+def _folding(session: Session) -> type[Folding]:
+    if session.cluster.executor == "ray":
+        return Folding
+    from factory.run.processes import FoldingHere
+
+    return FoldingHere
+
+
+def pool_of(session: Session, role: str) -> EnginePool:
     """The pool of a role's model: started once, unless it has to make room for another in between."""
-    from factory.engine.launch import start_pool
-
     served = session.served[role]
     if served.key not in session.pools:
         count_engine_starts(session)
         if served.engine.kind == "vllm":
             _make_room(session)
         session.progress.say(f"starting engine: {served.model.id} ({served.engine.kind})")
-        pool = start_pool(served.engine, served.model, seed=session.seed, run=session.run)
+        pool = _started(session, served)
         session.stack.callback(pool.stop)
+        session.stack.enter_context(session.observer.engine(served.model.id, pool))
         session.pools[served.key] = pool
     return session.pools[served.key]
+
+
+def _started(session: Session, served: Served) -> EnginePool:
+    if session.cluster.executor == "processes":
+        from factory.engine.process_pool import start_process_pool
+
+        return start_process_pool(served.engine, served.model, seed=session.seed, run=session.run)
+    from factory.engine.launch import start_pool
+
+    return start_pool(
+        served.engine,
+        served.model,
+        seed=session.seed,
+        run=session.run,
+        nodes_wait_s=session.cluster.nodes_wait_s,
+        say=session.progress.say,
+        observed=session.observer.on_workers,
+        count=session.observer.engine_metrics,
+    )
 
 
 def _stand_aside(session: Session, line: str) -> None:

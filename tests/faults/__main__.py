@@ -68,8 +68,10 @@ def trials(cases: Sequence[Case], seeds: int, vllm_seeds: int) -> Iterator[tuple
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=DEFAULT_SEEDS, help=f"seeds a case (default {DEFAULT_SEEDS})")
-    parser.add_argument("--vllm-seeds", type=int, help=f"seeds a case with a real model (default at most {VLLM_SEEDS})")
+    parser.add_argument("--seeds", type=_count, default=DEFAULT_SEEDS, help=f"seeds a case (default {DEFAULT_SEEDS})")
+    parser.add_argument(
+        "--vllm-seeds", type=_count, help=f"seeds a case with a real model (default at most {VLLM_SEEDS})"
+    )
     parser.add_argument("--case", action="append", default=[], help="only cases whose name holds this; may be repeated")
     parser.add_argument("--engine", choices=["scripted", "vllm"], help="only cases with this engine")
     parser.add_argument("--quick", action="store_true", help="only the selection that `make test` runs")
@@ -122,12 +124,29 @@ def _suite(options: argparse.Namespace, known: Sequence[Case], cases: Sequence[C
             print("the code was changed while the suite ran; start it again", file=sys.stderr)
             return 1
     rows = rows_of(known, kept)
-    generated = table(rows, known, state, _machine_line())
+    generated = table(rows, known, state, _machine_line(), missing)
     print("\n" + generated)
     if not options.keep_docs:
         DOCUMENT.write_text(rewrite(DOCUMENT.read_text(), generated))
-    print(json.dumps(closing_object(results, state, [row.key for row in rows])), flush=True)
+    untried = sorted({case.name for case in cases} - {each.case for each in results}) if not options.table else []
+    for name in untried:
+        print(f"no trial of {name}: {missing.get(name, 'no seed of it was asked for')}", file=sys.stderr)
+    closing = closing_object(results, state, [row.key for row in rows])
+    print(json.dumps({**closing, "untried": untried}), flush=True)
+    return exit_code(results, options.table)
+
+
+def exit_code(results: Sequence[Result], table_only: bool) -> int:
+    """0 where there were trials and all held; 2 where there was none, which proves nothing."""
+    if not results:
+        return 0 if table_only else 2
     return 0 if all(each.ok for each in results) else 1
+
+
+def _count(text: str) -> int:
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seeds")
+    return int(text)
 
 
 def _tried(kept: Kept, case: Case, seed: int) -> Result:

@@ -12,6 +12,7 @@ import time
 import psutil
 
 from tests.faults.case import Case
+from tests.faults.outcome import Outcome
 from tests.faults.processes import GONE_S, marked
 from tests.faults.trial import Trial
 
@@ -20,15 +21,42 @@ GRACE_S = 30.0
 
 STARTS_S = 60.0
 
+AT_ONCE_S = 15.0
+"""What an end without waiting for units may take: 1 to 3 s, 8 s at most, and more on a busy machine."""
+
 SAID = "interrupted; the same command goes on where this one stopped"
+
+DRAINS = "under way and may commit within"
 
 
 def terminated(trial: Trial) -> None:
-    """SIGTERM to the driver, as on preemption: it has left in good order within the grace period of 30 s."""
+    """SIGTERM to the driver, as on preemption: within the grace period of 30 s what was under way is committed, nothing
+    more is begun, and the run has left in good order."""
     process = trial.start()
     trial.moment()
     process.terminate()
     _left_in_good_order(trial, process)
+    assert not trial.in_flight(), "units were left that had time to commit"
+
+
+def terminated_without_grace(trial: Trial) -> None:
+    """SIGTERM to the driver where the platform gives no time to speak of (`cluster.grace_seconds=5`): it leaves."""
+    process = trial.start()
+    trial.moment()
+    process.terminate()
+    _left_in_good_order(trial, process)
+    assert DRAINS not in trial.execution(process).stderr
+
+
+def terminated_twice(trial: Trial) -> None:
+    """SIGTERM to the driver, units of 8 s under way, and again after one to three seconds: then it leaves at once."""
+    process = trial.start()
+    trial.moment()
+    process.terminate()
+    time.sleep(trial.rng.uniform(1, 3))
+    waited = DRAINS in trial.execution(process).stderr
+    process.terminate()
+    _left_in_good_order(trial, process, limit_s=AT_ONCE_S if waited else GRACE_S)
 
 
 def terminated_with_group(trial: Trial) -> None:
@@ -84,9 +112,9 @@ def interrupted_at_the_start(trial: Trial) -> None:
     _nobody_left(trial, process)
 
 
-def _left_in_good_order(trial: Trial, process: subprocess.Popen[bytes]) -> None:
+def _left_in_good_order(trial: Trial, process: subprocess.Popen[bytes], limit_s: float = GRACE_S) -> None:
     """Within the grace period, with words and a record; of its processes none that works is left soon after."""
-    finished = trial.finish(process, limit_s=GRACE_S)
+    finished = trial.finish(process, limit_s=limit_s)
     assert finished.code == 130, f"exit code {finished.code}:\n{finished.stderr[-3000:]}"
     assert SAID in finished.stderr, finished.stderr[-3000:]
     assert "Traceback" not in finished.stderr, finished.stderr[-3000:]
@@ -106,9 +134,15 @@ def _nobody_left(trial: Trial, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.2)
 
 
+def nothing_redone(_trial: Trial, outcome: Outcome) -> None:
+    assert not outcome.lost_attempts, f"{outcome.lost_attempts} attempts were lost that had time to commit"
+
+
 CASES = (
-    Case("preempted", terminated, quick=True),
-    Case("SIGTERM to the group", terminated_with_group),
+    Case("preempted", terminated, quick=True, check=nothing_redone),
+    Case("preempted without grace", terminated_without_grace, disturbing=("cluster.grace_seconds=5",)),
+    Case("preempted twice", terminated_twice, disturbing=("engine.scripted_latency_s=8",), documents=12),
+    Case("SIGTERM to the group", terminated_with_group, check=nothing_redone),
     Case("SIGTERM to every process", all_terminated),
     Case("Ctrl-C", interrupted),
     Case("Ctrl-C twice", interrupted_twice),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.faults.case import Case
@@ -21,8 +21,15 @@ HEAD = (
 )
 
 
-def table(rows: Sequence[Row], cases: Sequence[Case], state: CodeState, machine: str) -> str:
-    """Markdown: the machine, the cases tried, those that were not, and of which states of the code the rows are."""
+def table(
+    rows: Sequence[Row],
+    cases: Sequence[Case],
+    state: CodeState,
+    machine: str,
+    left_out: Mapping[str, str] | None = None,
+) -> str:
+    """Markdown: the machine, the cases tried, those that were not, and of which states of the code the rows are.
+    `left_out`: cases that this machine cannot try, and why."""
     lines = [machine, "", *HEAD]
     for row in rows:
         name = row.case.name + (f" ({row.case.engine})" if row.case.engine != "scripted" else "")
@@ -35,6 +42,8 @@ def table(rows: Sequence[Row], cases: Sequence[Case], state: CodeState, machine:
     tried = {row.case.name for row in rows}
     if missing := [case.name for case in cases if case.name not in tried]:
         lines += ["", f"Not tried yet: {', '.join(missing)}."]
+    for name, why in (left_out or {}).items():
+        lines += ["", f"Cannot be tried on this machine: {name} ({why})."]
     return "\n".join([*lines, *_notes(rows, state)])
 
 

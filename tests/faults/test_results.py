@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.__main__ import all_cases, chosen, trials
+from tests.faults.__main__ import all_cases, chosen, exit_code, trials
 from tests.faults.case import Case
 from tests.faults.code_state import CodeState, code_state
 from tests.faults.document import BEGIN, DOCUMENT, END, rewrite, table
@@ -82,7 +82,17 @@ def test_the_table_says_what_failed_and_what_was_never_tried(tmp_path: Path) -> 
     text = table(rows_of([KILLED, HUNG], kept), [KILLED, HUNG], kept.state, "a machine")
     assert "| driver killed **1 FAILED** | Nothing at all | 1 | 1 | 0 | 0 | 4 / 8 | 0 |" in text
     assert "Not tried yet: engine hangs." in text
+    assert "Cannot be tried on this machine: engine hangs (no engine)." in table(
+        [], [HUNG], kept.state, "a machine", {HUNG.name: "no engine"}
+    )
     assert "changed and not committed" in text
+
+
+def test_a_suite_without_a_trial_proves_nothing() -> None:
+    assert exit_code([], table_only=False) == 2
+    assert exit_code([], table_only=True) == 0
+    assert exit_code([Result("driver killed", 0)], table_only=False) == 0
+    assert exit_code([Result("driver killed", 0, problems=("p",))], table_only=False) == 1
 
 
 def test_only_what_is_between_the_markers_is_rewritten() -> None:

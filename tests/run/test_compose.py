@@ -94,7 +94,21 @@ def test_a_list_whose_items_are_all_wrong_is_not_also_called_too_short() -> None
 def test_run_id_depends_on_what_changes_rows_and_on_nothing_else() -> None:
     plain = run_id_of(compose([]), MODELS)
     same = ["store.root=/elsewhere", "cluster.cpus=1", "engine.units_in_flight=3", "prices.engine_hour=9"]
+    same += ["cluster.job.cpus=1", "engine.node_labels={a: b}", "engine.min_replicas=1"]
     assert run_id_of(compose(same), MODELS) == plain
     for change in ("seed=18", "limit=5", "select.chunk_tokens=300", "answer.samples=2", "curate.threshold=0.9"):
         assert run_id_of(compose([change]), MODELS) != plain
     assert run_id_of(compose([]), {"generator": {"revision": "r2"}}) != plain
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("engine.extra={block_size: 32}", "extra", {"block_size": 32}),
+        ("engine.extra.block_size=32", "extra", {"block_size": 32}),
+        ("engine.node_labels={ray.io/accelerator-type: '!H100'}", "node_labels", {"ray.io/accelerator-type": "!H100"}),
+        ("engine.resources={rack: 1}", "resources", {"rack": 1.0}),
+    ],
+)
+def test_keys_that_hold_any_names_take_them_as_other_keys_take_values(override: str, key: str, value: object) -> None:
+    assert getattr(compose(["preset=demo", override]).engine, key) == value

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factory.run.attempt import Receipt, StepRun
-from factory.run.execute import PAYLOAD, TASKS_AT_MOST, WorkTask, shared_out
+from factory.run.execute import PAYLOAD, TASKS_AT_MOST, WorkTask, largest_first, shared_out
 from factory.run.units import Unit, unit_over
 from factory.store.local import LocalStore
 from tests.bench.units_root import FOLDER, STEP, parent_files
@@ -34,6 +34,16 @@ def test_the_last_tasks_have_one_unit_each_so_that_no_slot_waits_for_another(cou
 def test_few_units_of_a_model_are_never_put_together() -> None:
     tasks = shared_out([Unit(str(number)) for number in range(TASKS_AT_MOST)], 1)
     assert {len(task) for task in tasks} == {1}
+
+
+@given(st.lists(st.integers(1, 5), max_size=40))
+def test_units_of_a_model_begin_with_the_largest_and_equal_ones_keep_their_order(sizes: list[int]) -> None:
+    file = next(iter(parent_files(1))).file
+    units = [unit_over(file, tuple(range(place * 5, place * 5 + size))) for place, size in enumerate(sizes)]
+    ordered = largest_first(units)
+    assert [unit.rows for unit in ordered] == sorted(sizes, reverse=True)
+    places = [(-(unit.rows or 0), units.index(unit)) for unit in ordered]
+    assert places == sorted(places)
 
 
 def test_a_task_that_is_run_again_begins_no_unit_that_is_committed(local_store: LocalStore) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from factory.run.command import INTERRUPTED, INTERRUPTED_CODE, MEANT_S
+from factory.run.command import INTERRUPTED, INTERRUPTED_CODE
+from factory.run.drain import MEANT_S
 from tests.runs import REPOSITORY
 
 COMMAND = """
