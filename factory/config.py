@@ -2,7 +2,7 @@
 
 Design: Hydra composes YAML from `conf/`, this schema checks it before anything starts. Frozen models,
 unknown keys refused with the nearest known name. Three groups of keys never change a row and are left out
-of fingerprints and of the run id: `cluster`, `store` and `engine` (with `prices` and `diversity`).
+of fingerprints and of the run id: `cluster`, `store` and `engine` (with `prices`, `diversity`, `observe`, `sweep`).
 """
 
 from __future__ import annotations
@@ -16,15 +16,19 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from factory.answers.grounding_config import GroundingConfig
 from factory.answers.verify.config import VerifyConfig
+from factory.cluster.config import JobConfig
 from factory.concepts.graph.config import GraphConfig
 from factory.concepts.walks.config import PairConfig, WalkConfig
+from factory.cost.config import PricesConfig
 from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig, EmbeddingConfig
 from factory.curate.semantic.config import SemanticConfig
 from factory.evaluate.diversity.config import DiversityConfig
 from factory.identity import sha256_hex
+from factory.observe.config import ObserveConfig
 from factory.publish.gates.config import GateConfig
 from factory.section import Section, Share, checked
 from factory.select.config import SelectConfig
+from factory.sweep.config import SweepConfig
 
 VARIABLE = "^[A-Z_][A-Z0-9_]*$"
 """Names of environment variables as POSIX has them. A key given by mistake does not look like one, and is refused."""
@@ -95,7 +99,34 @@ class EngineConfig(Section):
 
     kind: Literal["vllm", "openai", "scripted"]
     replicas: int = Field(default=1, ge=1, le=10_000, description="engine actors a model")
-    units_in_flight: int = Field(default=8, ge=1, le=1024, description="units open at once, per replica")
+    min_replicas: int | None = Field(
+        default=None, ge=1, description="a run begins with so many, the others join when there is room; null: all"
+    )
+    device: Literal["auto", "cpu", "gpu"] = Field(
+        default="auto",
+        description="auto: vLLM on GPUs where a node has any; gpu: also where GPU nodes have yet to come",
+    )
+    gpus_per_node: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="of nodes that have yet to come; null: as those that are there, or 8",
+    )
+    placement_strategy: Literal["PACK", "STRICT_PACK"] = Field(
+        default="PACK",
+        description="a replica of more GPUs than a node has: PACK takes as few nodes as it can, STRICT_PACK refuses",
+    )
+    node_labels: dict[str, str] = Field(
+        default_factory=dict, description="labels of nodes that engines go to: {ray.io/accelerator-type: H100}"
+    )
+    resources: dict[str, float] = Field(
+        default_factory=dict, description="custom resources a replica takes as well, as nodes declare them"
+    )
+    units_in_flight: int = Field(default=8, ge=1, le=1024, description="units open at once at most, per replica")
+    adaptive_units: bool = Field(
+        default=True,
+        description="open fewer units where more give no more tokens/s or memory is short",
+    )
     max_num_seqs: int = Field(default=64, ge=1, le=8192, description="vLLM: sequences batched at once")
     tensor_parallel: int = Field(default=1, ge=1, le=64)
     pipeline_parallel: int = Field(default=1, ge=1, le=64)
@@ -103,6 +134,12 @@ class EngineConfig(Section):
     kv_cache_gib: int = Field(default=2, ge=1, description="vLLM on CPU: GiB of key-value cache")
     cpu_threads: int = Field(default=0, ge=0, description="vLLM on CPU: threads; 0: every core of the machine")
     enable_prefix_caching: bool = True
+    ngram_tokens: int = Field(
+        default=0,
+        ge=0,
+        le=16,
+        description="vLLM: tokens guessed at once from what the prompt says; 0: none (docs/engines.md)",
+    )
     extra: dict[str, Any] = Field(
         default_factory=dict,
         description="passed to vLLM's AsyncEngineArgs as it is; what is no tuning is part of a step's identity",
@@ -142,6 +179,12 @@ class EngineConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _begins_with_no_more_than_all(self) -> EngineConfig:
+        if self.min_replicas is not None and self.min_replicas > self.replicas:
+            raise ValueError(f"engine.min_replicas={self.min_replicas} is above engine.replicas={self.replicas}")
+        return self
+
+    @model_validator(mode="after")
     def _openai_needs_url(self) -> EngineConfig:
         if self.kind == "openai" and not self.base_url:
             raise ValueError("engine.kind=openai needs engine.base_url, for example http://127.0.0.1:8000/v1")
@@ -157,10 +200,46 @@ class StoreConfig(Section):
 
 
 class ClusterConfig(Section):
-    address: str | None = Field(default=None, description="Ray address; null: start Ray on this machine")
+    executor: Literal["ray", "processes"] = Field(
+        default="ray",
+        description="processes: worker processes of this machine instead of Ray; pods of an Indexed Job share a run so",
+    )
+    index: int | None = Field(
+        default=None, ge=0, description="processes: which of the pods this is; null: JOB_COMPLETION_INDEX, else 0"
+    )
+    completions: int | None = Field(
+        default=None, ge=1, le=10_000, description="processes: pods that share a run; null: JOB_COMPLETIONS, else 1"
+    )
+    address: str | None = Field(
+        default=None,
+        description="null: Ray starts on this machine; auto: the cluster this is a node of; jobs.submit: http://HEAD:8265",
+    )
     cpus: int | None = Field(default=None, ge=1, description="cores Ray may use here; null: all")
     object_store_mib: int = Field(default=512, ge=80, description="Ray's shared memory on this machine")
     attempt_deadline_s: int = Field(default=3600, ge=10, description="an attempt may not commit after this")
+    grace_seconds: float = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        description="what the platform gives between SIGTERM and SIGKILL (Kubernetes 30, spot machines 120): all but "
+        "the last 10 of it units under way may use to commit; up to 10: the run leaves at once",
+    )
+    nodes_wait_s: int = Field(
+        default=20,
+        ge=0,
+        le=86_400,
+        description="seconds to wait for nodes that engines need and that are not there: 20 for a cluster that stays "
+        "as it is, 900 and more where an autoscaler or spot capacity brings them",
+    )
+    job: JobConfig = JobConfig()
+
+    @model_validator(mode="after")
+    def _one_executor(self) -> ClusterConfig:
+        if self.executor == "processes" and self.address is not None:
+            raise ValueError("cluster.executor=processes works without Ray: leave cluster.address out, or executor=ray")
+        if self.executor == "ray" and (self.index is not None or self.completions is not None):
+            raise ValueError("cluster.index and cluster.completions are for cluster=indexed (executor=processes)")
+        return self
 
 
 class SamplingConfig(Section):
@@ -291,15 +370,6 @@ class PublishConfig(Section):
         return self
 
 
-class PricesConfig(Section):
-    """For the cost columns of the report; never part of a fingerprint."""
-
-    currency: str = "USD"
-    engine_hour: float = Field(default=0, ge=0, description="price of one engine replica for an hour")
-    million_prompt_tokens: float = Field(default=0, ge=0)
-    million_generated_tokens: float = Field(default=0, ge=0)
-
-
 JUDGE_REPLY_TOKENS = 256
 """The shortest limit on a judge's reply that is named as a way out: three criteria with a sentence of reason each."""
 
@@ -323,7 +393,9 @@ class FactoryConfig(Section):
     gate: GateConfig = GateConfig()
     publish: PublishConfig = PublishConfig()
     prices: PricesConfig = PricesConfig()
+    sweep: SweepConfig = SweepConfig()
     diversity: DiversityConfig = DiversityConfig()
+    observe: ObserveConfig = ObserveConfig()
     seed: int = Field(default=17, ge=0, lt=2**31)
     limit: int | None = Field(default=None, ge=1, description="documents to sample, end to end; null: all")
     target_samples: int | None = Field(
@@ -380,7 +452,8 @@ class FactoryConfig(Section):
 
     def recipe(self) -> dict[str, Any]:
         """The keys that can change a row: what the run id is the hash of."""
-        values = self.model_dump(mode="json", exclude={"cluster", "store", "engine", "prices", "diversity"})
+        left_out = {"cluster", "store", "engine", "prices", "diversity", "observe", "sweep"}
+        values = self.model_dump(mode="json", exclude=left_out)
         if self.curate.index == IndexConfig():
             del values["curate"]["index"]  # runs from before there was an index keep their ids
         if self.curate.decontamination.embedding == EmbeddingConfig():

@@ -80,6 +80,16 @@ def without_credentials(value: Any) -> Any:
     return _SIGNED.sub(rf"\g<1>{BLANK}", _USER_IN_ADDRESS.sub("…@", value)) if isinstance(value, str) else value
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether an environment variable of that name holds a secret, as far as a name can tell."""
+    return bool(_VARIABLE.search(name) or _NAME.search(name))
+
+
+def holds_a_secret(data: bytes) -> bool:
+    """Whether a file's content holds a secret of this process's environment, word for word."""
+    return any(secret.encode() in data for secret in _of_the_environment(SHORTEST_REFUSED))
+
+
 def refuse_credentials(values: Mapping[str, Any]) -> None:
     """Raises ConfigError for a configuration that holds a credential, by its key."""
     secrets = _of_the_environment(SHORTEST_REFUSED)

@@ -6,7 +6,7 @@ FactoryError
 ├── StoreError           the object store answered with something final
 │   └── TransientStoreError   the same call may go through later; retried before it surfaces
 ├── EngineError          a model could not be started, or died more often than allowed
-├── ClusterError         Ray ended under a run
+├── ClusterError         a Ray cluster cannot be reached or joined, refuses a job, or ended under a run
 ├── ConservationError    rows in and rows out do not add up; the run stops rather than lose rows
 └── GateError            a quality gate failed; no dataset was published
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import psutil
 
-from factory.run.session import ENGINE_RESOURCE, KEEP_IDLE_WORKERS_MS, started_lean
+from factory.run.lean_ray import started_lean
+from factory.run.session import ENGINE_RESOURCE, KEEP_IDLE_WORKERS_MS
 
 ENGINES = 8
 OBJECT_STORE_MIB = 150

@@ -1,4 +1,4 @@
-"""`factory`: plan, watch, verify, replay, show, report, review, judge, decontaminate, index, forecast, trouble.
+"""`factory`: plan, status, top, verify, replay, show, report, review, judge, decontaminate, index, forecast, trouble.
 
 Runs start with `python -m jobs.run`.
 
@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from factory import __version__
 from factory.cli import (
+    compare,
     config,
     decon,
     doctor,
@@ -29,6 +30,7 @@ from factory.cli import (
     review,
     show,
     status,
+    top,
     trouble,
     verify,
 )
@@ -40,7 +42,7 @@ from factory.store.base import AbsentObjectError
 from factory.store.objects import absent
 
 SUBCOMMANDS = (
-    *(plan, status, verify, replay, show, report, review, judge, decon, index, forecast),
+    *(plan, status, top, verify, replay, show, report, review, judge, decon, index, forecast, compare),
     *(doctor, gc, config, trouble),
 )
 

@@ -1,20 +1,23 @@
 """`factory plan preset=demo …`: what a run would do, what is done already, and about what it would ask for.
 
 Design: a rehearsal of the run (run/rehearsal.py) settles what is committed, also by other runs, and ends at the first
-stage with work to do; from there on requests and tokens are estimated, from rows where they are known and else from the
-bytes of the corpus and the configuration. Nothing is written and no engine is started.
+stage with work to do; from there on requests, tokens, hours and money are estimated, from units that were committed
+below the root before where there are any (cost/estimate/), else by guesses. Nothing is written and no engine started,
+unless asked for: `--measure N` works N documents first, as a run with limit=N would, and keeps the estimate; `--keep`
+keeps it as it is. A kept estimate lies beside the run's record, and report and status say how far off it was.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+import os
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from factory.config import FactoryConfig
-from factory.run.record import Record
+from factory.cost.estimate.guesses import Guesses
 from factory.store.base import Store
 
 if TYPE_CHECKING:
@@ -23,28 +26,36 @@ if TYPE_CHECKING:
     from factory.run.rehearsal import Rehearsed
     from factory.run.stage import Stage
 
-CHARACTERS_PER_TOKEN = 3.5
-"""English prose and LaTeX under SmolLM2's and Llama's tokenizers: 3.3 to 4.2; lower means more tokens."""
-
-PROMPT_OVERHEAD_TOKENS = 250
-"""Instructions and chat template of the general pack."""
-
-QUESTION_YIELD = 0.6
-"""Share of the questions asked for that survive checks and deduplication; replaced by what a run measures."""
-
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "plan",
         help="what a run would do: units, folders, what is done, an estimate of requests and tokens",
-        description="Takes the same overrides as `python -m jobs.run`.",
+        description="Takes the same overrides as `python -m jobs.run`. Guide: docs/cost.md.",
     )
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+    parser.add_argument(
+        "--measure",
+        type=_documents,
+        metavar="N",
+        help="first work N documents up to their samples, in this root; a run finds them done. Keeps the estimate",
+    )
+    parser.add_argument("--keep", action="store_true", help="keep the estimate, to hold the run against it")
     parser.set_defaults(run=run)
 
 
+def _documents(text: str) -> int:
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of documents, such as 100")
+    return int(text)
+
+
 def run(args: argparse.Namespace) -> int:
+    from factory.cost.estimate.kept import write_estimate
+    from factory.cost.estimate.making import estimate
+    from factory.cost.money import names_of_models, unknown_models
+    from factory.cost.words import estimate_lines
     from factory.run.chain import build_chain
     from factory.run.compose import compose
     from factory.run.registration import check_index, compared_with, pinned
@@ -53,24 +64,59 @@ def run(args: argparse.Namespace) -> int:
 
     config = compose(args.overrides)
     store = open_store(config.store)
+    if args.measure is not None:
+        measure(config, store, args.measure)
     chain = build_chain(config)
     check_index(store, config, chain.run)
     rehearsed = rehearse(chain, store)
     rows = planned_rows(config, chain, rehearsed)
     view = pinned(store, config, chain.run)
+    planned = estimate(config, chain, rehearsed, store, config.cluster.cpus or os.cpu_count() or 1)
+    kept = write_estimate(store, planned) if args.keep or args.measure is not None else None
     if args.json:
         steps = [asdict(row) for row in rows]
-        said = {"run": chain.run, "root": store.uri, "index": compared_with(view), "steps": steps}
+        said: dict[str, Any] = {"run": chain.run, "root": store.uri, "index": compared_with(view), "steps": steps}
+        said |= {"estimate": planned.to_json(), "kept": kept}
         print(json.dumps({**said, "target_samples": config.target_samples, "stopped_by": rehearsed.stopped_by}))
         return 0
     print(_table(chain, store, rows))
+    if planned.steps:
+        print("\n".join(estimate_lines(planned)))
     if config.target_samples is not None:
         print(_target(config, rehearsed))
     print(_index(config, view))
     for line in (chain.warning, rehearsed.stopped_by):
         if line is not None:
             print(f"note: {line}")
+    known = {*names_of_models(config), *(model.id for model in chain.settings.models.values())}
+    for name in unknown_models(config.prices, known):
+        print(f"note: prices.models names {name!r}, which is no model of this run")
+    if kept is not None:
+        print(f"kept: {kept} (factory status and the report say how far off it was)")
     return 0
+
+
+def measure(config: FactoryConfig, store: Store, documents: int) -> None:
+    """Works `documents` documents of the corpus. Raises ConfigError where the run has no more than that itself."""
+    from factory.errors import ConfigError
+    from factory.run.partly import work_up_to
+    from factory.run.progress import progress_for
+    from factory.store.open import probe
+
+    if config.limit is not None and documents >= config.limit:
+        raise ConfigError(
+            f"--measure {documents} is no part of limit={config.limit}",
+            cause="a sample is smaller than the run",
+            remedy=f"measure fewer documents than {config.limit:,}, or plan a larger run",
+        )
+    probe(store)
+    progress = progress_for(sys.stderr)
+    try:
+        sample = config.model_copy(update={"limit": documents, "target_samples": None})
+        run = work_up_to("samples", sample, store, progress)
+        progress.say(f"{documents:,} documents measured as run {run}")
+    finally:
+        progress.close()
 
 
 @dataclass(frozen=True)
@@ -89,7 +135,7 @@ class StagePlan:
 
 def planned_rows(config: FactoryConfig, chain: Chain, rehearsed: Rehearsed) -> list[StagePlan]:
     """A line for every stage, and one for what is counted between rounds where that comes next."""
-    known = _Known(config, chain, rehearsed.dones)
+    known = Guesses(config, chain, rehearsed.dones)
     rows: list[StagePlan] = []
     first = rehearsed.first
     for stage in chain.stages:
@@ -99,93 +145,21 @@ def planned_rows(config: FactoryConfig, chain: Chain, rehearsed: Rehearsed) -> l
         if rehearsed.first_name == stage.name and first is not None:
             units, pending = len(first.plan.units), len(first.plan.pending)
             asks = round(known.requests(stage) * pending / units) if units else 0
-            rows.append(_row(config, stage, first.folder, True, units, units - pending, asks))
+            rows.append(_row(known, stage, first.folder, True, units, units - pending, asks))
         elif done is not None:
-            rows.append(_row(config, stage, done["folder"], True, done["units"], done["units"], 0))
+            rows.append(_row(known, stage, done["folder"], True, done["units"], done["units"], 0))
         else:
-            rows.append(_row(config, stage, "", False, None, None, known.requests(stage)))
+            rows.append(_row(known, stage, "", False, None, None, known.requests(stage)))
     return rows
 
 
-PASSAGES_SHOWN = {"question_3": 2, "answer": 0}
-"""Passages in a prompt, where it is not one."""
-
-TOPICS_A_PASSAGE = 0.36
-"""Distinct topics a passage brings to the graph: SynthLLM's subsets of some 90,000 documents have 32,000 (section 5.1).
-A small corpus has more of its own."""
-
-
 def _row(
-    config: FactoryConfig, stage: Stage, folder: str, exact: bool, units: int | None, done: int | None, requests: int
+    known: Guesses, stage: Stage, folder: str, exact: bool, units: int | None, done: int | None, requests: int
 ) -> StagePlan:
     step = stage.llm_step
     generated = requests * step.sampling.max_tokens if step else 0
-    per_prompt = PROMPT_OVERHEAD_TOKENS + PASSAGES_SHOWN.get(stage.name, 1) * config.select.chunk_tokens
-    prompt = requests * per_prompt if step else 0
+    prompt = requests * known.prompt_tokens(stage) if step else 0
     return StagePlan(stage.name, folder, exact, units, done, requests, prompt, generated)
-
-
-@dataclass(frozen=True)
-class _Known:
-    """Rows that stages read, from records of finished stages where there are any, else estimated."""
-
-    config: FactoryConfig
-    chain: Chain
-    dones: Mapping[str, Record]
-
-    def requests(self, stage: Stage) -> int:
-        """Requests of a stage that has none of its units done."""
-        if stage.model_role is None:
-            return 0
-        if stage.name == "answer":
-            answer = self.config.answer
-            return round(self._questions() * answer.samples / min(answer.samples, answer.samples_per_round))
-        return self._pairs() if stage.name == "question_3" else self._passages(stage.name)
-
-    def _accepted(self, stage: str) -> int | None:
-        done = self.dones.get(stage)
-        return None if done is None else int(done["counts"]["accepted"])
-
-    def _passages(self, stage: str) -> int:
-        """Passages to ask about; from the bytes of the corpus, chunks of about chunk_tokens tokens each."""
-        extracted = self._accepted("extract") if stage == "question_2" else None
-        if extracted is not None:
-            return extracted
-        if "merge" in self.dones:
-            return int(self.dones["merge"]["facts"].get("documents", 0))
-        per_chunk = self.config.select.chunk_tokens * CHARACTERS_PER_TOKEN
-        passages = max(1, round(self.chain.source_bytes / per_chunk)) if self.chain.source_bytes else 0
-        return min(passages, self.config.limit) if self.config.limit is not None else passages
-
-    def _pairs(self) -> int:
-        """Walks with two passages; fewer than all epochs have where a number of samples is asked for."""
-        target = self.config.target_samples
-        paired, walked = self._accepted("pair"), self._accepted("walk")
-        if paired is not None or walked is not None:
-            return paired if paired is not None else int(walked or 0)
-        graph = self.dones.get("graph_joined") or self.dones.get("graph_edges")
-        passages = self._passages("extract")
-        topics = int(graph["facts"].get("topics", 0)) if graph else round(passages * TOPICS_A_PASSAGE)
-        walks = topics * self.config.walk.epochs
-        if target is None:
-            return walks
-        return min(walks, round(target / self.config.question.level_3_questions / QUESTION_YIELD))
-
-    def _questions(self) -> float:
-        distinct = self._accepted("semantic")
-        curated = self._accepted("curate") if distinct is None else distinct
-        if curated is not None:
-            return curated
-        question = self.config.question
-        asked = {
-            1: self._passages("question_1") * question.level_1_questions,
-            2: self._passages("question_2") * question.level_2_questions,
-            3: self._pairs() * question.level_3_questions,
-        }
-        written = {level: self._accepted(f"question_{level}") for level in question.levels}
-        return sum(
-            asked[level] * QUESTION_YIELD if (found := written[level]) is None else found for level in question.levels
-        )
 
 
 def _table(chain: Chain, store: Store, rows: list[StagePlan]) -> str:

@@ -23,6 +23,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="MODEL",
         help="compares questions by this model's embeddings (see diversity.model); default: as the run was configured",
     )
+    parser.add_argument("--prices", metavar="FILE", help="prices instead of those the run was given (docs/cost.md)")
     parser.add_argument("--endpoint-url", help="S3 endpoint, where it is not AWS")
     parser.set_defaults(run=run)
 
@@ -30,11 +31,13 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """0; ConfigError when the root has no run, or not the one named."""
     from factory.cli.status import recorded
+    from factory.cost.money import read_prices
     from factory.evaluate.report import write_report
     from factory.store.open import open_root
 
     store = open_root(args.root, endpoint_url=args.endpoint_url)
     run_id = args.run_id or str(recorded(store)[-1]["run"])
     replaced = {"model": args.diversity_model} if args.diversity_model else None
-    print(f"{store.uri.rstrip('/')}/{write_report(store, run_id, replaced)}")
+    prices = read_prices(args.prices) if args.prices else None
+    print(f"{store.uri.rstrip('/')}/{write_report(store, run_id, replaced, prices)}")
     return 0

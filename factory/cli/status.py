@@ -12,6 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from factory.cost.money import read_prices
+from factory.cost.told import run_costs
 from factory.errors import ConfigError, StoreError
 from factory.run.diagnosis import is_alive
 from factory.run.record import Record, plan_key, read_done, record_key
@@ -31,6 +33,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--run", dest="run_id", help="only this run id")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     parser.add_argument("--follow", action="store_true", help="print again every 5 seconds until every run has ended")
+    parser.add_argument("--prices", metavar="FILE", help="prices instead of those the runs were given (docs/cost.md)")
     parser.add_argument("--endpoint-url", help="S3 endpoint, where it is not AWS")
     parser.set_defaults(run=run)
 
@@ -39,13 +42,17 @@ def run(args: argparse.Namespace) -> int:
     from factory.store.open import open_root
 
     store = open_root(args.root, endpoint_url=args.endpoint_url)
+    prices = read_prices(args.prices) if args.prices else None
     while True:
         records, damaged = all_records(store, args.run_id)
         runs = [run_status(store, record) for record in records]
+        costs = [run_costs(store, record, prices) for record in records]
         if args.json:
-            print(json.dumps({"root": store.uri, "runs": runs}))
+            told = [status | {"cost": cost.to_json()} for status, cost in zip(runs, costs, strict=True)]
+            print(json.dumps({"root": store.uri, "runs": told}))
         elif runs:
-            print("\n\n".join(_table(status) for status in runs))
+            tables = [_table(status, cost.lines()) for status, cost in zip(runs, costs, strict=True)]
+            print("\n\n".join(tables))
         if damaged:
             raise damaged[0]  # after the runs that can be told about
         if not args.follow or all(status["state"] != "running" for status in runs):
@@ -131,7 +138,7 @@ def _step_status(store: Store, run: str, name: str, folder: str) -> dict[str, An
     return {"step": name, "state": "working", "units": len(planned), "units_done": len(committed)}
 
 
-def _table(status: dict[str, Any]) -> str:
+def _table(status: dict[str, Any], costs: Sequence[str] = ()) -> str:
     head = f"run {status['run']}  {status['state']}  started {status['started']}"
     if status["finished"]:
         head += f"  ended {status['finished']}"
@@ -152,6 +159,7 @@ def _table(status: dict[str, Any]) -> str:
         lines += [f"  {line}" for line in round_lines(status["target_samples"], status["rounds"])]
         if status["target_met"] is False:
             lines.append("    not met: no walks are left")
+    lines += [f"  {line}" for line in costs]
     if status["state"] == "stopped":
         lines.append("  killed: it gives no sign of life; the same command goes on where it stopped")
     if status["error"]:

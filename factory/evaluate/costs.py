@@ -1,27 +1,27 @@
-"""What the run cost: tokens, seconds and money per step and per accepted sample.
+"""What the report says of tokens, seconds and money, per step and per accepted sample.
 
 Design: two ledgers side by side. "rows" is what the rows in this run cost whoever paid for them; "paid" is
 what the execution that finished each step paid (a reused unit costs it nothing). Attempts that never became
 a commit cost real money too: their requests are priced at the step's mean, as an upper bound, and are part
-of every figure per sample. Prices come from the configuration; with none set there is no cost.
+of every figure per sample. Money is factory/cost's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from factory.cost.amounts import BUSY, IDLE
+from factory.cost.runs import RunCost, cost_of_run
 from factory.evaluate.facts import ReportInput, StepFacts
-
-SECONDS_AN_HOUR = 3600
-MILLION = 1_000_000
 
 
 @dataclass(frozen=True)
 class Spent:
-    """Sums over steps or units. Tokens; `engine_seconds` is replicas x wall time of the model's steps, `wall`
-    seconds of the execution that finished the step; `lost_*` bound what lost attempts cost."""
+    """Sums over steps or units. Tokens; `engine_seconds` is the time that replicas were held for the rows, and
+    `busy_seconds` that with requests open (records from before that was measured: replicas x wall time of the model's
+    steps, for both); `wall` seconds of the executions of this run; `lost_*` bound what lost attempts cost."""
 
     requests: float = 0
     prompt_tokens: float = 0
@@ -30,6 +30,7 @@ class Spent:
     samples_saved: float = 0
     tokens_saved: float = 0
     engine_seconds: float = 0
+    busy_seconds: float = 0
     paid_requests: float = 0
     paid_prompt_tokens: float = 0
     paid_generated_tokens: float = 0
@@ -49,10 +50,10 @@ class Spent:
 
     @property
     def generated_per_second(self) -> float | None:
-        """Generated tokens a second of engine time, of what this execution paid; None when it paid nothing."""
-        if not self.engine_seconds or not self.paid_generated_tokens:
+        """Generated tokens a second in which engines had requests; None where nothing was generated."""
+        if not self.busy_seconds or not self.generated_tokens:
             return None
-        return self.paid_generated_tokens / self.engine_seconds
+        return self.generated_tokens / self.busy_seconds
 
 
 def spent_by(step: StepFacts) -> Spent:
@@ -62,7 +63,7 @@ def spent_by(step: StepFacts) -> Spent:
 
     def lost_tokens(name: str) -> float:
         if name in lost:
-            return lost[name]
+            return float(lost[name])
         return lost_requests * ledger.get(name, 0) / requests if requests else 0
 
     return Spent(
@@ -72,7 +73,8 @@ def spent_by(step: StepFacts) -> Spent:
         generated_tokens=ledger.get("generated_tokens", 0),
         samples_saved=ledger.get("samples_saved", 0),
         tokens_saved=ledger.get("tokens_saved", 0),
-        engine_seconds=ledger.get("engine_seconds", 0),
+        engine_seconds=ledger[BUSY] + ledger.get(IDLE, 0) if BUSY in ledger else ledger.get("engine_seconds", 0),
+        busy_seconds=ledger.get(BUSY, ledger.get("engine_seconds", 0)),
         paid_requests=now.get("requests", 0),
         paid_prompt_tokens=now.get("prompt_tokens", 0),
         paid_generated_tokens=now.get("generated_tokens", 0),
@@ -88,45 +90,24 @@ def total(spents: Sequence[Spent]) -> Spent:
     return sum(spents, Spent())
 
 
-@dataclass(frozen=True)
-class Prices:
-    currency: str = ""
-    engine_hour: float = 0
-    million_prompt_tokens: float = 0
-    million_generated_tokens: float = 0
-
-    @property
-    def any(self) -> bool:
-        return bool(self.engine_hour or self.million_prompt_tokens or self.million_generated_tokens)
+def cost_of(data: ReportInput) -> RunCost:
+    """What the run cost, by step, level and subject. Where its samples can be counted, levels and subjects have the
+    samples of the report."""
+    categories = data.distributions.categories
+    accepted = {
+        kind: {str(name): rows for name, rows in categories[kind].values}
+        for kind in ("level", "subject")
+        if kind in categories and categories[kind].rows
+    }
+    dones = {step.name: step.record() for step in data.steps if step.finished}
+    found = cost_of_run(data.run, data.config, dones, accepted=accepted)
+    return replace(found, samples=samples_of(data))
 
 
 def section_of(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """A section of a recorded configuration; empty where an older record has none."""
     found = config.get(name)
     return found if isinstance(found, Mapping) else {}
-
-
-def prices_of(config: Mapping[str, Any]) -> Prices:
-    section = section_of(config, "prices")
-    return Prices(**{item.name: section[item.name] for item in fields(Prices) if section.get(item.name) is not None})
-
-
-def cost_of(spent: Spent, prices: Prices) -> float:
-    """Money for everything these rows took, lost attempts included.
-
-    Engine time is known for this execution only; for rows made by earlier ones it is taken at this
-    execution's rate of generated tokens, so a resumed run does not look cheap.
-    """
-    engine_seconds = spent.engine_seconds
-    if spent.paid_generated_tokens:
-        engine_seconds *= max(1.0, spent.generated_tokens / spent.paid_generated_tokens)
-    prompt = spent.prompt_tokens + spent.lost_prompt_tokens
-    generated = spent.generated_tokens + spent.lost_generated_tokens
-    return (
-        engine_seconds / SECONDS_AN_HOUR * prices.engine_hour
-        + prompt / MILLION * prices.million_prompt_tokens
-        + generated / MILLION * prices.million_generated_tokens
-    )
 
 
 def samples_of(data: ReportInput) -> int:

@@ -6,10 +6,12 @@ Every size is bounded by the number of steps, reasons, bins and examples, never 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from factory.cost.engines import EngineUse
+from factory.cost.estimate.estimate import Estimate
 from factory.evaluate.diversity.facts import DiversityFacts
 
 
@@ -33,6 +35,8 @@ class StepFacts:
     ("input", "output", "quarantine") -> reason -> rows. ledger: what the rows cost whoever paid (requests,
     tokens, seconds); spent_now: what this execution paid; lost: attempts that never became a commit; facts:
     counts of a step's own (for `select` what its filters found, see factory/select/findings.py).
+    paid: the ledger by the run that paid; split: parts of it by level and subject; tail: see run/ledger.py. None and
+    empty where that is not recorded.
     `reads` names the steps whose accepted rows it had to read exactly; empty where that is not recorded.
     """
 
@@ -45,10 +49,19 @@ class StepFacts:
     reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     ledger: Mapping[str, float] = field(default_factory=dict)
     spent_now: Mapping[str, float] = field(default_factory=dict)
-    lost: Mapping[str, float] = field(default_factory=dict)
+    lost: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, int] = field(default_factory=dict)
     wall_seconds: float = 0.0
     reads: tuple[str, ...] = ()
+    paid: Mapping[str, Mapping[str, float]] | None = None
+    split: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    tail: Mapping[str, float] = field(default_factory=dict)
+    engines: tuple[Mapping[str, Any], ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """What factory/cost reads of a step's record."""
+        known = ("counts", "ledger", "spent_now", "lost", "facts", "paid", "split", "engines")
+        return {name: getattr(self, name) for name in known}
 
     def count(self, name: str) -> int:
         return int(self.counts.get(name, 0))
@@ -209,6 +222,8 @@ class ReportInput:
     config: Mapping[str, Any] = field(default_factory=dict)
     index: Mapping[str, Any] = field(default_factory=dict)
     rounds: tuple[Mapping[str, Any], ...] = ()
+    engine_use: tuple[EngineUse, ...] = ()
+    estimate: Estimate | None = None
     problems: tuple[str, ...] = ()
 
     def step(self, name: str) -> StepFacts | None:

@@ -14,6 +14,9 @@ from typing import Any
 
 import orjson
 
+from factory.cost.amounts import parts_in
+from factory.cost.engines import engine_uses
+from factory.cost.estimate.kept import read_estimate
 from factory.errors import ConfigError, FactoryError, StoreError
 from factory.evaluate.distributions import scan
 from factory.evaluate.diversity.gather import gather_diversity
@@ -79,6 +82,8 @@ def gather(store: Store, run_id: str, diversity: Mapping[str, Any] | None = None
         config=config,
         index=record.get("index") or {},
         rounds=tuple(record.get("rounds") or ()),
+        engine_use=engine_uses(record.get("engine_use")),
+        estimate=read_estimate(store, run_id, problems),
         problems=tuple(problems),
     )
 
@@ -119,10 +124,14 @@ def _step(name: str, folder: str, done: Record | None) -> StepFacts:
         },
         ledger=_numbers(done.get("ledger")),
         spent_now=_numbers(done.get("spent_now")),
-        lost=_numbers(done.get("lost")),
+        lost={**_numbers(done.get("lost")), "by_run": _numbers((done.get("lost") or {}).get("by_run"))},
         facts=_numbers(done.get("facts")),
         wall_seconds=float(done.get("wall_seconds") or 0),
         reads=tuple(done.get("reads") or ()),
+        paid=_payers(done.get("paid")),
+        split=parts_in(done.get("split")),
+        tail=_numbers(done.get("tail")),
+        engines=tuple(engine for engine in done.get("engines") or () if isinstance(engine, Mapping)),
     )
 
 
@@ -130,6 +139,13 @@ def _numbers(values: Any) -> dict[str, Any]:
     """The numeric entries; a record may carry notes beside them."""
     items = values.items() if isinstance(values, Mapping) else ()
     return {name: value for name, value in items if isinstance(value, int | float) and not isinstance(value, bool)}
+
+
+def _payers(paid: Any) -> dict[str, dict[str, Any]] | None:
+    """Run -> what it paid of a step; None in records from before that was noted."""
+    if not isinstance(paid, Mapping):
+        return None
+    return {str(run): _numbers(ledger) for run, ledger in paid.items()}
 
 
 def _models(record: Record, dones: Mapping[str, Record]) -> tuple[ModelFacts, ...]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -21,8 +21,12 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from factory import __version__
+from factory.cost.config import PricesConfig
+from factory.cost.engines import by_model
+from factory.cost.estimate.estimate import Compared, held_against
+from factory.cost.runs import RunCost
 from factory.credentials import without_credentials
-from factory.evaluate import charts, costs, text
+from factory.evaluate import charts, cost_view, costs, text
 from factory.evaluate.checks import Equation, broken_equations
 from factory.evaluate.diversity import picture, sections
 from factory.evaluate.environment import page_environment
@@ -39,16 +43,21 @@ def report_key(run_id: str) -> str:
     return f"runs/{run_id}/report.html"
 
 
-def write_report(store: Store, run_id: str, diversity: Mapping[str, Any] | None = None) -> str:
+def write_report(
+    store: Store, run_id: str, diversity: Mapping[str, Any] | None = None, prices: PricesConfig | None = None
+) -> str:
     """Gathers a run's facts, writes its report and returns the report's key below the root. `diversity` replaces keys
-    of the run's own section of that name.
+    of the run's own section of that name, `prices` all of its prices.
 
     Works for failed and unfinished runs too. Raises ConfigError when the root has no such run.
     """
     from factory.evaluate.gather import gather
 
     key = report_key(run_id)
-    store.put(key, build_report(gather(store, run_id, diversity)).encode())
+    summary = gather(store, run_id, diversity)
+    if prices is not None:
+        summary = replace(summary, config={**summary.config, "prices": prices.model_dump(mode="json")})
+    store.put(key, build_report(summary).encode())
     return key
 
 
@@ -57,19 +66,23 @@ def build_report(summary: ReportInput) -> str:
     template = _environment().get_template("report.html.j2")
     spent = {step.name: costs.spent_by(step) for step in summary.steps}
     total = costs.total(list(spent.values()))
+    cost = costs.cost_of(summary)
     broken = broken_equations(summary)
     drawn = summary.diversity is not None and summary.diversity.picture is not None
     return template.render(
         data=summary,
         version=__version__,
         notices=notices(summary, broken),
-        tiles=_tiles(summary, total),
+        tiles=_tiles(summary, total, cost),
         flow=flow_rows(summary),
         equations=_equations(summary, broken),
         spent=spent,
         total=total,
-        prices=costs.prices_of(summary.config),
-        cost=costs.cost_of(total, costs.prices_of(summary.config)),
+        cost=cost,
+        money_steps=cost_view.steps(cost),
+        subjects=cost_view.most(cost.subjects),
+        models=by_model(summary.engine_use),
+        compared=_compared(summary, cost),
         samples=costs.samples_of(summary),
         starts=_engine_starts(summary),
         distributions=distributions(summary),
@@ -98,7 +111,8 @@ def _environment() -> Environment:
         link=text.link,
         parameters=in_words,
     )
-    environment.globals.update(money=text.money, between=text.between, share_bar=charts.share_bar)
+    environment.globals.update(said_money=cost_view.said, in_full=cost_view.in_full, money=text.money)
+    environment.globals.update(between=text.between, share_bar=charts.share_bar)
     return environment
 
 
@@ -109,7 +123,13 @@ class Tile:
     note: str
 
 
-def _tiles(data: ReportInput, total: costs.Spent) -> list[Tile]:
+def _compared(data: ReportInput, cost: RunCost) -> tuple[Compared, ...]:
+    """What was planned beside what it came to."""
+    ledgers = {step.name: step.ledger for step in data.steps if step.finished}
+    return held_against(data.estimate, ledgers, cost)
+
+
+def _tiles(data: ReportInput, total: costs.Spent, cost: RunCost) -> list[Tile]:
     samples = costs.samples_of(data)
     read = data.steps[0].count("inputs") if data.steps else 0
     asked = _documents_asked_about(data)
@@ -118,7 +138,6 @@ def _tiles(data: ReportInput, total: costs.Spent) -> list[Tile]:
     written = sum(step.count("produced") for step in steps)
     rate = total.generated_per_second
     wall = text.between(data.started, data.finished)
-    prices = costs.prices_of(data.config)
     tiles = [
         Tile("Documents read", text.count(read), f"{text.count(asked)} of them asked about" if asked else ""),
         Tile("Questions accepted", text.count(questions), _questions_note(questions, written, asked)),
@@ -138,10 +157,9 @@ def _tiles(data: ReportInput, total: costs.Spent) -> list[Tile]:
             f"{text.count(rate)} generated tokens/s" if rate else "nothing was generated this time",
         ),
     ]
-    if prices.any:
-        money = costs.cost_of(total, prices)
-        a_sample = text.money(money / samples, prices.currency) if samples else text.NONE
-        tiles.append(Tile("Cost a sample", a_sample, f"{text.money(money, prices.currency)} in all"))
+    if cost.all.money.amount is not None:
+        per_thousand = cost_view.said(cost.per_thousand) if samples else text.NONE
+        tiles.append(Tile("Cost a thousand samples", per_thousand, f"{cost_view.in_full(cost.all.money)} in all"))
     else:
         tiles.append(Tile("Start to end", text.seconds(wall), "no prices are set, so no cost is shown"))
     return tiles

@@ -79,45 +79,97 @@ def holder_of(store: Store, name: str) -> tuple[Holder, float] | None:
 
 
 @contextmanager
-def held(store: Store, name: str, what: str, say: Callable[[str], None], length_s: float = LENGTH_S) -> Iterator[bool]:
+def held(
+    store: Store,
+    name: str,
+    what: str,
+    say: Callable[[str], None],
+    length_s: float = LENGTH_S,
+    meanwhile: Callable[[], bool] | None = None,
+) -> Iterator[bool]:
     """Holds the lease `name` while the body runs; yields whether somebody else had it first. Waits as long as they
-    live, and tells `say` of them once. `what` says for what, to whoever waits."""
-    me = Holder(_machine(), os.getpid(), _born(os.getpid()), what, uuid.uuid4().hex)
-    waited = _acquire(store, name, me, say, length_s)
-    ended = threading.Event()
-    renewal = threading.Thread(target=_renew, args=(store, name, me, ended, length_s / 4), daemon=True)
-    renewal.start()
+    live, and tells `say` of them once. `what` says for what, to whoever waits. `meanwhile` is called between two looks
+    and may take as long as it likes; where it says that it did something, the next look follows at once."""
+    wanted = Wanted(store, name, what, length_s)
+    told = False
+    while (lease := wanted.take()) is None:
+        if wanted.holder is None:
+            continue
+        if not told:
+            say(f"waiting for {wanted.holder}, which works on this now")
+            told = True
+        if meanwhile is None or not meanwhile():
+            time.sleep(min(LOOK_S, length_s / 4))
+    if wanted.holder is not None and told:
+        say(f"{wanted.holder} has ended; going on")
     try:
-        yield waited
+        yield told
     finally:
-        ended.set()
-        renewal.join()
-        _replace(store, name, me, b"{}")
+        lease.give_back()
 
 
-def _acquire(store: Store, name: str, me: Holder, say: Callable[[str], None], length_s: float) -> bool:
-    key, mine = lease_key(name), _body(me)
-    seen, since, told = "", time.monotonic(), False
-    while not store.put_if_absent(key, mine):
+class Wanted:
+    """A lease that somebody looks at now and then, and takes when it is free. `holder` is who had it at the last look:
+    who lives, where it was not taken, or who has ended, where it was taken over."""
+
+    def __init__(self, store: Store, name: str, what: str, length_s: float = LENGTH_S) -> None:
+        self.holder: Holder | None = None
+        self._store, self._name, self._length_s = store, name, length_s
+        self._me = Holder(_machine(), os.getpid(), _born(os.getpid()), what, uuid.uuid4().hex)
+        self._tag, self._since = "", time.monotonic()
+        self._absent = True
+
+    def take(self) -> Lease | None:
+        """The lease, held from now on; None where somebody has it (`holder`), or it changed hands just now."""
+        store, key, mine = self._store, lease_key(self._name), _body(self._me)
+        self.holder = None
+        if self._absent and store.put_if_absent(key, mine):
+            return Lease(store, self._name, self._me, self._length_s)
         try:
             data, tag = store.get_tagged(key)
         except AbsentObjectError:
-            continue
+            self._absent = True
+            return None
+        self._absent = False
+        self.saw(tag)
         holder = _read(data)
-        if tag != seen:
-            seen, since = tag, time.monotonic()
-        silent = time.monotonic() - since > length_s
-        if holder is None or holder.gone or silent:
-            if store.put_if_match(key, mine, tag):
-                if holder is not None and told:
-                    say(f"{holder} has ended; going on")
-                return told
-            continue
-        if not told:
-            say(f"waiting for {holder}, which works on this now")
-            told = True
-        time.sleep(min(LOOK_S, length_s / 4))
-    return told
+        if holder is not None and not holder.gone and not self.silent:
+            self.holder = holder
+            return None
+        if not store.put_if_match(key, mine, tag):
+            return None
+        self.holder = holder
+        return Lease(store, self._name, self._me, self._length_s)
+
+    def saw(self, tag: str) -> None:
+        """Notes the entity tag that a look (here, or in a listing) has shown."""
+        if tag != self._tag:
+            self._tag, self._since = tag, time.monotonic()
+
+    @property
+    def silent(self) -> bool:
+        """Whether the lease has not changed for its length, as far as this observer has looked."""
+        return time.monotonic() - self._since > self._length_s
+
+
+class Lease:
+    """A lease that is held, and renewed until it is given back."""
+
+    def __init__(self, store: Store, name: str, me: Holder, length_s: float) -> None:
+        self._store, self._name, self._me = store, name, me
+        self._ended = threading.Event()
+        self._renewal = threading.Thread(
+            target=_renew, args=(store, name, me, self._ended, length_s / 4), name="lease", daemon=True
+        )
+        self._renewal.start()
+
+    def give_back(self) -> None:
+        self._ended.set()
+        self._renewal.join()
+        _replace(self._store, self._name, self._me, GIVEN_BACK)
+
+
+GIVEN_BACK = b"{}"
 
 
 def _renew(store: Store, name: str, me: Holder, ended: threading.Event, every_s: float) -> None:

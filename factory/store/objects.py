@@ -129,6 +129,8 @@ def how_to_restore(key: str) -> str:
             f"restore {folder}/ from a copy of the root, or delete {commits} and start the run again; "
             "`factory verify` on a dataset names what it lost"
         )
+    if parts[0] == "sweeps":
+        return f"delete {key}: the sweep's command writes it anew, and the runs of its points are not touched"
     if parts[:2] == ["curate", "index"]:
         return (
             "restore it from a copy; or take the datasets concerned off the list (`factory index list` and `remove`) "

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
 from factory.errors import StoreError
-from factory.store import s3_client, s3_errors
+from factory.store import retries, s3_client, s3_errors
 from factory.store.base import AbsentObjectError, ObjectInfo
 from factory.store.keys import check_key, check_prefix
 from factory.store.s3_errors import Refusal
@@ -271,6 +271,8 @@ class S3Store:
                 client = s3_client.client(self.endpoint_url, self.region, tries=tries)
                 return operation(client)
             except s3_errors.RAISED as error:
+                if isinstance(error, OSError) and not s3_errors.is_about_credentials(error):
+                    raise
                 refused = s3_errors.refusal(error)
                 if refused is not None:
                     return refused
@@ -283,6 +285,7 @@ class S3Store:
                     raise s3_errors.explain(error, doing, self.uri) from None
                 level = logging.WARNING if waited > 2 else logging.INFO
                 log.log(level, "cannot %s in %s (%s): trying again", doing, self.uri, s3_errors.code_of(error))
+                retries.note()
                 time.sleep(pause * random.uniform(0.5, 1))
                 pause = min(2 * pause, LONGEST_PAUSE_S)
 

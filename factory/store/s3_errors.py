@@ -6,6 +6,7 @@ carry code, operation and key only: some answers (SignatureDoesNotMatch, Expired
 
 from __future__ import annotations
 
+import os
 from enum import Enum
 
 from botocore import exceptions as botocore_errors
@@ -15,9 +16,10 @@ from urllib3.exceptions import HTTPError
 
 from factory.errors import StoreError, TransientStoreError
 
-RAISED = (BotoCoreError, ClientError, ResponseParserError, HTTPError, RecursionError)
+RAISED = (BotoCoreError, ClientError, ResponseParserError, HTTPError, RecursionError, ValueError, OSError)
 """All that a call may raise; urllib3's own come from answers that break off inside TLS. Where every answer is a 301,
-botocore asks for the bucket's region, is redirected again, and so on until Python's stack ends."""
+botocore asks for the bucket's region, is redirected again, and so on until Python's stack ends. ValueError is what it
+raises on times that are none (`Last-Modified: x`); OSError: the token by which a pod shows who it is cannot be read."""
 
 
 class Refusal(Enum):
@@ -86,6 +88,10 @@ _CAUSES["RecursionError"] = (
     "the server sends every request on to another region",
     "set store.region to the bucket's region, and check store.endpoint_url",
 )
+_CAUSES["ValueError"] = (
+    "the endpoint is no S3 server: its answers hold times that are none, or its address is none",
+    "check store.endpoint_url, or AWS_ENDPOINT_URL",
+)
 _CAUSES["403"] = _CAUSES["Forbidden"] = _CAUSES["AllAccessDisabled"] = _CAUSES["AccessDenied"]
 _CAUSES["501"] = _CAUSES["NotImplemented"]
 _EXPIRED = (
@@ -102,6 +108,16 @@ _NO_CREDENTIALS = (
     "no credentials were found in the environment, in ~/.aws or from the machine's role",
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; on a cluster give the pods a role",
 )
+_NO_TOKEN = (
+    "this pod should show who it is by a token, and there is none: no identity is bound to its service account",
+    "bind one to the service account of the pod (docs/kubernetes.md, Identity), or take AWS_ROLE_ARN and "
+    "AWS_WEB_IDENTITY_TOKEN_FILE out of its environment",
+)
+_NO_ROLE = (
+    "the role does not exist, or does not trust this pod's service account, namespace and cluster",
+    "correct the role's trust policy, or the service account's annotation (docs/kubernetes.md, Identity)",
+)
+ROLE_CALLS = {"AssumeRoleWithWebIdentity", "AssumeRole"}
 _CERTIFICATE = (
     "the endpoint's certificate is not trusted here",
     "set AWS_CA_BUNDLE to the file with your authority's certificate",
@@ -157,6 +173,10 @@ def may_pass(error: Exception) -> bool:
 
 def _cause_of(error: Exception, code: str, status: int) -> tuple[str, str]:
     """Likely cause and remedy of an error that will not pass."""
+    if isinstance(error, OSError):
+        return _NO_TOKEN
+    if _asked_for_role(error):
+        return _NO_ROLE
     if code in STALE_CREDENTIALS:
         return _EXPIRED
     if code in _REGION_CODES:
@@ -170,10 +190,25 @@ def _cause_of(error: Exception, code: str, status: int) -> tuple[str, str]:
     return _CAUSES.get(code) or _CAUSES.get(str(status)) or ("the server refused", "see the code above")
 
 
+def is_about_credentials(error: OSError) -> bool:
+    """Whether this is the file of a token that the environment names; any other is the caller's."""
+    return error.filename is not None and error.filename in {os.environ.get(name) for name in TOKEN_FILES}
+
+
+TOKEN_FILES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
+"""Of EKS: IRSA and Pod Identity."""
+
+
+def _asked_for_role(error: Exception) -> bool:
+    return isinstance(error, ClientError) and error.operation_name in ROLE_CALLS
+
+
 def explain(error: Exception, doing: str, where: str) -> StoreError:
     """The error to raise when `doing` (a verb and a key) failed for good at `where`."""
     code, status = code_of(error), status_of(error)
     what = f"cannot {doing} in {where}: {code}" + (f" (HTTP {status})" if status else "")
+    if _asked_for_role(error):
+        what += ", asking for the pod's role"
     if may_pass(error):
         cause, remedy = _BUSY
         return TransientStoreError(what, cause=cause, remedy=remedy)

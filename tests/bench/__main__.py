@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from tests.bench import (
     classification,
+    cluster,
     decon,
     dedup,
     engine,
@@ -24,6 +25,7 @@ from tests.bench import (
     retrieval,
     select,
     units,
+    watched,
 )
 from tests.bench.figures import DOCUMENT, Figures, closing_line, machine_now, rewrite, text_table
 
@@ -36,7 +38,9 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "dedup": dedup.measure,
     "evaluate": evaluate.measure,
     "units": units.measure,
+    "cluster": cluster.measure,
     "engine": engine.measure,
+    "watched": watched.measure,
     "requests": requests_load.measure,
     "retrieval": retrieval.measure,
     "classification": classification.measure,
@@ -51,7 +55,21 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="one of them; none: all")
     parser.add_argument("--tiny", action="store_true", help="smallest sizes")
     parser.add_argument("--keep-docs", action="store_true", help="leave docs/benchmarks.md as it is")
-    for module in (pipeline, resume, select, decon, graph, dedup, engine, requests_load, evaluate, retrieval, units):
+    for module in (
+        pipeline,
+        resume,
+        select,
+        decon,
+        graph,
+        dedup,
+        engine,
+        requests_load,
+        evaluate,
+        retrieval,
+        units,
+        watched,
+        cluster,
+    ):
         module.add_arguments(parser)
     options = parser.parse_args(arguments)
     results = []

@@ -29,6 +29,7 @@ import psutil  # type: ignore[import-untyped]
 
 from factory.config import FactoryConfig
 from factory.engine.api import Batch, Completion
+from factory.engine.places import Pressure
 from factory.engine.pool import EnginePool
 from factory.run.attempt import StepRun
 from factory.store.local import LocalStore
@@ -177,6 +178,13 @@ class TimedPool:
             self.marked = True
             Path(f"{self.mark}-{uuid.uuid4().hex}").touch()
         return await self.pool.generate(batch)
+
+    @property
+    def replicas(self) -> int:
+        return self.pool.replicas
+
+    def pressure(self) -> Pressure:
+        return self.pool.pressure()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ def measure(options: argparse.Namespace) -> Figures:
     cores = machine_now()["cores"]
     with tempfile.TemporaryDirectory(prefix="factory-bench-") as folder:
         loop = _plain_loop(sizes[0], Path(folder, "loop"))
-        runs = [_run(size, Path(folder, str(size))) for size in sizes]
+        runs = [run_pipeline(size, Path(folder, str(size))) for size in sizes]
     first, last = runs[0], runs[-1]
     loop_rate = loop["requests"] / loop["seconds"]
     loop_processor_rate = loop["requests"] / loop["processor_seconds"]
@@ -170,10 +170,11 @@ def _plain_loop(documents: int, folder: Path) -> dict[str, Any]:
     return result
 
 
-def _run(documents: int, folder: Path) -> Measured:
+def run_pipeline(documents: int, folder: Path, extra: Sequence[str] = ()) -> Measured:
+    """A run of RECIPE over so many generated documents, with the overrides `extra`."""
     corpus = write_corpus(folder / "corpus", documents, shards=max(3, -(-documents // DOCUMENTS_A_SHARD)))
     root = folder / "root"
-    overrides = [*RECIPE, f"corpus.paths=[{corpus}]", f"store.root={root}"]
+    overrides = [*RECIPE, f"corpus.paths=[{corpus}]", f"store.root={root}", *extra]
     observed = observe([sys.executable, "-m", "jobs.run", *overrides])
     return _measured(documents, root, observed)
 

@@ -20,6 +20,7 @@ KEYS = {
     "requests": {"most_open", "lost", "wrong", "given_up", "retries", "most_sockets", "client_ms_per_request"},
     "evaluate": {"processor_seconds", "wall_seconds", "perplexity_processor_seconds", "parts"},
     "units": {"looks", "feed"},
+    "cluster": {"efficiency", "tail_share", "worked", "disturbed"},
     "resume": {"again_seconds", "again_requests", "units_redone", "in_flight_at_kill", "overhead_ratio"},
 }
 
@@ -46,6 +47,16 @@ def test_a_benchmark_ends_with_its_figures_as_one_json_object(name: str) -> None
     machine = result["machine"]
     assert isinstance(machine, dict)
     assert machine.keys() >= {"python", "ray", "vllm", "pyarrow", "cores", "load_average_at_start"}
+
+
+@pytest.mark.slow
+def test_a_run_on_a_cluster_that_loses_a_node_makes_the_same_dataset() -> None:
+    result = run_bench("cluster")
+    assert result.keys() >= KEYS["cluster"]
+    disturbed = result["disturbed"]
+    assert isinstance(disturbed, dict)
+    assert disturbed["same_rows"] is True
+    assert disturbed["redone_only_in_flight"] is True
 
 
 @pytest.mark.slow

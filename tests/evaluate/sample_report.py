@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from factory.cost.engines import EngineUse
+from factory.cost.estimate.estimate import Estimate, Range, StepEstimate
 from factory.evaluate.facts import (
     Bin,
     Categories,
@@ -120,6 +122,8 @@ def steps() -> tuple[StepFacts, ...]:
             (1_322, 401_120, 210_400, 188_402),
             reads=("curate",),
             ledger={"samples": 5288, "samples_saved": 1_002, "tokens_saved": 35_701},
+            tail={"units": 40, "seconds": 22.0, "of_seconds": 610.0},
+            split={"level": {"1": [800, 250_000, 130_000, 120_000, 900.0], "2": [522, 151_120, 80_400, 68_402, 500.0]}},
         ),
         step("samples", (846, 0, 0, 846, 0), reads=("answer",)),
         step("gate", (846, 0, 0, 846, 0), reads=("samples",)),
@@ -283,6 +287,18 @@ def report_input(**changes: Any) -> ReportInput:
         ),
         steps=steps(),
         engine_starts=(EngineStarts("c0ffee00" * 8, 1, 1),),
+        engine_use=(
+            EngineUse("SmolLM2-135M-Instruct", 0, f"{LONG[:90]}.example", "1 x H100", 1300, 1100, 9, 500, 170, 148),
+            EngineUse("SmolLM2-135M-Instruct", 1, SCRIPT, "1 x H100", 1300, 1110, 9, 500, 170, 148),
+        ),
+        estimate=Estimate(
+            "a3f01c22d9e84b10",
+            "2026-11-21T08:00:00+00:00",
+            (StepEstimate("extract", "measured", True, 0.0, Range(400, 390, 410), Range(170_000, 150_000, 190_000),
+                          Range(30_000, 28_000, 32_000)),
+             StepEstimate("answer", "a guess", False, 0.0, Range(2_000), Range(400_000), Range(180_000))),
+            Range(2_400), Range(570_000), Range(210_000), None, None, "EUR",
+        ),
         software={"vllm": "0.29.0", "ray": "2.60.0"},
         dataset=DatasetFacts(
             name="docstrings-demo",

@@ -255,12 +255,36 @@ def test_gates_say_pass_fail_and_off() -> None:
 
 def test_cost_counts_lost_attempts_and_prices_engine_hours() -> None:
     text = said(report_input())
-    # 297,619 generated tokens at 131 a second of one engine at 2.1 EUR an hour, over 846 samples
-    assert "1.33 EUR, 0.00157 EUR a sample" in text
+    # 297,619 generated tokens at 131 a second of one engine at 2.1 EUR an hour, and 96 lost requests at the mean of
+    # extract (39,870 tokens in 398 requests), over 846 samples
+    assert "1.37 EUR, 1.62 EUR a thousand samples" in text
     assert "2, at most 96 requests or about 50,239 tokens" in text
     free = said(report_input(config={**config(), "prices": {}}))
     assert "no prices are set" in free
     assert "EUR" not in free
+
+
+def test_money_is_shown_by_step_level_and_payer_and_engines_say_how_idle_they_were() -> None:
+    used = dict(zip(("requests", "generated_tokens", "engine_busy_seconds"), (100, 1000, 3600.0), strict=True))
+    asked = (
+        StepFacts("extract", "extract-1", ledger=used, paid={"bbbb": used}, counts={"accepted": 9}),
+        StepFacts("question_1", "question_1-1", ledger=used, paid={"a3f01c22d9e84b10": used}, counts={"accepted": 9}),
+        StepFacts("question_2", "question_2-1", ledger=used, paid={"a3f01c22d9e84b10": used}, counts={"accepted": 9}),
+    )
+    text = said(report_input(steps=asked))
+    assert "paid by run bbbb: 2.10 EUR" in text
+    assert "6.30 EUR, 7.45 EUR a thousand samples" in text
+    assert "Money by level" in text
+    assert "1 x H100" in text
+    assert "15 %" in text  # idle: 200 of 1,300 seconds of each replica
+
+
+def test_what_was_planned_stands_beside_what_it_came_to() -> None:
+    section = build_report(report_input()).split("Planned and come to")[1].split("</section>")[0]
+    assert "390 to 410" in section
+    assert "-0.5 %" in section  # 398 requests where 400 were planned
+    assert "outside" in section  # 39,870 generated tokens where at most 32,000 were expected
+    assert "Planned and come to" not in build_report(report_input(estimate=None))
 
 
 def test_votes_decided_early_say_what_they_saved() -> None:

@@ -140,6 +140,7 @@ def test_a_whole_configuration_is_usable_or_refused(values: Any) -> None:
 )
 @example(key="seed", value="[" * 400)
 @example(key="seed", value="{a:" * 400)
+@example(key="seed", value="choice(choice(0),0)")
 def test_an_override_is_read_or_refused(key: str, value: str) -> None:
     item = f"{key}={value}"
     with refused(ConfigError):

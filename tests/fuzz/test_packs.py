@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from factory.answers.judge.rubric import load_rubric
 from factory.config import DomainConfig
+from factory.cost.money import read_prices
 from factory.domains.pack import PACKS, load_pack
 from factory.domains.prompt import Prompt, check_prompt
 from factory.domains.syllabus import load_syllabus
@@ -113,6 +114,25 @@ def test_a_rubric_is_loaded_or_refused(place: Path, data: bytes) -> None:
         best = {criterion.name: criterion.scores[-1] for criterion in rubric.criteria}
         assert rubric.overall(best) == pytest.approx(1)
         assert rubric.response_schema
+
+
+PRICES = {
+    "prices": {
+        "currency": "EUR",
+        "gpu_hour": {"H100": 2.5},
+        "million_prompt_tokens": 0.1,
+        "million_generated_tokens": 0.4,
+        "models": {"m": {"prompt": 0.1, "generated": 0.4}},
+    }
+}
+
+
+@fuzzed("factory.cost.money.read_prices", share=2, data=yaml_of(PRICES))
+def test_prices_are_read_or_refused(place: Path, data: bytes) -> None:
+    path = place / "prices.yaml"
+    path.write_bytes(data)
+    with refused(ConfigError):
+        assert read_prices(str(path)).currency
 
 
 TEMPLATE = (

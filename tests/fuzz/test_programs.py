@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 from hypothesis import example
 from hypothesis import strategies as st
 
 from factory.answers.verify.code import _judged, asserts_in, code_and_tests, count_tests, trailing_asserts
+from factory.answers.verify.plain import SAFE_CLASSES
 from factory.answers.verify.sandbox import Ran, _result
+from factory.answers.verify.surface import surface_of
+from factory.answers.verify.wire import BrokenError, EndedError, Peer
 from tests.fuzz.breaking import broken_bytes, json_bytes, texts
 from tests.fuzz.harness import fuzzed
 
@@ -24,6 +30,7 @@ REPORT = {"started": True, "isolation": ["network", "files"], "code": 0, "limit"
     "factory.answers.verify.code.asserts_in",
     "factory.answers.verify.code.trailing_asserts",
     "factory.answers.verify.code.count_tests",
+    "factory.answers.verify.surface.surface_of",
     share=2,
     text=texts(ANSWER, "x = 1\n", "assert f(1)", "`assert f(1) == 2`"),
 )
@@ -37,6 +44,7 @@ def test_code_and_tests_are_taken_apart(text: str) -> None:
     code, tests = code_and_tests(text)
     for block in (*code, *tests, text):
         count_tests(block)
+        surface_of(block, [text])
         before, asserts = trailing_asserts(block)
         assert before + asserts == block
     asserts_in(text)
@@ -57,19 +65,61 @@ def test_a_sandbox_says_how_it_ended(said: bytes, printed: bytes) -> None:
     assert isinstance(ran.started, bool)
     assert ran.code is None or type(ran.code) is int
     assert all(isinstance(name, str) for name in ran.isolation)
-    _judged(ran, TOKEN, 1)
+    _judged(ran, ran, TOKEN, 1)
 
 
-@fuzzed(
-    "factory.answers.verify.code._judged", share=4, said=json_bytes({"failure": ""}), code=st.sampled_from((0, 1, None))
-)
+VERDICT = {"failure": "", "left": False, "beyond": "", "asked": 1, "own_word": 0}
+
+
+@fuzzed("factory.answers.verify.code._judged", share=4, said=json_bytes(VERDICT), code=st.sampled_from((0, 1, None)))
 @example(said=b"no JSON", code=0)
 @example(said=b"[]", code=0)
 @example(said=b'{"failure": 5}', code=0)
 @example(said=b'{"failure": null}', code=0)
-def test_a_program_that_knows_the_token_breaks_nothing(said: bytes, code: int | None) -> None:
+def test_a_judge_that_says_something_else_breaks_nothing(said: bytes, code: int | None) -> None:
     stdout = f"x\n{TOKEN}{said.decode(errors='replace')}\n"
-    found = _judged(Ran(True, code, "", stdout, "", ("network",), "", 0.1), TOKEN, 1)
+    ran = Ran(True, code, "", stdout, "", ("network",), "", 0.1)
+    found = _judged(ran, ran, TOKEN, 1)
     assert found.passed in (True, False, None)
     assert isinstance(found.detail, str)
-    assert found.passed is not True or said.strip() == b'{"failure":""}' or b'"failure"' in said
+    assert found.passed is not True or b'"failure"' in said
+
+
+ANSWERS = (
+    {"value": ["tuple", [1, ["@", 3], ["theirs", 5, "object", ["theirs", 7, "class", "A", "answer", []]]]],
+     "state": {"3": ["dict", [["a", ["Fraction", "0x1", "0x2"]]], None]}, "said": "x", "released": [], "forgotten": []},
+    {"raised": [["class", "builtins.ValueError"], ["no", ["bytes", "eA=="]], None], "state": {}},
+    {"do": "call", "with": [["yours", 2], ["tuple", []], ["tuple", []]], "state": {"2": ["list", [3], None]}},
+)  # fmt: skip
+
+
+@fuzzed(
+    "factory.answers.verify.wire.Peer.ask",
+    "factory.answers.verify.plain.from_plain",
+    share=4,
+    said=st.one_of(*map(json_bytes, ANSWERS)),
+)
+@example(said=b"[" * 50_000)
+@example(said=b'{"value": ["date", "x"]}')
+@example(said=b'{"value": ["library", "os", "system"]}')
+@example(said=b'{"value": 1, "state": {"2": ["dict", [], null]}}')
+@example(said=b'{"raised": [["class", "builtins.object"], [], null]}')
+def test_a_program_that_answers_anything_gives_a_value_an_error_or_is_broken(said: bytes) -> None:
+    def performed(_operation: str, _arguments: list[Any], _own: list[bool]) -> Any:
+        raise TypeError("not for the program")
+
+    (read, write), nowhere = os.pipe(), os.open(os.devnull, os.O_WRONLY)
+    peer = Peer((read, nowhere), 0, performed, lambda _number, _about: object, trusted=True)
+    lent = [1, 2]
+    try:
+        os.write(write, said.replace(b"\n", b" ")[:60_000] + b"\n")
+        os.close(write)
+        peer.ask("call", lent)
+    except (EndedError, BrokenError):
+        assert peer.over is not None
+    except tuple(kind for kind in SAFE_CLASSES.values() if issubclass(kind, BaseException)):
+        assert peer.over is None
+    finally:
+        peer._in.close()
+        os.close(nowhere)
+    assert type(lent) is list

@@ -255,6 +255,7 @@ S3_HEADS = st.fixed_dictionaries(
     head=S3_HEADS,
 )
 @example(status=200, body=HTML, head={"Date": ""})
+@example(status=200, body=LISTING, head={"Last-Modified": "Wed, 01 Jan 99999 10:00:00 GMT"})
 @example(status=200, body=LISTING.replace(b"false", b"true"), head={"Date": "x"})
 def test_an_answer_of_s3_is_understood_or_refused(
     canned: Canned, s3: S3Store, status: int, body: bytes, head: dict[str, str]

@@ -20,10 +20,10 @@ from factory.config import (
     EngineConfig,
     FactoryConfig,
     ModelConfig,
-    PricesConfig,
     SamplingConfig,
     StoreConfig,
 )
+from factory.cost.config import PricesConfig
 from factory.section import Section, Share
 from factory.select.config import SelectConfig
 from factory.select.training.settings import FastTextSettings, ForestSettings

@@ -12,6 +12,8 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from factory.cost.amounts import of_ledger, total
+from factory.cost.money import price
 from factory.select.selector_artefact import Draft, save
 from factory.select.training.corpus_pass import histogram_of
 from factory.select.training.endpoints import WRITER, rater_role
@@ -96,19 +98,17 @@ def _asked(job: Job, iteration: Iteration) -> dict[str, Any]:
     return asked
 
 
-def _cost(job: Job, iteration: Iteration) -> dict[str, float]:
-    """What an iteration's rows cost whoever paid for them, from the ledgers of its stages."""
+def _cost(job: Job, iteration: Iteration) -> dict[str, float | None]:
+    """What an iteration's rows cost whoever paid for them, from the ledgers of its stages; the price is null where
+    something that was used has none."""
     spent: Counter[str] = Counter()
     for name in iteration.stages:
         ledger = job.dones[name]["ledger"]
         spent.update({key: ledger[key] for key in (*COUNTED, *TIMED) if key in ledger})
-    prices = job.config.prices
-    money = (
-        spent["engine_seconds"] / 3600 * prices.engine_hour
-        + spent["prompt_tokens"] / 1e6 * prices.million_prompt_tokens
-        + spent["generated_tokens"] / 1e6 * prices.million_generated_tokens
-    )
-    return {key: round(spent[key], 3) for key in (*COUNTED, *TIMED)} | {"price": round(money, 4)}
+    amounts = total(of_ledger(job.dones[name]["ledger"]) for name in iteration.stages)
+    money = price(amounts, job.config.prices, [job.config.model.id])
+    known = round(money.amount, 4) if money.whole and money.amount is not None else None
+    return {key: round(spent[key], 3) for key in (*COUNTED, *TIMED)} | {"price": known}
 
 
 def _summary(metrics: Metrics | None, facts: Mapping[str, int]) -> dict[str, Any]:

@@ -1,0 +1,139 @@
+"""Pods of an Indexed Job without Kubernetes: three processes share a run; the one that leads is killed and is back."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from factory.store.lease import holder_of
+from factory.store.local import LocalStore
+from tests.corpora import write_corpus
+from tests.faults.outcome import differing_rows
+from tests.runs import LLM_STEPS, REPOSITORY, command, dataset_rows, environment, factory_cli, run_factory
+
+PODS = 3
+UNITS = ("select.unit_rows=3", "curate.unit_rows=8", "engine.units_in_flight=2")
+LATENCY = "engine.scripted_latency_s=0.4"
+"""Of a unit's requests: long enough that all pods are at work at the same time."""
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"), 45)
+
+
+def start(corpus: Path, root: Path, index: int, log: Path) -> subprocess.Popen[str]:
+    typed = command(corpus, str(root), ["cluster=indexed", "cluster.cpus=1", LATENCY, *UNITS])
+    pods = {"JOB_COMPLETION_INDEX": str(index), "JOB_COMPLETIONS": str(PODS)}
+    with log.open("a") as stderr:
+        return subprocess.Popen(
+            typed, cwd=REPOSITORY, env={**environment(), **pods}, stdout=subprocess.PIPE, stderr=stderr, text=True
+        )
+
+
+def until(what: str, found: Any, seconds: float = 240) -> Any:
+    end = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < end, f"never: {what}"
+        time.sleep(0.05)
+    return value
+
+
+def commits(root: Path, step: str) -> dict[str, Path]:
+    """Unit -> its commit."""
+    return {path.stem: path for path in root.glob(f"steps/{step}-*/commits/*/*.json")}
+
+
+def attempts(root: Path, step: str) -> list[Path]:
+    return list(root.glob(f"steps/{step}-*/attempts/*.json"))
+
+
+def leader(root: Path) -> int | None:
+    """Process that holds the lease of the run."""
+    store = LocalStore(str(root))
+    for lease in root.glob("leases/run-*.json"):
+        found = holder_of(store, lease.stem)
+        return found[0].pid if found else None
+    return None
+
+
+def test_three_pods_make_the_dataset_of_one_run_and_pay_once(corpus: Path, tmp_path: Path) -> None:
+    alone = run_factory(corpus, str(tmp_path / "alone"), UNITS).result
+    root, logs = tmp_path / "shared", [tmp_path / f"{index}.log" for index in range(PODS)]
+    pods = [start(corpus, root, index, logs[index]) for index in range(PODS)]
+    try:
+        until("three units of extract", lambda: len(commits(root, "extract")) >= 3)
+        pid = until("a leader", lambda: leader(root))
+        index = next(number for number, pod in enumerate(pods) if pod.pid == pid)
+        before = {step: set(attempts(root, step)) for step in LLM_STEPS}
+        pods[index].kill()
+        pods[index].wait()
+        pods[index] = start(corpus, root, index, logs[index])
+        ended = [(pod.communicate(timeout=400)[0], pod.returncode) for pod in pods]
+    finally:
+        for pod in pods:
+            pod.kill()
+    said = [log.read_text() for log in logs]
+    assert [code for _, code in ended] == [0] * PODS, said
+    results = [json.loads(out.strip().splitlines()[-1]) for out, _ in ended]
+    assert len({result["dataset"] for result in results}) == 1
+    assert sum(result["requests"] > 0 for result in results) >= 2, said
+    assert any("for the pod that leads" in lines for lines in said)
+
+    assert results[0]["run"] == alone["run"]
+    assert not differing_rows(dataset_rows(alone["dataset"]), dataset_rows(results[0]["dataset"]))
+    assert factory_cli("verify", results[0]["dataset"]).code == 0
+
+    for step in LLM_STEPS:
+        found, begun = commits(root, step), attempts(root, step)
+        if not begun:
+            continue
+        times = Counter(path.name.split(".")[0] for path in begun)
+        assert set(times) == set(found)
+        again = sum(times.values()) - len(found)
+        lost = [path for path in before[step] if json.loads(path.read_text())["attempt"] not in _winners(found)]
+        assert again == len(lost) <= 2, f"{step}: {again} attempts more than units"
+        for path in begun:  # nobody began what was committed
+            assert path.stat().st_mtime_ns <= found[path.name.split(".")[0]].stat().st_mtime_ns
+    assert not list(root.glob("leases/shares/**/*.json")), "leases of shares are cleared away"
+
+
+def _winners(found: dict[str, Path]) -> set[str]:
+    return {json.loads(path.read_text())["attempt"] for path in found.values()}
+
+
+def test_a_pod_that_is_none_of_them_says_so(corpus: Path, tmp_path: Path) -> None:
+    typed = command(corpus, str(tmp_path), ["cluster=indexed"])
+    done = subprocess.run(
+        typed,
+        cwd=REPOSITORY,
+        env={**environment(), "JOB_COMPLETION_INDEX": "3"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert "this is pod 3 of 1" in done.stderr
+    assert "JOB_COMPLETIONS" in done.stderr
+
+
+def test_nothing_of_ray_is_started(corpus: Path, tmp_path: Path) -> None:
+    """A run of one pod, with Ray made unusable."""
+    typed = command(corpus, str(tmp_path / "root"), ["cluster=indexed", "cluster.cpus=2", "limit=6", *UNITS])
+    done = subprocess.run(
+        typed,
+        cwd=REPOSITORY,
+        env={**environment(), "RAY_ADDRESS": "127.0.0.1:1", "RAY_RAYLET_START_WAIT_TIME_S": "1", "PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "leaked" not in done.stderr
