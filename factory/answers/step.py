@@ -18,9 +18,9 @@ from typing import Any
 import pyarrow as pa
 
 from factory.answers.agreement import Ballot, count_votes
+from factory.answers.config import AnswerConfig
 from factory.answers.copied import NGRAM_WORDS, copied_share
 from factory.concepts.extract import sampling_from
-from factory.config import AnswerConfig
 from factory.domains.pack import Pack
 from factory.domains.prompt import Prompt
 from factory.engine.api import Completion, Message, Sampling

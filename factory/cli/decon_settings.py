@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from factory.config import CurateConfig
 from factory.corpus.small_tables import rows_of, table_format
+from factory.curate.config import CurateConfig
 from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig
 from factory.errors import ConfigError
 from factory.section import checked

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from factory.config import ClusterConfig
+from factory.cluster.config import ClusterConfig
 from factory.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from factory.config import CurateConfig
+from factory.curate.config import CurateConfig
 from factory.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from factory.cluster import jobs
+from factory.cluster.config import ClusterConfig
 from factory.cluster.dashboard import Dashboard, ask, python_note, url_of
 from factory.cluster.package import MIB, Package, pack
-from factory.config import ClusterConfig
 from factory.credentials import said
 from factory.errors import ConfigError
 from factory.identity import fingerprint

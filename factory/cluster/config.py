@@ -1,6 +1,8 @@
-"""The keys of `cluster.job`: how a run is submitted to a Ray cluster as a job. None of them can change a row."""
+"""The keys of `cluster`: on what a run works, and how it is submitted as a job. None of them can change a row."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -43,4 +45,47 @@ class JobConfig(Section):
                     f"cluster.job.env.{name} is the name of a credential; the cluster keeps a job's environment for "
                     "all to read: credentials come from the environment of the nodes (docs/cluster.md)"
                 )
+        return self
+
+
+class ClusterConfig(Section):
+    executor: Literal["ray", "processes"] = Field(
+        default="ray",
+        description="processes: worker processes of this machine instead of Ray; pods of an Indexed Job share a run so",
+    )
+    index: int | None = Field(
+        default=None, ge=0, description="processes: which of the pods this is; null: JOB_COMPLETION_INDEX, else 0"
+    )
+    completions: int | None = Field(
+        default=None, ge=1, le=10_000, description="processes: pods that share a run; null: JOB_COMPLETIONS, else 1"
+    )
+    address: str | None = Field(
+        default=None,
+        description="null: Ray starts on this machine; auto: the cluster this is a node of; jobs.submit: http://HEAD:8265",
+    )
+    cpus: int | None = Field(default=None, ge=1, description="cores Ray may use here; null: all")
+    object_store_mib: int = Field(default=512, ge=80, description="Ray's shared memory on this machine")
+    attempt_deadline_s: int = Field(default=3600, ge=10, description="an attempt may not commit after this")
+    grace_seconds: float = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        description="what the platform gives between SIGTERM and SIGKILL (Kubernetes 30, spot machines 120): all but "
+        "the last 10 of it units under way may use to commit; up to 10: the run leaves at once",
+    )
+    nodes_wait_s: int = Field(
+        default=20,
+        ge=0,
+        le=86_400,
+        description="seconds to wait for nodes that engines need and that are not there: 20 for a cluster that stays "
+        "as it is, 900 and more where an autoscaler or spot capacity brings them",
+    )
+    job: JobConfig = JobConfig()
+
+    @model_validator(mode="after")
+    def _one_executor(self) -> ClusterConfig:
+        if self.executor == "processes" and self.address is not None:
+            raise ValueError("cluster.executor=processes works without Ray: leave cluster.address out, or executor=ray")
+        if self.executor == "ray" and (self.index is not None or self.completions is not None):
+            raise ValueError("cluster.index and cluster.completions are for cluster=indexed (executor=processes)")
         return self

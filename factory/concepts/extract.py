@@ -20,11 +20,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from factory.concepts.config import ExtractConfig
 from factory.concepts.reply import SCHEMA_MISMATCH, read_reply, text_of
 from factory.concepts.wording import clean_name, comparable, names_in
-from factory.config import ExtractConfig, SamplingConfig
 from factory.domains.pack import Pack
 from factory.engine.api import Completion, Message, Sampling
+from factory.engine.config import SamplingConfig
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 from factory.tables import CONCEPTS

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from factory.config import Columns
+from factory.corpus.config import Columns
 from factory.corpus.places import SourceBytes
 from factory.corpus.streams import DamageError, Hashed, blocks
 

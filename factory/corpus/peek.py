@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from factory.config import Columns
+from factory.corpus.config import Columns
 from factory.corpus.parquet_source import chunks_of, field_at, first_line, read_footer, wanted_columns
 from factory.corpus.places import open_source
 from factory.corpus.ranges import SourceFile

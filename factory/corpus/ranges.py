@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from factory.config import Columns
+from factory.corpus.config import Columns
 from factory.identity import canonical_json, make_id
 
 Format = Literal["parquet", "jsonl", "text"]

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from factory.config import Columns, CorpusConfig
+from factory.corpus.config import Columns, CorpusConfig
 from factory.corpus.peek import Peek, nearest, peek
 from factory.corpus.places import DOCSTRINGS_SCHEME, Found, find
 from factory.corpus.ranges import SUFFIXES, Format, SourceFile, SourceRange, format_of

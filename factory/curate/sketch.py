@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from factory.config import CurateConfig
 from factory.curate.bands import BY_PLACE, band_layout, band_table
+from factory.curate.config import CurateConfig
 from factory.curate.decon.hits import Screen, count_evidence
 from factory.curate.index_store import BenchmarkIndex, benchmark_index
 from factory.curate.keep import ACROSS, DEFAULT, Criterion, keep_keys, question_columns

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from factory.config import DomainConfig
+from factory.domains.config import DomainConfig
 from factory.domains.pack import SYLLABUS, base_folder, load_pack, pack_folder, read_yaml
 from factory.errors import ConfigError
 from factory.identity import fingerprint

@@ -18,9 +18,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from factory.config import EngineConfig
 from factory.engine.api import Batch, Completion, EngineInfo
 from factory.engine.build import WatchedEngine, build_engine
+from factory.engine.config import EngineConfig
 from factory.engine.lost import EngineBusy, EngineLost, lost_by
 from factory.engine.models import ResolvedModel
 from factory.engine.start_notes import note_start

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from factory.config import EngineConfig
 from factory.engine.api import Engine
+from factory.engine.config import EngineConfig
 from factory.engine.models import ResolvedModel
 
 

@@ -14,11 +14,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from factory.config import ClusterConfig, EngineConfig
+from factory.cluster.config import ClusterConfig
 from factory.engine.actor import NAMESPACE, EngineActor, EngineSpec, warden_name
 from factory.engine.api import EngineInfo
 from factory.engine.budget import Allowance
 from factory.engine.build import longest_silence_s, slots_of
+from factory.engine.config import EngineConfig
 from factory.engine.lookout import Lookout
 from factory.engine.lost import EngineLost, lost_actor
 from factory.engine.models import ResolvedModel

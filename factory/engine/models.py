@@ -23,8 +23,8 @@ from typing import Any, Literal
 
 import orjson
 
-from factory.config import ModelConfig
 from factory.engine import smollm2
+from factory.engine.config import ModelConfig
 from factory.errors import ConfigError, EngineError
 from factory.identity import fingerprint, sha256_hex
 

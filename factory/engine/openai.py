@@ -32,10 +32,10 @@ from urllib.parse import quote
 import httpx
 import orjson
 
-from factory.config import EngineConfig
 from factory.credentials import BLANK, blanked
 from factory.engine.api import Batch, Completion, EngineInfo, Message, Request, Sampling
 from factory.engine.concurrency import AdaptiveLimit
+from factory.engine.config import EngineConfig
 from factory.engine.models import ResolvedModel
 from factory.engine.openai_wire import (
     RETRY_AFTER_CAP_S,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from factory.cluster.nodes import Node, bundle_in_words, fitting, in_words
-from factory.config import EngineConfig
+from factory.engine.config import EngineConfig
 from factory.errors import ConfigError
 
 ENGINE_RESOURCE = "engine"

@@ -20,11 +20,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from factory.config import EngineConfig
 from factory.engine.actor import EngineSpec, ReplicaState
 from factory.engine.api import EngineInfo
 from factory.engine.budget import Allowance
 from factory.engine.build import longest_silence_s, slots_of
+from factory.engine.config import EngineConfig
 from factory.engine.lost import EngineLost
 from factory.engine.models import ResolvedModel
 from factory.engine.pool import EnginePool

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from factory.cluster.nodes import bundle_in_words, live_nodes
-from factory.config import EngineConfig
+from factory.engine.config import EngineConfig
 from factory.engine.placement import Placement, lack, place
 from factory.errors import ConfigError
 

@@ -21,8 +21,8 @@ from typing import Any
 
 import orjson
 
-from factory.config import EngineConfig
 from factory.engine.api import Completion, EngineShare
+from factory.engine.config import EngineConfig
 
 USE_KEY = "factory:engine-use:"
 

@@ -24,9 +24,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from factory.config import EngineConfig
 from factory.engine.api import FINISH_ERROR, FINISH_STOP, Batch, Completion, EngineInfo, Message, Request, Sampling
 from factory.engine.chat import ChatRenderer, Prompt, too_long
+from factory.engine.config import EngineConfig
 from factory.engine.crashlog import EngineLog, redirected_output
 from factory.engine.models import ResolvedModel, path_here
 from factory.engine.vllm_errors import DIE_ON, check_extra, death, request_error, start_error

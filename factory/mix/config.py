@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from factory.config import StoreConfig
 from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig
 from factory.section import Section, Share
+from factory.store.config import StoreConfig
 
 Role = Literal["human", "real", "synthetic"]
 

@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import ClassVar
 
 from factory.concepts.extract import sampling_from
-from factory.config import QuestionConfig
 from factory.domains.pack import Pack
 from factory.engine.api import Completion, Sampling
 from factory.questions.checks import QuestionChecks, checks_for
+from factory.questions.config import QuestionConfig
 from factory.run.step import Row
 from factory.tables import QUESTION
 

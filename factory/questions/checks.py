@@ -16,9 +16,9 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from factory.concepts.wording import repetition
-from factory.config import QuestionConfig
 from factory.domains.pack import Pack
 from factory.identity import fingerprint
+from factory.questions.config import QuestionConfig
 
 TOO_SHORT, TOO_LONG = "too_short", "too_long"
 REPETITION = "repetition"

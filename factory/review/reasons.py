@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from factory.config import DomainConfig
+from factory.domains.config import DomainConfig
 from factory.domains.pack import Words, base_folder, pack_folder, read_yaml, shipped_packs
 from factory.section import Section, checked
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from factory.config import ClusterConfig
+from factory.cluster.config import ClusterConfig
 from factory.errors import ClusterError
 from factory.run.attempt import Receipt
 from factory.run.folding import Folding

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from factory.config import FactoryConfig, PublishConfig
+from factory.config import FactoryConfig
 from factory.cost.engines import folded_use
 from factory.credentials import blanked
 from factory.errors import ConservationError, GateError, StoreError
 from factory.evaluate.report import write_report
 from factory.observe.session import observing
+from factory.publish.config import PublishConfig
 from factory.publish.gates.losses import explained
 from factory.run.chain import Chain, build_chain
 from factory.run.forced_end import at_forced_end

@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
+from factory.cluster.config import ClusterConfig
 from factory.cluster.joining import join
-from factory.config import ClusterConfig
 from factory.errors import ClusterError, ConfigError
 from factory.run.lean_ray import started_lean, worked_lean
 from factory.run.lost_ray import Watch, watched

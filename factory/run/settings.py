@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from factory.config import FactoryConfig, ModelConfig
+from factory.config import FactoryConfig
 from factory.domains.pack import Pack, load_pack
+from factory.engine.config import ModelConfig
 from factory.engine.extra import identity_of_extra
 from factory.engine.models import ResolvedModel, resolve
 from factory.engine.tokenizer import Tokenizer

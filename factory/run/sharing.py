@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from factory.config import ClusterConfig
+from factory.cluster.config import ClusterConfig
 from factory.errors import ConfigError, StoreError
 from factory.identity import canonical_json
 from factory.run.drain import is_leaving

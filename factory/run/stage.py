@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from factory.config import ClusterConfig, EngineConfig
+from factory.cluster.config import ClusterConfig
+from factory.engine.config import EngineConfig
 from factory.errors import FactoryError
 from factory.identity import canonical_json, fingerprint
 from factory.observe.events import NOBODY, Observer

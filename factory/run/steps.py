@@ -19,8 +19,9 @@ from factory.answers.judge.rubric import load_rubric
 from factory.answers.judge.step import JudgeStep
 from factory.answers.step import AnswerStep
 from factory.concepts.extract import ExtractStep
-from factory.config import CurateConfig, FactoryConfig, load_config
+from factory.config import FactoryConfig, load_config
 from factory.curate.compare import CompareStep, Questions
+from factory.curate.config import CurateConfig
 from factory.curate.decide import DecideStep
 from factory.curate.index.recheck import RecheckStep
 from factory.curate.index.segment_step import SegmentStep

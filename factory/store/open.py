@@ -20,7 +20,7 @@ from factory.store.base import Store, in_a_hurry
 from factory.store.local import LocalStore
 
 if TYPE_CHECKING:
-    from factory.config import StoreConfig
+    from factory.store.config import StoreConfig
 
 PROBE_PATIENCE_S = 15.0
 """A mistyped endpoint should be said within seconds; the run itself waits longer for a server that restarts."""

@@ -12,8 +12,8 @@ import threading
 
 from factory.cluster import jobs
 from factory.cluster.command import Asked, submit_run
+from factory.cluster.config import ClusterConfig
 from factory.cluster.dashboard import Dashboard, ask, url_of
-from factory.config import ClusterConfig
 from factory.errors import FactoryError
 from factory.sweep.config import SweepConfig
 from factory.sweep.launch import Log, Note, Outcome, Say, first_line

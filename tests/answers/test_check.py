@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 
 from factory.answers.check import CheckStep
+from factory.answers.config import AnswerConfig
 from factory.answers.verify.config import VerifyConfig
-from factory.config import AnswerConfig, load_config
+from factory.config import load_config
 from factory.errors import ConservationError
 from factory.publish.required import check_keys, unmet, with_checks
 from factory.run.attempt import StepRun, begin, finish

@@ -6,10 +6,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from factory.answers.config import AnswerConfig
 from factory.answers.step import AnswerStep
-from factory.config import AnswerConfig, DomainConfig, SamplingConfig
+from factory.domains.config import DomainConfig
 from factory.domains.pack import load_pack
 from factory.engine.api import FINISH_LENGTH, FINISH_STOP, Completion
+from factory.engine.config import SamplingConfig
 from factory.tables import ANSWER
 
 PACK = load_pack(DomainConfig())

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from factory.config import CurateConfig
+from factory.curate.config import CurateConfig
 from factory.curate.index.build import build_segment
 from factory.curate.index.listing import change_list, read_list, with_segment
 from factory.curate.index.pin import pin_key, view_bytes, view_of

@@ -70,8 +70,8 @@ def ours(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def passes(kind: str) -> Any:
-    from factory.config import CurateConfig
     from factory.curate.compare import CompareStep, Questions
+    from factory.curate.config import CurateConfig
     from factory.curate.decide import DecideStep
     from factory.curate.match import MatchStep
     from factory.curate.minhash import LshParameters

@@ -53,8 +53,8 @@ def measure_pool(units: int, tokens: int) -> tuple[Steps, list[float], dict[str,
     """Rows of both steps, seconds when each began and ended, and what the pool counted."""
     import ray
 
-    from factory.config import EngineConfig, ModelConfig
     from factory.engine.api import Batch, Message, Request, Sampling
+    from factory.engine.config import EngineConfig, ModelConfig
     from factory.engine.launch import start_pool
     from factory.engine.models import resolve
     from factory.engine.pool import EnginePool
@@ -116,8 +116,8 @@ def measure_processor(units: int, tokens: int) -> tuple[Steps, list[float], dict
     import ray
     from ray.data.llm import build_processor, vLLMEngineProcessorConfig
 
-    from factory.config import EngineConfig
     from factory.engine import smollm2
+    from factory.engine.config import EngineConfig
     from factory.engine.vllm import cpu_environment
 
     environment = cpu_environment(EngineConfig(kind="vllm"), len(os.sched_getaffinity(0)))

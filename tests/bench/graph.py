@@ -22,13 +22,13 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
+from factory.cluster.config import ClusterConfig
 from factory.concepts.graph.config import GraphConfig
 from factory.concepts.graph.edges import EDGES, GraphEdgesStep, edges_units
 from factory.concepts.graph.groups import pairs_units
 from factory.concepts.graph.pairs import PAIRS, pairs_step
 from factory.concepts.graph.segments import GraphIndexStep, index_units
 from factory.concepts.walks.reading import stored_graph
-from factory.config import ClusterConfig
 from factory.run.attempt import StepRun
 from factory.run.outputs import Output, by_unit, outputs_key, read_outputs, write_outputs
 from factory.run.plan import global_folder, row_wise_folder

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 import httpx
 import psutil  # type: ignore[import-untyped]
 
-from factory.config import EngineConfig, ModelConfig
 from factory.engine.api import Batch, Message, Request, Sampling
+from factory.engine.config import EngineConfig, ModelConfig
 from factory.engine.models import resolve
 from factory.engine.openai import OpenAiEngine
 from tests.bench.figures import Figures, Row

@@ -32,7 +32,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import zstandard
 
-from factory.config import DomainConfig
+from factory.domains.config import DomainConfig
 from factory.domains.syllabus import load_syllabus
 from factory.identity import sha256_hex
 from factory.select.forest_scorer import ForestScorer

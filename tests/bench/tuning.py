@@ -24,8 +24,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from factory.config import DomainConfig, EngineConfig, ExtractConfig, ModelConfig
+from factory.concepts.config import ExtractConfig
+from factory.domains.config import DomainConfig
 from factory.engine.api import Batch, Completion, Message, Request, Sampling
+from factory.engine.config import EngineConfig, ModelConfig
 from factory.engine.models import resolve
 from factory.engine.order import engine_order
 from factory.engine.vllm import VllmEngine
@@ -163,8 +165,8 @@ def _step(
 
 async def ngram(options: argparse.Namespace) -> dict[str, Any]:
     from factory.concepts.extract import ExtractStep, sampling_from
-    from factory.config import SamplingConfig
     from factory.domains.pack import load_pack
+    from factory.engine.config import SamplingConfig
 
     config = ExtractConfig(max_topics=2, max_concepts=6, sampling=SamplingConfig(max_tokens=160))
     step = ExtractStep(config, load_pack(DomainConfig()), SEED)

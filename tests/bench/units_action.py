@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from factory.cli.main import main as factory
-from factory.config import ClusterConfig
+from factory.cluster.config import ClusterConfig
 from factory.publish.checks import Faults
 from factory.publish.proof import sum_up
 from factory.run.progress import SilentProgress

@@ -15,7 +15,7 @@ import time
 
 import pyarrow as pa
 
-from factory.config import ClusterConfig
+from factory.cluster.config import ClusterConfig
 from factory.run import execute
 from factory.run.attempt import Receipt, StepRun
 from factory.run.session import ray_session

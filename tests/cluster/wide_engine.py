@@ -9,8 +9,8 @@ import time
 from typing import Any
 
 from factory.cluster.joining import join
-from factory.config import EngineConfig, ModelConfig
 from factory.engine.api import Batch, Message, Request, Sampling
+from factory.engine.config import EngineConfig, ModelConfig
 from factory.engine.launch import start_pool
 from factory.engine.models import resolve
 from factory.engine.start_notes import noted_starts

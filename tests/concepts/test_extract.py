@@ -13,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from factory.concepts.config import ExtractConfig
 from factory.concepts.extract import NAME_CHARACTERS, ExtractStep
-from factory.config import DomainConfig, ExtractConfig, SamplingConfig
+from factory.domains.config import DomainConfig
 from factory.domains.pack import load_pack
 from factory.engine.api import Completion
+from factory.engine.config import SamplingConfig
 from factory.run.reject import Reject
 from factory.run.step import Parsed
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-from factory.config import Columns, CorpusConfig
+from factory.corpus.config import Columns, CorpusConfig
 from factory.corpus.ranges import SourceFile, SourceRange, format_of
 from factory.corpus.readers import read_range
 from factory.corpus.records import SourceDamage, SourceRow

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from factory.config import CorpusConfig
 from factory.corpus import docstrings
+from factory.corpus.config import CorpusConfig
 from factory.corpus.docstring_collector import Documented, topics, url_of
 from factory.corpus.docstrings import ensure_docstrings, folder_name, path_of, sha256_of
 from factory.corpus.sources import list_sources, plan_ranges

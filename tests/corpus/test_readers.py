@@ -16,8 +16,8 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from factory.config import Columns
 from factory.corpus import parquet_source, readers, streams
+from factory.corpus.config import Columns
 from factory.corpus.ranges import SourceRange
 from factory.corpus.readers import read_range
 from factory.corpus.records import SourceRow

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.config import Columns, CorpusConfig
+from factory.corpus.config import Columns, CorpusConfig
 from factory.corpus.ranges import SourceFile, SourceRange, format_of
 from factory.corpus.sources import list_sources, plan_ranges
 from factory.errors import CorpusError

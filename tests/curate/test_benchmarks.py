@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from factory.config import BenchmarkConfig
 from factory.curate.benchmarks import check_benchmarks, read_benchmarks
+from factory.curate.decon.config import BenchmarkConfig
 from factory.errors import ConfigError
 
 ROWS = [{"id": "q-1", "question": "Is it raining?", "choices": ["yes", "no"]}, {"id": "q-2", "question": "Why?"}]

@@ -13,11 +13,11 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from factory.config import BenchmarkConfig, CurateConfig
 from factory.corpus.sample import sample_key
 from factory.curate import bands, compare, decide
+from factory.curate.config import CurateConfig
 from factory.curate.decide import part_of
-from factory.curate.decon.config import DecontaminationConfig
+from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig
 from factory.curate.sketch import SketchStep, sketch_step
 from factory.curate.step import CurateStep
 from factory.errors import ConfigError, ConservationError

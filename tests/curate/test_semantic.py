@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from factory.config import CurateConfig
 from factory.curate.compare import CompareStep
+from factory.curate.config import CurateConfig
 from factory.curate.decide import DecideStep
 from factory.curate.match import MatchStep
 from factory.curate.semantic.config import SemanticConfig

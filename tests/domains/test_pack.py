@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from setuptools import find_namespace_packages
 
-from factory.config import DomainConfig
+from factory.domains.config import DomainConfig
 from factory.domains.pack import PACKS, Pack, load_pack, shipped_packs
 from factory.errors import ConfigError
 

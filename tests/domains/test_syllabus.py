@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from factory.config import DomainConfig
+from factory.domains.config import DomainConfig
 from factory.domains.pack import load_pack
 from factory.domains.syllabus import Syllabus, load_syllabus, read_syllabus
 from factory.errors import ConfigError

@@ -12,8 +12,9 @@ import sys
 import time
 from typing import Any
 
-from factory.config import ClusterConfig, EngineConfig, ModelConfig
+from factory.cluster.config import ClusterConfig
 from factory.engine.api import Batch, Message, Request, Sampling
+from factory.engine.config import EngineConfig, ModelConfig
 from factory.engine.launch import start_pool
 from factory.engine.models import resolve
 from factory.run.session import ray_session

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from factory.config import EngineConfig, ModelConfig
 from factory.engine.api import Message
 from factory.engine.chat import ChatRenderer
+from factory.engine.config import EngineConfig, ModelConfig
 from factory.engine.crashlog import EngineLog
 from factory.engine.models import resolve
 from factory.engine.vllm import VllmEngine, render_each

@@ -11,8 +11,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from factory.config import ModelConfig
 from factory.engine import models
+from factory.engine.config import ModelConfig
 from factory.engine.models import ResolvedModel, path_here, resolve
 from factory.errors import ConfigError, EngineError
 
@@ -135,7 +135,7 @@ def test_a_name_that_is_neither_is_a_config_error(bad: str, cache: Path) -> None
 def test_a_hub_model_offline_names_the_ways_out(cache: Path) -> None:
     """In a process of its own: the hub client reads HF_HUB_OFFLINE once, at import."""
     code = (
-        "from factory.config import ModelConfig\nfrom factory.engine.models import resolve\n"
+        "from factory.engine.config import ModelConfig\nfrom factory.engine.models import resolve\n"
         "resolve(ModelConfig(id='somebody/some-model', license='x', output_terms='y'))"
     )
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
@@ -157,7 +157,7 @@ def test_a_model_in_the_hub_cache_needs_no_network(cache: Path, tmp_path: Path) 
     for name, text in (("config.json", "{}"), ("tokenizer.json", "{}"), ("chat_template.jinja", TEMPLATE)):
         (snapshot / name).write_text(text)
     code = (
-        "from factory.config import ModelConfig\nfrom factory.engine.models import resolve\n"
+        "from factory.engine.config import ModelConfig\nfrom factory.engine.models import resolve\n"
         "model = resolve(ModelConfig(id='owner/tiny', license='x', output_terms='y'))\nprint(model.revision)"
     )
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
@@ -167,7 +167,7 @@ def test_a_model_in_the_hub_cache_needs_no_network(cache: Path, tmp_path: Path) 
 
 def test_resolving_imports_neither_torch_nor_transformers(folder: Path) -> None:
     code = (
-        "import sys\nfrom factory.config import ModelConfig\nfrom factory.engine.models import resolve\n"
+        "import sys\nfrom factory.engine.config import ModelConfig\nfrom factory.engine.models import resolve\n"
         f"resolve(ModelConfig(id={str(folder)!r}, license='x', output_terms='y'))\n"
         "assert not {'torch', 'transformers', 'vllm', 'ray'} & set(sys.modules)"
     )

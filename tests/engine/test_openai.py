@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from factory.config import EngineConfig, ModelConfig
 from factory.engine.api import Batch, Completion, Message, Request, Sampling
 from factory.engine.concurrency import AdaptiveLimit
+from factory.engine.config import EngineConfig, ModelConfig
 from factory.engine.models import resolve
 from factory.engine.openai import OpenAiEngine
 from factory.errors import EngineError

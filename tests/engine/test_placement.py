@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from factory.cluster.nodes import Node
-from factory.config import EngineConfig
+from factory.engine.config import EngineConfig
 from factory.engine.placement import Placement, lack, place
 from factory.errors import ConfigError
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from factory.config import ClusterConfig, EngineConfig, ModelConfig
+from factory.cluster.config import ClusterConfig
 from factory.engine.api import Batch, Completion, Message, Request, Sampling
+from factory.engine.config import EngineConfig, ModelConfig
 from factory.engine.launch import start_pool
 from factory.engine.lost import ENGINE_KILLED, lost_actor
 from factory.engine.models import ResolvedModel, resolve

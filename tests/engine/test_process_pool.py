@@ -13,9 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
-from factory.config import EngineConfig, ModelConfig
 from factory.engine.api import Batch, Message, Request, Sampling
 from factory.engine.build import build_engine
+from factory.engine.config import EngineConfig, ModelConfig
 from factory.engine.lost import ENGINE_KILLED
 from factory.engine.models import ResolvedModel, resolve
 from factory.engine.process_pool import ProcessPool, devices_of, start_process_pool

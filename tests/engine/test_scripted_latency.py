@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from factory.config import EngineConfig
 from factory.engine.api import Batch, Message, Request, Sampling
 from factory.engine.build import slots_of
+from factory.engine.config import EngineConfig
 from factory.engine.extra import identity_of_extra
 from factory.engine.scripted import ScriptedEngine, from_extra
 from factory.engine.scripted_latency import Latency, latency_from

@@ -14,8 +14,8 @@ import orjson
 import psutil
 import pytest
 
-from factory.config import EngineConfig, ModelConfig
 from factory.engine.api import Batch, EngineInfo, Message, Request, Sampling
+from factory.engine.config import EngineConfig, ModelConfig
 from factory.engine.crashlog import EngineLog, redirected_output
 from factory.engine.models import resolve
 from factory.engine.vllm import VllmEngine, cpu_environment

@@ -12,10 +12,10 @@ import orjson
 import pytest
 from hypothesis import example
 
-from factory.config import ModelConfig
 from factory.curate.benchmarks import Item
 from factory.curate.decon.index import build_index, index_from_bytes, index_to_bytes
 from factory.curate.decon.nearest import ItemVectors, vectors_from_bytes, vectors_to_bytes
+from factory.engine.config import ModelConfig
 from factory.engine.models import chat_template_of, resolve
 from factory.engine.smollm2 import read_manifest
 from factory.engine.tokenizer import Tokenizer

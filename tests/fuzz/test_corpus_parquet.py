@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example
 from hypothesis import strategies as st
 
-from factory.config import Columns
+from factory.corpus.config import Columns
 from factory.corpus.parquet_source import read_footer
 from factory.corpus.places import LocalBytes
 from factory.corpus.readers import read_range

@@ -13,8 +13,8 @@ import zstandard
 from hypothesis import example
 from hypothesis import strategies as st
 
-from factory.config import Columns
 from factory.corpus import places, streams
+from factory.corpus.config import Columns
 from factory.corpus.readers import read_range
 from factory.corpus.records import SourceDamage, SourceRow, parse_line
 from factory.corpus.sources import list_sources, plan_ranges

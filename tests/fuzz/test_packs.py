@@ -12,8 +12,8 @@ from hypothesis import example
 from hypothesis import strategies as st
 
 from factory.answers.judge.rubric import load_rubric
-from factory.config import DomainConfig
 from factory.cost.money import read_prices
+from factory.domains.config import DomainConfig
 from factory.domains.pack import PACKS, load_pack
 from factory.domains.prompt import Prompt, check_prompt
 from factory.domains.syllabus import load_syllabus

@@ -8,14 +8,17 @@ import orjson
 from hypothesis import example
 from hypothesis import strategies as st
 
+from factory.answers.config import AnswerConfig
+from factory.answers.judge.config import JudgeConfig
 from factory.answers.judge.pairs import Pair, judge_pairs
 from factory.answers.judge.rubric import load_rubric
 from factory.answers.judge.step import JudgeStep, grade
 from factory.answers.step import AnswerStep
+from factory.concepts.config import ExtractConfig
 from factory.concepts.extract import ExtractStep
 from factory.concepts.reply import INVALID_JSON, SCHEMA_MISMATCH, TRUNCATED, read_reply
-from factory.config import AnswerConfig, DomainConfig, ExtractConfig, JudgeConfig
 from factory.curate.decon.judge import reply_of
+from factory.domains.config import DomainConfig
 from factory.engine.api import Batch, Completion, Message, Request
 from factory.questions.level1 import Level1Step
 from factory.questions.level2 import Level2Step

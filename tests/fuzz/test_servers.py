@@ -17,8 +17,8 @@ import pytest
 from hypothesis import example
 from hypothesis import strategies as st
 
-from factory.config import EngineConfig, ModelConfig
 from factory.engine.api import Batch, Completion, Message, Request, Sampling
+from factory.engine.config import EngineConfig, ModelConfig
 from factory.engine.models import resolve
 from factory.engine.openai import OpenAiEngine
 from factory.engine.openai_wire import retry_after_s

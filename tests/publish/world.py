@@ -15,12 +15,12 @@ import pyarrow as pa
 
 from factory.answers.check import CheckStep
 from factory.answers.verify.config import VerifyConfig
-from factory.config import GateConfig
 from factory.corpus.documents import Span, chunk_id, document_id
 from factory.engine.api import Batch, Completion, Message, Sampling
 from factory.engine.tokenizer import Tokenizer
 from factory.identity import canonical_json, fingerprint, ids_digest, make_id
 from factory.publish.finalise import Published, finalise
+from factory.publish.gates.config import GateConfig
 from factory.publish.gates.results import read_gates
 from factory.publish.gates.step import GateStep
 from factory.publish.manifest import GeneratorTerms, Publication, step_record

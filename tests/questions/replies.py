@@ -8,9 +8,10 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from factory.config import DomainConfig, QuestionConfig
+from factory.domains.config import DomainConfig
 from factory.domains.pack import load_pack
 from factory.engine.api import Completion
+from factory.questions.config import QuestionConfig
 
 PACK = load_pack(DomainConfig())
 TEXT = "A graph has vertices and edges. A tree is a connected graph without cycles. How many edges has a tree?"

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.config import DomainConfig, QuestionConfig
+from factory.domains.config import DomainConfig
 from factory.domains.pack import load_pack
 from factory.questions.checks import Document, QuestionChecks, checks_for, same_question
+from factory.questions.config import QuestionConfig
 
 PACK = load_pack(DomainConfig())
 CHECKS = checks_for(QuestionConfig(min_characters=12, max_characters=400), PACK, "question_level_1")

@@ -12,7 +12,7 @@ from tests.runs import REPOSITORY, environment
 PROGRAM = """
 import json
 import psutil
-from factory.config import ClusterConfig
+from factory.cluster.config import ClusterConfig
 from factory.run.session import ray_session
 
 with ray_session(ClusterConfig(cpus=2, object_store_mib=100), engines=1):

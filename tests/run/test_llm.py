@@ -10,11 +10,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from factory.answers.config import AnswerConfig
+from factory.answers.judge.config import JudgeConfig
 from factory.answers.judge.rubric import load_rubric
 from factory.answers.judge.step import JudgeStep
 from factory.answers.step import AnswerStep
+from factory.concepts.config import ExtractConfig
 from factory.concepts.extract import ExtractStep
-from factory.config import AnswerConfig, DomainConfig, ExtractConfig, JudgeConfig
+from factory.domains.config import DomainConfig
 from factory.engine.api import FINISH_LENGTH, Batch, Completion, Message, Request, Sampling
 from factory.engine.scripted import WELL_BEHAVED, ScriptedEngine
 from factory.errors import StoreError

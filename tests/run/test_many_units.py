@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from factory.config import ClusterConfig
+from factory.cluster.config import ClusterConfig
 from factory.run.outputs import outputs_key, read_outputs
 from factory.run.progress import SilentProgress
 from factory.run.record import done_key, read_record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from factory.config import PublishConfig
+from factory.publish.config import PublishConfig
 from factory.run.runner import empty_splits_note
 
 

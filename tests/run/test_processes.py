@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from factory.config import ClusterConfig
+from factory.cluster.config import ClusterConfig
 from factory.errors import ClusterError, CorpusError
 from factory.run.execute import each_on_worker, on_worker
 from factory.run.processes import Workers, cores, current, in_threads, process_session
@@ -96,7 +96,7 @@ def test_nothing_is_left_behind() -> None:
 
 SESSION = """
 import time
-from factory.config import ClusterConfig
+from factory.cluster.config import ClusterConfig
 from factory.run.processes import process_session
 from tests.run.test_processes import pid_of
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.config import ClusterConfig
+from factory.cluster.config import ClusterConfig
 from factory.errors import ConfigError, StoreError
 from factory.run.sharing import (
     Member,

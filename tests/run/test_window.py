@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from factory.config import ClusterConfig
+from factory.cluster.config import ClusterConfig
 from factory.engine.places import Pressure
 from factory.run import window as window_module
 from factory.run.session import ray_session

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from factory.config import BenchmarkConfig
+from factory.curate.decon.config import BenchmarkConfig
 from factory.curate.index_store import benchmark_index
 from factory.errors import ConfigError
 from factory.select.benchmark_pages import BenchmarkPages

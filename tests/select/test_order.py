@@ -5,13 +5,16 @@ from typing import Any
 
 import orjson
 
-from factory.config import CorpusConfig, EngineConfig, FactoryConfig, ModelConfig, StoreConfig
+from factory.config import FactoryConfig
+from factory.corpus.config import CorpusConfig
+from factory.engine.config import EngineConfig, ModelConfig
 from factory.engine.tokenizer import Tokenizer
 from factory.run.units import Unit
 from factory.select.config import LanguageConfig, QualityConfig, SelectConfig
 from factory.select.order import filters_of
 from factory.select.step import select_step
 from factory.store.base import Store
+from factory.store.config import StoreConfig
 from tests.corpus.shards import range_over, write_jsonl
 from tests.select.test_language import ENGLISH, GERMAN
 

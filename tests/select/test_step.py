@@ -11,16 +11,11 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from factory.config import (
-    Columns,
-    CorpusConfig,
-    EngineConfig,
-    FactoryConfig,
-    ModelConfig,
-    StoreConfig,
-)
+from factory.config import FactoryConfig
+from factory.corpus.config import Columns, CorpusConfig
 from factory.corpus.documents import Span, chunk_id, document_id, normalise
 from factory.corpus.ranges import SourceRange
+from factory.engine.config import EngineConfig, ModelConfig
 from factory.engine.tokenizer import Tokenizer
 from factory.errors import ConfigError, CorpusError
 from factory.run.attempt import account, rejects_table
@@ -30,6 +25,7 @@ from factory.select.config import SelectConfig
 from factory.select.filters import Length
 from factory.select.step import SelectStep, plan_select, source_bytes
 from factory.store.base import Store
+from factory.store.config import StoreConfig
 from factory.tables import DOCUMENT
 from tests.corpus.shards import range_over, texts, write_jsonl, write_parquet
 

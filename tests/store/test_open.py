@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from factory.config import StoreConfig
 from factory.errors import ConfigError, StoreError
 from factory.store.base import ObjectInfo, Store
+from factory.store.config import StoreConfig
 from factory.store.local import LocalStore
 from factory.store.open import open_root, open_store, probe
 from factory.store.s3 import S3Store

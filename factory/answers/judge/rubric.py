@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator
 
 from factory.concepts.extract import closed_object
-from factory.config import DomainConfig
+from factory.domains.config import DomainConfig
 from factory.domains.pack import base_folder, pack_folder, read_yaml
 from factory.errors import ConfigError
 from factory.identity import fingerprint

@@ -19,10 +19,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from factory.answers.judge.config import JudgeConfig
 from factory.answers.judge.rubric import REASON_CHARACTERS, Rubric
 from factory.concepts.extract import sampling_from
 from factory.concepts.reply import SCHEMA_MISMATCH, read_reply, text_of
-from factory.config import JudgeConfig
 from factory.domains.pack import Pack
 from factory.engine.api import Completion, Message, Sampling
 from factory.run.step import Parsed, Row, Texts

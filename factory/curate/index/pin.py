@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from factory.config import IndexConfig
+from factory.curate.config import IndexConfig
 from factory.curate.index.listing import Entry, Listed, read_list
 from factory.curate.index.segment import Member, Part, parts_in, read_segment
 from factory.errors import ConfigError

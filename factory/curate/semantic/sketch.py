@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from factory.config import CurateConfig
 from factory.curate.bands import BY_PLACE, band_layout, band_table
 from factory.curate.compare import by_place, nodes_of, read_nodes
+from factory.curate.config import CurateConfig
 from factory.curate.keep import ACROSS, Criterion, keep_keys, question_columns
 from factory.curate.match import Sketched
 from factory.curate.semantic.hyperplanes import F32, SemanticParameters, plane_keys

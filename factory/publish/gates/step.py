@@ -18,7 +18,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from factory.config import CurateConfig, FactoryConfig
+from factory.config import FactoryConfig
+from factory.curate.config import CurateConfig
 from factory.curate.index_store import BenchmarkIndex
 from factory.curate.minhash import LshParameters
 from factory.curate.sketch import lsh_parameters

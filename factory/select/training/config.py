@@ -12,21 +12,17 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from factory.config import (
-    ClusterConfig,
-    CorpusConfig,
-    CurateConfig,
-    DomainConfig,
-    EngineConfig,
-    FactoryConfig,
-    ModelConfig,
-    SamplingConfig,
-    StoreConfig,
-)
+from factory.cluster.config import ClusterConfig
+from factory.config import FactoryConfig
+from factory.corpus.config import CorpusConfig
 from factory.cost.config import PricesConfig
+from factory.curate.config import CurateConfig
+from factory.domains.config import DomainConfig
+from factory.engine.config import EngineConfig, ModelConfig, SamplingConfig
 from factory.section import Section, Share
 from factory.select.config import SelectConfig
 from factory.select.training.settings import FastTextSettings, ForestSettings
+from factory.store.config import StoreConfig
 
 
 class PositivesConfig(Section):

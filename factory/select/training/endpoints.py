@@ -12,7 +12,7 @@ import asyncio
 import os
 from functools import partial
 
-from factory.config import EngineConfig
+from factory.engine.config import EngineConfig
 from factory.errors import ConfigError, EngineError
 from factory.run.record import read_done
 from factory.run.stage import Served, Session, ensure_ray

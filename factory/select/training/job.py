@@ -14,11 +14,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-from factory.config import CorpusConfig, ModelConfig
+from factory.corpus.config import CorpusConfig
 from factory.corpus.sources import list_sources, plan_ranges
 from factory.credentials import blanked
 from factory.domains.pack import Pack, load_pack
 from factory.domains.syllabus import Syllabus, load_syllabus
+from factory.engine.config import ModelConfig
 from factory.engine.models import resolve
 from factory.identity import fingerprint
 from factory.run.lost_ray import RayLostError

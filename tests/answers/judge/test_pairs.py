@@ -9,7 +9,7 @@ import orjson
 
 from factory.answers.judge.pairs import PROMPT, Better, Pair, Verdict, judge_pairs, position_bias
 from factory.answers.judge.rubric import load_rubric
-from factory.config import DomainConfig
+from factory.domains.config import DomainConfig
 from factory.domains.pack import load_pack
 from factory.engine.api import Batch, Completion
 from factory.engine.scripted import WELL_BEHAVED, ScriptedEngine, Shares

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from factory.answers.judge.config import JudgeConfig
 from factory.answers.judge.rubric import load_rubric
 from factory.answers.judge.step import JudgeStep, grade
-from factory.config import DomainConfig, JudgeConfig
+from factory.domains.config import DomainConfig
 from factory.domains.pack import load_pack
 from factory.engine.api import Batch, Completion, Request
 from factory.engine.scripted import WELL_BEHAVED, ScriptedEngine

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from factory.config import DomainConfig
 from factory.curate.decon.config import EmbeddingConfig
 from factory.curate.decon.judge import JUDGED_CHARACTERS, SCHEMA, Judge, batch_of, judgement, reply_of
 from factory.curate.decon.nearest import distinct_texts
+from factory.domains.config import DomainConfig
 from factory.domains.pack import load_pack
 from factory.engine.api import Batch, Completion
 from factory.engine.scripted import WELL_BEHAVED, ScriptedEngine

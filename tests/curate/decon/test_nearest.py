@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from factory.config import CurateConfig
 from factory.curate.benchmarks import Item
+from factory.curate.config import CurateConfig
 from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig, EmbeddingConfig
 from factory.curate.decon.hits import Hit, Judged, Screen
 from factory.curate.decon.nearest import (

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from factory.config import CurateConfig
+from factory.curate.config import CurateConfig
 from factory.curate.index.build import build_segment
 from factory.curate.index.listing import Listed, change_list, read_list, with_segment
 from factory.curate.index.pin import View, pin_key, view_bytes, view_of

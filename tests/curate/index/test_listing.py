@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from factory.config import IndexConfig
+from factory.curate.config import IndexConfig
 from factory.curate.index.build import build_segment
 from factory.curate.index.listing import (
     LIST,

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.config import GateConfig
 from factory.publish.gates.collapse import Collapse
+from factory.publish.gates.config import GateConfig
 from factory.publish.gates.measure import Context
 from factory.publish.gates.results import GateResult
 from factory.publish.gates.step import GateStep

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from factory.config import DomainConfig, GateConfig
 from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig
 from factory.curate.index_store import answer_index, benchmark_index
+from factory.domains.config import DomainConfig
 from factory.domains.pack import load_pack
 from factory.errors import ConfigError
 from factory.publish.gates.batch import GATE_COLUMNS
 from factory.publish.gates.canaries import canary_name, folded_text, read_canaries
+from factory.publish.gates.config import GateConfig
 from factory.publish.gates.refusals import beginning, refusal_pattern
 from factory.publish.gates.results import GateResult
 from factory.publish.gates.step import GateStep

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from factory.config import DomainConfig, GateConfig
+from factory.domains.config import DomainConfig
 from factory.domains.pack import load_pack
 from factory.publish.gates.canaries import read_canaries
-from factory.publish.gates.config import BalanceConfig, LengthConfig
+from factory.publish.gates.config import BalanceConfig, GateConfig, LengthConfig
 from factory.publish.gates.measure import Context, Measure
 from factory.publish.gates.results import GateResult
 from factory.publish.gates.step import GateStep, gather, judge

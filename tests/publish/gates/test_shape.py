@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.config import GateConfig
 from factory.errors import ConfigError
-from factory.publish.gates.config import BalanceConfig, DriftConfig, LengthConfig, ShareConfig, TargetConfig
+from factory.publish.gates.config import BalanceConfig, DriftConfig, GateConfig, LengthConfig, ShareConfig, TargetConfig
 from factory.publish.gates.divergence import divergence
 from factory.publish.gates.reference import find_reference
 from factory.publish.gates.results import GateResult

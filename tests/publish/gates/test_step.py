@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from factory.config import DomainConfig, GateConfig
+from factory.domains.config import DomainConfig
 from factory.domains.pack import load_pack
 from factory.errors import GateError
-from factory.publish.gates.config import SeverityConfig
+from factory.publish.gates.config import GateConfig, SeverityConfig
 from factory.publish.gates.losses import Loss, explained, from_json, loss_of
 from factory.publish.gates.measure import Context
 from factory.publish.gates.results import GateResult, read_gates, require_passed

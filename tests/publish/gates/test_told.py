@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from contextlib import ExitStack
 
-from factory.config import ClusterConfig, GateConfig
-from factory.publish.gates.config import SeverityConfig
+from factory.cluster.config import ClusterConfig
+from factory.publish.gates.config import GateConfig, SeverityConfig
 from factory.run.progress import PlainProgress
 from factory.run.runner import _require_gates
 from factory.run.stage import Session

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from factory.config import DomainConfig
+from factory.domains.config import DomainConfig
 from factory.domains.syllabus import Syllabus, load_syllabus
 from factory.identity import ids_digest
 from factory.select.training.assignments import ASSIGNMENT, AssignStep, assignment, plan_assignments

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.config import CorpusConfig
+from factory.corpus.config import CorpusConfig
 from factory.corpus.documents import document_id, normalise
 from factory.corpus.sources import list_sources, plan_ranges
 from factory.identity import sha256_hex

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from factory.config import DomainConfig, SamplingConfig
+from factory.domains.config import DomainConfig
 from factory.domains.pack import load_pack
 from factory.engine.api import Completion
+from factory.engine.config import SamplingConfig
 from factory.run.reject import Reject
 from factory.run.step import Parsed
 from factory.select.training.config import RateConfig

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.config import DomainConfig
 from factory.corpus.documents import document_id, normalise
+from factory.domains.config import DomainConfig
 from factory.domains.pack import load_pack
 from factory.domains.syllabus import load_syllabus
 from factory.engine.api import Completion

@@ -1,0 +1,12 @@
+"""Keys of `domain`: which pack."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from factory.section import Section
+
+
+class DomainConfig(Section):
+    name: str = "general"
+    path: str | None = Field(default=None, description="folder of your own pack; null: factory/domains/<name>")
