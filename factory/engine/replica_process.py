@@ -1,7 +1,8 @@
 """One engine in a process of its own, without Ray: the process, and the handle that asks it.
 
 Design: the process runs the very half that a Ray actor runs (actor.py: start, batches side by side, watchdog, leaving
-when the engine is lost), reached over a pipe: a call is (number, method, arguments), an answer (number, worked, value).
+when the engine is lost), reached over a pipe: a call is (number, method, arguments), or None to leave; an answer is
+(number, worked, value).
 When the process ends, whatever ended it, all calls that are open fail, and the next one starts another process: what
 Ray does for its actors. When its parent ends, the pipe closes, and the process takes the engine's own children with it.
 Everything on the parent's side happens in one event loop (process_pool.py).
@@ -46,6 +47,7 @@ class ReplicaProcess:
         self._spec, self._number, self._environment, self._warden = spec, number, dict(environment), warden
         self._process: Any = None
         self._pipe: Connection | None = None
+        self._listener: threading.Thread | None = None
         self._open: dict[int, asyncio.Future[Any]] = {}
         self._calls = 0
         self._noted = False
@@ -82,15 +84,15 @@ class ReplicaProcess:
     async def stop(self) -> None:
         """Ends engine and process. Safe to call twice."""
         self._stopped = True
-        process, pipe = self._process, self._pipe
+        process, pipe, listener = self._process, self._pipe, self._listener
         if process is None:
             return
         with suppress(Exception):
             await asyncio.wait_for(self._call("stop"), STOP_S)
-        if pipe is not None:
+        if pipe is not None and listener is not None:
             with suppress(OSError):
-                pipe.close()
-        await asyncio.to_thread(process.join, STOP_S)
+                pipe.send(None)  # closing it would not reach the process: the listener reads, which holds it open
+            await asyncio.to_thread(listener.join, STOP_S)
         if process.is_alive():
             process.kill()
 
@@ -120,13 +122,13 @@ class ReplicaProcess:
         )
         self._process.start()
         theirs.close()
-        listener = threading.Thread(
+        self._listener = threading.Thread(
             target=self._listen,
             args=(self._pipe, self._process, asyncio.get_running_loop()),
             name="engine-answers",
             daemon=True,
         )
-        listener.start()
+        self._listener.start()
 
     def _listen(self, pipe: Connection, process: Any, loop: asyncio.AbstractEventLoop) -> None:
         with suppress(OSError, EOFError):
@@ -180,7 +182,7 @@ class _Alone(EngineActor):
 
 
 def serve(pipe: Connection, spec: EngineSpec, number: int, environment: Mapping[str, str]) -> None:
-    """The process: answers calls until the pipe closes."""
+    """The process: answers calls until it is sent None or the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # its parent says when, by the pipe
     os.environ.update(environment)
@@ -211,8 +213,8 @@ async def _serve(pipe: Connection, actor: EngineActor) -> None:
 
     def listen() -> None:
         with suppress(OSError, EOFError):
-            while True:
-                loop.call_soon_threadsafe(begin, pipe.recv())
+            while (call := pipe.recv()) is not None:
+                loop.call_soon_threadsafe(begin, call)
         # The parent is gone, or done with this engine. Nothing may keep the process then, a stuck loop neither.
         end_children()
         os._exit(0)
