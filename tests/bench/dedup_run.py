@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -30,6 +29,7 @@ from factory.run.units import FileRef, Unit, unit_over
 from factory.store.base import Store
 from factory.store.local import LocalStore
 from factory.store.parquet import read_parquet
+from tests.memory import memory_mib
 
 WARM_TEXTS = ["What is a prime number and why are there so many of them?", "What is a prime number?"]
 
@@ -140,7 +140,7 @@ def _warm(steps: Any, _number: int) -> None:
 
 def _memory(_number: int) -> float:
     time.sleep(0.05)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return memory_mib("VmHWM")
 
 
 def _spent() -> float:

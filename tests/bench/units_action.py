@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 from factory.cli.main import main as factory
@@ -31,6 +30,7 @@ from factory.store.local import LocalStore
 from factory.store.open import open_root
 from factory.store.s3 import S3Store
 from tests.bench.units_root import FOLDER, RUN, STEP, dones, stage, write_plan
+from tests.memory import memory_mib
 
 PAGE = 1000
 CALLS = ("get_tagged", "get_range", "head", "put", "put_if_absent", "put_if_match", "delete", "clock")
@@ -124,11 +124,6 @@ def _counting(call: Callable[..., Any], name: str, requests: Counter[str]) -> Ca
         return call(*arguments, **named)
 
     return counting
-
-
-def memory_mib(line: str) -> float:
-    found = next(text for text in Path("/proc/self/status").read_text().splitlines() if text.startswith(line))
-    return int(found.split()[1]) / 1024
 
 
 def main(name: str, root: str, units: int) -> int:

@@ -21,8 +21,8 @@ from factory.run.attempt import Receipt, StepRun
 from factory.run.session import ray_session
 from factory.run.units import unit_over
 from factory.store.commits import Commit, Counts
-from tests.bench.units_action import memory_mib
 from tests.bench.units_root import ATTEMPT, ENGINE, FOLDER, LEDGER, RUN, parent_files
+from tests.memory import memory_mib
 
 SLOTS = 8
 

@@ -59,13 +59,14 @@ def test_a_table_that_is_a_bomb_cannot_be_read(suffix: str, monkeypatch: pytest.
 
 
 MEASURED = """
-import resource, sys
+import sys
 from pathlib import Path
 from factory.corpus.readers import read_range
 from tests.corpus.shards import range_over
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+from tests.memory import memory_mib
+before = memory_mib("VmHWM")
 reasons = [getattr(item, "reason", None) for item in read_range(range_over(Path(sys.argv[1])))]
-print(reasons[-1], (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
+print(reasons[-1], int(memory_mib("VmHWM") - before))
 """
 
 
