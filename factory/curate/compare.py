@@ -12,7 +12,8 @@ Cost, one core: 2.4 to 5 microseconds a question of 100,000, of which a tenth re
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -26,7 +27,7 @@ from factory.curate.index.known import Texts, best_known
 from factory.curate.index.pin import read_view
 from factory.curate.keep import ACROSS
 from factory.curate.match import CANDIDATE, PAIRS, PARALLEL_READS, Sketched, sketched_files
-from factory.curate.shingles import I8, Shingling, Views, shingled
+from factory.curate.shingles import I8, Shingling, Views, joined, shingled_pieces
 from factory.curate.similarity import F64, Judged, similarities
 from factory.curate.words import I64, U64, Mask
 from factory.identity import add_digests, make_id
@@ -65,8 +66,8 @@ NODES, EDGES, REPEATS = 0, 1, 2
 """Parts of a unit's output, sorted by ref and by (src, dst); the third, index/known.KNOWN rows sorted by ref, is there
 where the run is compared with published questions."""
 
-PAIRS_A_UNIT = 500_000
-"""Candidate pairs of a unit, about: what bounds the texts that it holds at once."""
+PAIRS_A_UNIT = 200_000
+"""Candidate pairs of a unit, about: what bounds the shingles, or vectors, that it holds at once."""
 
 PAIRS_A_SHARE, FEW = 8_000, 2
 """Below PAIRS_A_UNIT there are so many units at most, of so many pairs at least: the second texts of a unit's pairs lie
@@ -124,6 +125,7 @@ class CompareStep:
     parameters: Judged
     reader: Reader
     name: str = "compare"
+    pairs_a_unit: int = PAIRS_A_UNIT
 
     version = STEP_VERSION
 
@@ -174,13 +176,19 @@ class CompareStep:
 
 
 def compare_units(
-    folder: str, sketches: str, candidates: str, files: int, outputs: Sequence[Output], index: str | None = None
+    folder: str,
+    sketches: str,
+    candidates: str,
+    files: int,
+    outputs: Sequence[Output],
+    index: str | None = None,
+    most: int = PAIRS_A_UNIT,
 ) -> list[Unit]:
     """One unit a range of the `files` places; `outputs` are those of the match step, whose index is `candidates`.
-    `index` is what `match_units` was given."""
+    `index` is what `match_units` was given, `most` the pairs of a unit, about."""
     pairs = sum(file.rows for file in part(outputs, PAIRS))
-    count = max(1, min(files, shares(pairs, PAIRS_A_UNIT, PAIRS_A_SHARE, FEW)))
-    bounds = [files * number // count for number in range(count + 1)]
+    count = max(1, min(files, shares(pairs, most, PAIRS_A_SHARE, FEW)))
+    bounds = pair_bounds(files, count)
     shared = {"sketches": sketches, "candidates": candidates} | ({"index": index} if index else {})
     return [
         Unit(make_id("compare", folder, start, stop), parameters={**shared, "places": [start, stop]})
@@ -191,6 +199,12 @@ def compare_units(
 def shares(rows: int, most: int, least: int, several: int = SHARES) -> int:
     """Units for so many rows: enough that none has more than `most`, and up to `several` of at least `least`."""
     return max(1, -(-rows // most), min(several, rows // least))
+
+
+def pair_bounds(files: int, count: int) -> list[int]:
+    """Places between which about as many pairs begin, at most `count` ranges. A pair begins at the earlier of its two
+    files: of two halves the first has three quarters of all pairs."""
+    return sorted({round(files * (1 - math.sqrt(1 - number / count))) for number in range(count + 1)})
 
 
 def place_range(start: int, stop: int) -> tuple[int, int]:
@@ -215,25 +229,33 @@ class Questions:
     shingling: Shingling
 
     def __call__(self, store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, ByShingles]:
-        nodes, texts = read_questions(store, sketched, refs)
-        return nodes, by_shingles(texts, self.shingling)
+        nodes: list[pa.Table] = []
+        compared: list[ByShingles] = []
+        for found, texts in read_questions(store, sketched, refs):
+            nodes.append(found)
+            compared += by_shingles(texts, self.shingling)
+        return nodes_of(refs, nodes), all_shingles(compared)
 
 
-def by_shingles(texts: Sequence[str], shingling: Shingling) -> ByShingles:
-    array, views = shingled(texts, shingling)
-    return ByShingles(views, array.text_hashes)
+def by_shingles(texts: Sequence[str], shingling: Shingling) -> list[ByShingles]:
+    """Of some texts at a time; their tokens are let go."""
+    return [ByShingles(views, piece.text_hashes) for piece, views in shingled_pieces(texts, shingling)]
 
 
-def read_questions(store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, list[str]]:
-    """FOUND_NODE rows and texts of the questions that `refs` (sorted) name. Reads every file concerned once: of the
-    question files the texts alone, what else is asked for is in their sketches."""
+def all_shingles(parts: Sequence[ByShingles]) -> ByShingles:
+    hashes = [np.zeros((0, 2), np.uint64), *(each.text_hashes for each in parts)]
+    return ByShingles(joined([each.views for each in parts]), np.concatenate(hashes))
+
+
+def read_questions(store: Store, sketched: Sequence[Sketched], refs: U64) -> Iterator[tuple[pa.Table, list[str]]]:
+    """What `read_nodes` gives of the questions that `refs` (sorted) name, and their texts, file by file. Reads every
+    file concerned once: of the question files the texts alone, what else is asked for is in their sketches."""
 
     def read(place: int, rows: I64) -> tuple[pa.Table, list[str]]:
         texts = read_rows(store, resolve(store, sketched[place].parent).key, rows.tolist(), ["text"])
         return read_nodes(store, sketched[place], rows), texts.column("text").to_pylist()
 
-    read_in = by_place(refs, read)
-    return nodes_of(refs, [nodes for nodes, _ in read_in]), [text for _, texts in read_in for text in texts]
+    return by_place(refs, read)
 
 
 def read_nodes(store: Store, sketched: Sketched, rows: I64) -> pa.Table:
@@ -254,13 +276,16 @@ def nodes_of(refs: U64, tables: Sequence[pa.Table]) -> pa.Table:
     return pa.table(columns, schema=FOUND_NODE)
 
 
-def by_place(refs: U64, read: Callable[[int, I64], Read]) -> list[Read]:
-    """What `read` gives of each file that `refs` (sorted) name, in order: it is given a place and rows there."""
+def by_place(refs: U64, read: Callable[[int, I64], Read]) -> Iterator[Read]:
+    """What `read` gives of each file that `refs` (sorted) name, in order: it is given a place and rows there. No more
+    than PARALLEL_READS files are held at once."""
     places, rows = place_of(refs), row_of(refs)
     cuts = np.flatnonzero(np.diff(places)) + 1
     groups = [group for group in np.split(np.arange(len(refs)), cuts) if len(group)]
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        return list(pool.map(lambda group: read(int(places[group[0]]), rows[group]), groups))
+        for start in range(0, len(groups), PARALLEL_READS):
+            some = groups[start : start + PARALLEL_READS]
+            yield from pool.map(lambda group: read(int(places[group[0]]), rows[group]), some)
 
 
 def edge_table(first: U64, second: U64, similarity: Any, exact: Mask) -> pa.Table:

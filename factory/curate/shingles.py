@@ -14,7 +14,7 @@ takes another 2.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from factory.curate.scan import mix, ngram_hash
-from factory.curate.words import I64, U64, Mask, TokenArray, gathered, scan_pieces
+from factory.curate.words import I64, U64, Mask, Piece, TokenArray, gathered, scan_pieces
 from factory.native import compiled
 
 I8 = npt.NDArray[np.int8]
@@ -76,10 +76,17 @@ class Views(NamedTuple):
 
 
 def shingled(texts: Sequence[str], shingling: Shingling) -> tuple[TokenArray, Views]:
-    """Tokens and shingles of texts. By its own kind each text has at least one: one shorter than a shingle is one
-    shingle, its whole normal form. Shingles repeat where they repeat in the text."""
-    pieces, hashes, lengths = [], [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
-    kinds = [np.zeros(0, np.int8)]
+    """Tokens and shingles of texts."""
+    pieces, views = [], []
+    for piece, found in shingled_pieces(texts, shingling):
+        pieces.append(piece)
+        views.append(found)
+    return gathered(pieces), joined(views)
+
+
+def shingled_pieces(texts: Sequence[str], shingling: Shingling) -> Iterator[tuple[Piece, Views]]:
+    """Tokens and shingles of texts, some texts at a time. By its own kind each text has at least one shingle: one
+    shorter than a shingle is one, its whole normal form. Shingles repeat where they repeat in the text."""
     for piece in scan_pieces(texts, spans=shingling.by_length):
         counts = np.diff(piece.offsets)
         own = kinds_of(counts, shingling)
@@ -91,12 +98,7 @@ def shingled(texts: Sequence[str], shingling: Shingling) -> tuple[TokenArray, Vi
         np.cumsum(sizes, out=starts[1:])
         found = np.empty(starts[-1], np.uint64)
         _fill(*given, starts, found, sizes)
-        hashes.append(found)
-        lengths.append(sizes)
-        kinds.append(own)
-        pieces.append(piece.tokens())
-    offsets = np.concatenate(([0], np.cumsum(np.concatenate(lengths))))
-    return gathered(pieces), Views(np.concatenate(hashes), offsets, np.concatenate(kinds))
+        yield piece.tokens(), Views(found, starts, own)
 
 
 def kinds_of(counts: I64, shingling: Shingling) -> I8:
@@ -113,12 +115,13 @@ def _below(counts: I64, kinds: I8, shingling: Shingling) -> I8:
     return np.where(counts <= np.array(shingling.second_view_up_to)[kinds], kinds - 1, -1).astype(np.int8)
 
 
-def joined(one: Views, other: Views) -> Views:
-    """The texts of both, those of `other` behind."""
+def joined(views: Sequence[Views]) -> Views:
+    """The texts of all, in their order."""
+    lengths = [np.zeros(1, np.int64), *(np.diff(each.offsets) for each in views)]
     return Views(
-        np.concatenate((one.hashes, other.hashes)),
-        np.concatenate((one.offsets, one.offsets[-1] + other.offsets[1:])),
-        np.concatenate((one.kinds, other.kinds)),
+        np.concatenate([np.zeros(0, np.uint64), *(each.hashes for each in views)]),
+        np.cumsum(np.concatenate(lengths)),
+        np.concatenate([np.zeros(0, np.int8), *(each.kinds for each in views)]),
     )
 
 

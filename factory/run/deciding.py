@@ -46,7 +46,8 @@ def deciding(run: str, steps: DuplicateSteps, view: Callable[[Store], View] = la
 
     def compare_plan(store: Store, folder: str, index: str | None) -> list[Unit]:
         files = len(sketched_files(read_outputs(store, sketch)))
-        return compare_units(folder, sketch, match, files, read_outputs(store, match), index)
+        pairs = steps.compare.pairs_a_unit
+        return compare_units(folder, sketch, match, files, read_outputs(store, match), index, pairs)
 
     def decide_plan(store: Store, folder: str, _index: str | None) -> list[Unit]:
         return decide_units(folder, sketch, match, compare, read_outputs(store, sketch), read_outputs(store, compare))

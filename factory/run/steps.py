@@ -43,7 +43,7 @@ from factory.run.across import AcrossSteps, across_steps
 from factory.run.record import read_record
 from factory.run.step import LlmStep
 from factory.select.config import DocumentDuplicatesConfig
-from factory.select.document_repeats import DocumentDecideStep, Documents
+from factory.select.document_repeats import PAIRS_A_UNIT, DocumentDecideStep, Documents
 from factory.select.document_sketch import DocumentSketchStep
 from factory.select.merge import MergeStep
 from factory.select.step import SelectStep, select_step
@@ -135,7 +135,7 @@ def document_steps(parameters: LshParameters) -> DuplicateSteps:
     return DuplicateSteps(
         DocumentSketchStep(parameters),
         MatchStep("document_match"),
-        CompareStep(parameters, Documents(parameters.shingling), "document_compare"),
+        CompareStep(parameters, Documents(parameters.shingling), "document_compare", PAIRS_A_UNIT),
         DocumentDecideStep(parameters),
     )
 

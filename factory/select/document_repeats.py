@@ -14,14 +14,14 @@ Cost: as curate's passes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from factory.curate.compare import FOUND_NODE, ByShingles, by_place, by_shingles, place_range
+from factory.curate.compare import FOUND_NODE, ByShingles, all_shingles, by_place, by_shingles, place_range
 from factory.curate.decide import judged, keep_order, whole_clusters
 from factory.curate.match import Sketched, sketched_files
 from factory.curate.minhash import LshParameters
@@ -35,6 +35,9 @@ from factory.store.base import Store
 from factory.store.parquet import read_parquet, read_rows
 
 STEP_VERSION = 3
+
+PAIRS_A_UNIT = 50_000
+"""Pairs of documents that a unit compares, about: their texts are longer than questions, and so are their shingles."""
 
 REPEATS = pa.schema(
     [
@@ -102,12 +105,17 @@ class Documents:
     shingling: Shingling
 
     def __call__(self, store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, ByShingles]:
-        nodes, texts = read_documents(store, sketched, refs)
-        return nodes, by_shingles(texts, self.shingling)
+        nodes: list[pa.Table] = []
+        compared: list[ByShingles] = []
+        for found, texts in read_documents(store, sketched, refs):
+            nodes.append(found)
+            compared += by_shingles(texts, self.shingling)
+        return document_nodes(refs, nodes), all_shingles(compared)
 
 
-def read_documents(store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple[pa.Table, list[str]]:
-    """FOUND_NODE rows and texts of documents; `refs` (sorted) name select files and first rows there."""
+def read_documents(store: Store, sketched: Sequence[Sketched], refs: U64) -> Iterator[tuple[pa.Table, list[str]]]:
+    """DOCUMENT_SKETCH columns and texts of documents, file by file; `refs` (sorted) name select files and first rows
+    there."""
 
     def read(place: int, rows: I64) -> tuple[pa.Table, list[str]]:
         sketches = read_parquet(store, sketched[place].sketches.key, ["doc_id", "row", "rows", "sample_key"])
@@ -119,13 +127,17 @@ def read_documents(store: Store, sketched: Sequence[Sketched], refs: U64) -> tup
         texts = read_rows(store, key, chunks, ["text"]).column("text").to_pylist()
         return found, document_texts(texts, np.cumsum(counts) - counts)
 
-    read_in = by_place(refs, read)
-    if not read_in:
-        return FOUND_NODE.empty_table(), []
-    found = pa.concat_tables([table for table, _ in read_in])
+    return by_place(refs, read)
+
+
+def document_nodes(refs: U64, tables: Sequence[pa.Table]) -> pa.Table:
+    """FOUND_NODE rows of what `read_documents` gave for `refs`."""
+    if not tables:
+        return FOUND_NODE.empty_table()
+    found = pa.concat_tables(tables)
     levels = np.zeros(len(refs), np.int8)
     columns = [pa.array(refs), found.column("doc_id"), pa.array(levels), found.column("sample_key")]
-    return pa.table(columns, schema=FOUND_NODE), [text for _, texts in read_in for text in texts]
+    return pa.table(columns, schema=FOUND_NODE)
 
 
 def read_repeats(store: Store, key: str) -> dict[str, tuple[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pytest
@@ -227,6 +229,17 @@ def test_results_do_not_depend_on_ranges_of_keys_and_places(
     assert [result.rejects for result in whole] == [result.rejects for result in apart]
     assert sum(commit.counts.accepted for commit in several) == alone.counts.accepted == 12
     assert sum(commit.ledger["clusters"] for commit in several) == alone.ledger["clusters"] == 12
+
+
+@pytest.mark.parametrize(("files", "count"), [(1, 1), (2, 2), (3, 3), (98, 2), (98, 7), (1000, 16)])
+def test_ranges_of_places_share_the_pairs_out_evenly(files: int, count: int) -> None:
+    bounds = compare.pair_bounds(files, count)
+    assert (bounds[0], bounds[-1]) == (0, files)
+    assert 2 <= len(bounds) <= count + 1
+    begin_at = np.array([files - place for place in range(files)])  # partners, where any two files are as alike
+    shares = [begin_at[start:stop].sum() for start, stop in itertools.pairwise(bounds)]
+    # A range cannot end within a file.
+    assert max(shares) <= begin_at.sum() / count + files
 
 
 def test_identity_follows_benchmarks_and_settings_but_not_paths(tmp_path: Path, config: CurateConfig) -> None:

@@ -129,7 +129,7 @@ def test_keys_of_two_kinds_never_agree_and_what_is_signed_is_what_has_shingles()
 def test_views_can_be_joined_and_chosen_from() -> None:
     texts = [sentence(length) for length in (3, 9, 25, 40)]
     _, whole = shingled(texts, SHINGLING)
-    both = joined(shingled(texts[:2], SHINGLING)[1], shingled(texts[2:], SHINGLING)[1])
+    both = joined([shingled(texts[:2], SHINGLING)[1], shingled(texts[2:], SHINGLING)[1]])
     some = chosen(both, np.array([3, 1]))
     for name in ("hashes", "offsets", "kinds"):
         assert np.array_equal(getattr(both, name), getattr(whole, name))

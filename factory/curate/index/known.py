@@ -71,7 +71,7 @@ def best_known(
     similarity = np.ones(len(first))
     near = np.flatnonzero(~exact)
     asked = np.unique(other[near])
-    both = joined(texts.views, known_views(store, parts, first_place, refs[asked], found.take(pa.array(asked))))
+    both = joined([texts.views, known_views(store, parts, first_place, refs[asked], found.take(pa.array(asked)))])
     published = len(texts.refs) + np.searchsorted(asked, other[near])
     similarity[near] = similarities(both, one[near], published, threshold)
     alike = np.flatnonzero(similarity >= threshold)

@@ -125,7 +125,7 @@ def read_vectors(store: Store, sketched: Sequence[Sketched], refs: U64) -> tuple
         vectors = read_rows(store, sketched[place].others[VECTORS].key, rows.tolist(), ["vector"])
         return read_nodes(store, sketched[place], rows), vectors_of(vectors)
 
-    read_in = by_place(refs, read)
+    read_in = list(by_place(refs, read))
     vectors = [found for _, found in read_in]
     whole = np.concatenate(vectors) if vectors else np.zeros((0, 1), np.float32)
     return nodes_of(refs, [nodes for nodes, _ in read_in]), ByCosine(whole)
