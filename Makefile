@@ -6,6 +6,7 @@ ADVISORIES ?=
 SEEDS ?=
 CASE ?=
 ENGINE ?=
+JOBS ?=
 MINUTES ?= 30
 PYTEST_ARGS ?=
 PYTHON := .venv/bin/python
@@ -52,8 +53,8 @@ demo: setup model ## a small dataset, corpus to publication, in OUT (default ./d
 bench: setup model ## measurements: NAME=cluster|decon|dedup|engine|evaluate|graph|pipeline|requests|resume|select|units|watched, or all of them; NAME="retrieval --corpus DIR"
 	@$(PYTHON) -m tests.bench $(NAME)
 
-faults: setup model ## every fault, every seed, compared with an undisturbed run (SEEDS=20 CASE=words ENGINE=vllm)
-	@$(PYTHON) -m tests.faults $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CASE),--case '$(CASE)') $(if $(ENGINE),--engine $(ENGINE))
+faults: setup model ## every fault, every seed, compared with an undisturbed run (SEEDS=20 JOBS=2 CASE=words ENGINE=vllm)
+	@$(PYTHON) -m tests.faults $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CASE),--case '$(CASE)') $(if $(ENGINE),--engine $(ENGINE)) $(if $(JOBS),--jobs $(JOBS))
 
 fuzz: setup model ## every parser against damaged and hostile input, for as long as it is given (MINUTES=60 ONLY=stored)
 	@$(PYTHON) -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(ONLY),--only '$(ONLY)')

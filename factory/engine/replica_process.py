@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import signal
 import threading
 import time
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from factory.child_signals import held_back, ignored
 from factory.engine.actor import EngineActor, EngineSpec, end_children
 from factory.engine.api import Batch, Completion, EngineInfo
 from factory.engine.lost import EngineBusy, EngineLost
@@ -120,7 +120,8 @@ class ReplicaProcess:
         self._process = context.Process(
             target=serve, args=(theirs, self._spec, self._number, self._environment), name=f"engine-{self._number}"
         )
-        self._process.start()
+        with held_back():
+            self._process.start()
         theirs.close()
         self._listener = threading.Thread(
             target=self._listen,
@@ -183,8 +184,7 @@ class _Alone(EngineActor):
 
 def serve(pipe: Connection, spec: EngineSpec, number: int, environment: Mapping[str, str]) -> None:
     """The process: answers calls until it is sent None or the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # its parent says when, by the pipe
+    ignored()  # its parent says when, by the pipe
     os.environ.update(environment)
     asyncio.run(_serve(pipe, _Alone(spec, number)))
 

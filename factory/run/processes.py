@@ -19,13 +19,15 @@ import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from factory.child_signals import held_back, ignored
 from factory.cluster.config import ClusterConfig
 from factory.errors import ClusterError
 from factory.run.attempt import Receipt
@@ -61,11 +63,15 @@ class Workers:
     def __init__(self, count: int) -> None:
         self.count = count
         self._lock = threading.Lock()
+        self._starter = ThreadPoolExecutor(1, "starter")
+        """Starts workers: Ctrl-C comes to the main thread, and there in the middle of a start it left one unknown."""
         self._pool: ProcessPoolExecutor | None = self._new()
 
     def _new(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOADED)
+        with held_back():
+            forkserver.ensure_running()
         return ProcessPoolExecutor(self.count, mp_context=context, initializer=_begin_worker)
 
     def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -86,7 +92,7 @@ class Workers:
 
     def _submitted(self, pool: ProcessPoolExecutor, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
         try:
-            return pool.submit(function, *arguments)
+            return self._starter.submit(pool.submit, function, *arguments).result()
         except RuntimeError as error:  # it was replaced by another thread in this moment
             raise BrokenProcessPool(str(error)) from error
 
@@ -121,6 +127,7 @@ class Workers:
             pool, self._pool = self._pool, None
         if pool is None:
             return
+        self._starter.shutdown(wait=True, cancel_futures=True)
         for process in list((getattr(pool, "_processes", None) or {}).values()):
             process.kill()
         pool.shutdown(wait=True, cancel_futures=True)
@@ -161,10 +168,8 @@ def process_session(config: ClusterConfig) -> Iterator[Workers]:
 
 
 def _begin_worker() -> None:
-    """Signals may reach every process of a terminal or a group: the parent decides what becomes of them. Ray gives its
-    workers one thread each for the same reason as here: as many workers as cores."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """Ray gives its workers one thread each for the same reason as here: as many workers as cores."""
+    ignored()
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     import pyarrow as pa
 

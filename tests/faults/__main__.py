@@ -1,69 +1,35 @@
 """`python -m tests.faults --seeds 20`: every case with every seed, a line a trial, one JSON object at the end.
 
-Kept below .faults/: undisturbed references and results, both by the state of the code, and the folders of trials that
-failed. Killed anywhere and started again it goes on with the trials that have no result; results of failed trials are
-not kept for that: the next start tries them again. Exit code 1 when any trial failed.
+Kept: results in docs/reliability.jsonl, and below .faults/ undisturbed references, by the state of the code, and the
+folders of trials that failed. Killed anywhere and started again it goes on with the trials that have no result; trials
+that failed are tried again. Exit code 1 when any trial failed.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
-import pkgutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-import tests.faults
 from tests.faults.case import Case
+from tests.faults.catalogue import all_cases, chosen, trials
 from tests.faults.code_state import CodeState, code_state
 from tests.faults.document import DOCUMENT, rewrite, table
+from tests.faults.jobs import worked
 from tests.faults.processes import end, marked
-from tests.faults.reference import reference_of
-from tests.faults.results import Kept, Result, closing_object, rows_of
-from tests.faults.run_case import run_trial
+from tests.faults.results import RESULTS, Kept, Result, closing_object, rows_of
 from tests.runs import REPOSITORY
 
 DEFAULT_SEEDS = 2
 VLLM_SEEDS = 3
 """Seeds of a case with a real model at most, unless more are asked for by name: a trial takes minutes."""
-
-
-def all_cases() -> list[Case]:
-    """The CASES of every module cases_<kind>.py, by name of module. Raises ValueError for a name given twice."""
-    names = sorted(each.name for each in pkgutil.iter_modules(tests.faults.__path__) if each.name.startswith("cases_"))
-    cases = [case for name in names for case in importlib.import_module(f"tests.faults.{name}").CASES]
-    slugs = [case.slug for case in cases]
-    if doubled := {slug for slug in slugs if slugs.count(slug) > 1}:
-        raise ValueError(f"cases of one name: {', '.join(sorted(doubled))}")
-    return cases
-
-
-def chosen(cases: Sequence[Case], named: Sequence[str], engine: str | None, quick: bool) -> list[Case]:
-    """Cases whose name, or its slug, holds any of `named`; the one that is called just so, where there is one."""
-
-    def meant(case: Case, word: str) -> bool:
-        alone = any(word in (each.name, each.slug) for each in cases)
-        return word in (case.name, case.slug) if alone else word.lower() in case.name.lower() or word in case.slug
-
-    return [
-        case
-        for case in cases
-        if (not named or any(meant(case, word) for word in named))
-        and (engine is None or case.engine == engine)
-        and (not quick or case.quick)
-    ]
-
-
-def trials(cases: Sequence[Case], seeds: int, vllm_seeds: int) -> Iterator[tuple[Case, int]]:
-    """Seed by seed, so that a suite that is stopped has seen every case."""
-    for seed in range(max(seeds, vllm_seeds)):
-        yield from ((case, seed) for case in cases if seed < (vllm_seeds if case.engine == "vllm" else seeds))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -75,16 +41,19 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--case", action="append", default=[], help="only cases whose name holds this; may be repeated")
     parser.add_argument("--engine", choices=["scripted", "vllm"], help="only cases with this engine")
     parser.add_argument("--quick", action="store_true", help="only the selection that `make test` runs")
+    parser.add_argument("--jobs", type=_count, default=1, help="trials at a time (default 1; 2 on two free cores)")
+    parser.add_argument("--older", action="store_true", help="take results of other states of the code for this one's")
     parser.add_argument("--again", action="store_true", help="try also what has a result already")
     parser.add_argument("--table", action="store_true", help="write the table of what is kept, and run nothing")
     parser.add_argument("--list", action="store_true", help="print the cases and run none")
     parser.add_argument("--keep-docs", action="store_true", help="leave docs/reliability.md as it is")
-    parser.add_argument("--folder", type=Path, default=REPOSITORY / ".faults", help="where results are kept")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where results are kept (a file of JSON lines)")
+    parser.add_argument("--folder", type=Path, default=REPOSITORY / ".faults", help="where trials are worked")
     options = parser.parse_args(arguments)
     known = all_cases()
     cases = chosen(known, options.case, options.engine, options.quick)
     if options.list:
-        print("\n".join(f"{case.name}  ({case.store}, {case.engine})" for case in cases))
+        print("\n".join(f"{case.name}  ({case.store}, {case.engine}; {', '.join(case.executors)})" for case in cases))
         return 0
     if not cases:
         print(f"no case is called {' or '.join(options.case)}; --list names them", file=sys.stderr)
@@ -105,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
 def _suite(options: argparse.Namespace, known: Sequence[Case], cases: Sequence[Case]) -> int:
     end(marked(str(options.folder)))  # what a suite that was killed has left running
     state = code_state(REPOSITORY)
-    kept = Kept(options.folder, state)
+    kept = Kept(options.results, state)
     vllm_seeds = options.vllm_seeds if options.vllm_seeds is not None else min(options.seeds, VLLM_SEEDS)
     missing = {case.name: why for case in cases if case.needs is not None and (why := case.needs()) is not None}
     for name, why in missing.items():
@@ -113,16 +82,25 @@ def _suite(options: argparse.Namespace, known: Sequence[Case], cases: Sequence[C
     wanted = list(trials([case for case in cases if case.name not in missing], options.seeds, vllm_seeds))
     if options.table:
         wanted = []
-    print(f"{len(wanted)} trials of {len(cases)} cases at {state.key}{_changed(state)}", flush=True)
+    print(f"{len(wanted)} trials of {len(cases)} cases at {state.name}{_changed(state)}", flush=True)
     results: list[Result] = []
-    for number, (case, seed) in enumerate(wanted, start=1):
-        before = None if options.again else kept.get(case, seed)
-        result = before if before is not None and before.ok else _tried(kept, case, seed)
-        results.append(result)
-        print(_line(number, len(wanted), result, again=result is before), flush=True)
-        if code_state(REPOSITORY) != state:
-            print("the code was changed while the suite ran; start it again", file=sys.stderr)
-            return 1
+    left = []
+    for case, seed in wanted:
+        before = None if options.again else kept.get(case, seed, options.older)
+        if before is None or not before.ok:
+            left.append((case, seed))
+            continue
+        results.append(before)
+        print(_line(len(results), len(wanted), before, again=True), flush=True)
+    with closing(worked(left, options.folder, state.code, options.jobs)) as coming:
+        for result in coming:
+            results.append(result)
+            print(_line(len(results), len(wanted), result), flush=True)
+            if code_state(REPOSITORY).code != state.code:
+                print("the code was changed while the suite ran; start it again", file=sys.stderr)
+                return 1
+            if result.seconds:  # else its undisturbed run failed, which says nothing about the case
+                kept.put(result)
     rows = rows_of(known, kept)
     generated = table(rows, known, state, _machine_line(), missing)
     print("\n" + generated)
@@ -131,8 +109,8 @@ def _suite(options: argparse.Namespace, known: Sequence[Case], cases: Sequence[C
     untried = sorted({case.name for case in cases} - {each.case for each in results}) if not options.table else []
     for name in untried:
         print(f"no trial of {name}: {missing.get(name, 'no seed of it was asked for')}", file=sys.stderr)
-    closing = closing_object(results, state, [row.key for row in rows])
-    print(json.dumps({**closing, "untried": untried}), flush=True)
+    summary = closing_object(results, state, {each for row in rows for each in row.states})
+    print(json.dumps({**summary, "untried": untried}), flush=True)
     return exit_code(results, options.table)
 
 
@@ -149,25 +127,13 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _tried(kept: Kept, case: Case, seed: int) -> Result:
-    references = kept.folder / "references" / kept.state.key
-    try:
-        reference = reference_of(case, references)
-    except AssertionError as error:
-        # says nothing about the case, so it is no result of it
-        return Result(case.name, seed, case.engine, problems=(f"the undisturbed run failed: {error}",))
-    result = run_trial(case, seed, reference, kept.folder / "trials" / f"{case.slug}-{seed}")
-    kept.put(case, result)
-    return result
-
-
-def _line(number: int, total: int, result: Result, again: bool) -> str:
+def _line(number: int, total: int, result: Result, again: bool = False) -> str:
     verdict = "ok    " if result.ok else "FAILED"
     where = f" at {', '.join(result.moments)}" if result.moments else ""
     line = (
-        f"[{number}/{total}] {verdict} {result.case}, seed {result.seed}{where}: lost {result.lost}, doubled "
-        f"{result.doubled}, re-paid {result.repaid}, re-done {result.redone} of {result.in_flight} in flight, "
-        f"{result.reruns} re-runs, {result.seconds:.0f} s{' (kept)' if again else ''}"
+        f"[{number}/{total}] {verdict} {result.case}, seed {result.seed}, {result.executor}{where}: "
+        f"lost {result.lost}, doubled {result.doubled}, re-paid {result.repaid}, re-done {result.redone} "
+        f"of {result.in_flight} in flight, {result.reruns} re-runs, {result.seconds:.0f} s{' (kept)' if again else ''}"
     )
     problems = [f"    {problem}" for problem in result.problems]
     return "\n".join([line, *problems, *([f"    it lies in {result.folder}"] if result.folder else [])])

@@ -47,6 +47,15 @@ VLLM = (
 
 Row = Mapping[str, Any]
 
+Executor = Literal["processes", "ray"]
+
+BOTH: tuple[Executor, ...] = ("processes", "ray")
+RAY_ALONE: tuple[Executor, ...] = ("ray",)
+"""Of faults that befall Ray itself."""
+
+WITHOUT_RAY = ("cluster=indexed",)
+"""Overrides of a run in worker processes of its own (docs/kubernetes.md)."""
+
 
 def plain_corpus(folder: Path, documents: int) -> None:
     """Three shards, in three formats."""
@@ -58,10 +67,12 @@ class Case:
     """`name`: words as they stand in the table, such as "driver killed".
 
     `settings` are overrides beyond COMMON for the disturbed run and for its reference, which is made once for each
-    (engine, store, settings, corpus, documents) and shared by seeds; `disturbing` are overrides of the disturbed run
-    and its re-runs alone, for example `+engine.extra.die_on=…`: keys of engine, cluster and store, which are not part
-    of a run's id. `may_lose` says of a published row of the reference whether the fault is allowed to take it (its
-    document is quarantined, with evidence). `check` looks at what is special to the case, and raises AssertionError.
+    (engine, store, settings, corpus, documents) and shared by cases and seeds; `disturbing` are overrides of the
+    disturbed run and its re-runs alone, for example `+engine.extra.die_on=…`: keys of engine, cluster and store, which
+    are not part of a run's id. `executors` take turns, seed by seed. `own_corpus`: the case changes its corpus, which
+    it shares with no other; `alone`: no other trial may run beside it. `may_lose` says of a published row of the
+    reference whether the fault is allowed to take it (its document is quarantined, with evidence). `check` looks at
+    what is special to the case, and raises AssertionError.
     """
 
     name: str
@@ -72,6 +83,9 @@ class Case:
     disturbing: tuple[str, ...] = ()
     documents: int = 24
     corpus: Callable[[Path, int], None] = plain_corpus
+    executors: tuple[Executor, ...] = BOTH
+    own_corpus: bool = False
+    alone: bool = False
     quick: bool = False
     may_lose: Callable[[Row], bool] | None = None
     check: Callable[[Trial, Outcome], None] | None = None
@@ -83,6 +97,9 @@ class Case:
     @property
     def slug(self) -> str:
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+    def executor(self, seed: int) -> Executor:
+        return self.executors[seed % len(self.executors)]
 
     @property
     def overrides(self) -> tuple[str, ...]:

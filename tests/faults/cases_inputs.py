@@ -98,7 +98,7 @@ def rounds_of(root: Path) -> list[int]:
 
 
 def _wait_for_plan(trial: Trial) -> None:
-    """Until the plan of `select` is written: Ray, which reads the files, takes seconds more to start."""
+    """Until the plan of `select` is written: the workers, which read the files, take seconds more to start."""
     until = time.monotonic() + PLANNED_S
     while not list(trial.local.glob("runs/*/select.plan.json")):
         if trial.executions[-1].process.poll() is not None or time.monotonic() > until:
@@ -129,8 +129,8 @@ ROUNDS = (
 )
 
 CASES = (
-    Case("shard deleted after planning", shard_deleted),
-    Case("shard changed after planning", shard_changed),
-    Case("shard changed after reading", shard_changed_later, check=one_range_more),
+    Case("shard deleted after planning", shard_deleted, own_corpus=True),
+    Case("shard changed after planning", shard_changed, own_corpus=True),
+    Case("shard changed after reading", shard_changed_later, own_corpus=True, check=one_range_more),
     Case("driver killed in a round of walks", killed_in_a_round, settings=ROUNDS, documents=48, check=same_rounds),
 )

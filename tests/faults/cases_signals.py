@@ -21,6 +21,9 @@ GRACE_S = 30.0
 
 STARTS_S = 60.0
 
+STARTED_S = {"ray": 8.0, "processes": 3.0}
+"""Seconds from the first look at the root until units of the first steps are worked."""
+
 AT_ONCE_S = 15.0
 """What an end without waiting for units may take: 1 to 3 s, 8 s at most, and more on a busy machine."""
 
@@ -98,12 +101,12 @@ def interrupted_twice(trial: Trial) -> None:
 
 
 def interrupted_at_the_start(trial: Trial) -> None:
-    """Ctrl-C in the first seconds, while the run plans or starts Ray."""
+    """Ctrl-C in the first seconds, while the run plans, starts Ray or its workers, or begins."""
     process = trial.start()
     until = time.monotonic() + STARTS_S
     while not trial.local.exists() and time.monotonic() < until:  # before that, Python is importing
         time.sleep(0.05)
-    time.sleep(trial.rng.uniform(0, 8))
+    time.sleep(trial.rng.uniform(0, STARTED_S[trial.executor]))
     trial.note()
     os.killpg(process.pid, signal.SIGINT)
     finished = trial.finish(process, limit_s=GRACE_S)

@@ -15,9 +15,9 @@ from fnmatch import fnmatchcase
 from factory.store.base import ObjectInfo
 from tests.faults.case import Case
 from tests.faults.cases_store import require_message
+from tests.faults.factory_here import factory_here
 from tests.faults.observed import progress, step_of
 from tests.faults.trial import Trial
-from tests.runs import factory_cli
 
 Disturb = Callable[[Trial], None]
 
@@ -60,7 +60,7 @@ def torn_before_its_commit(trial: Trial) -> None:
         trial.store.put(halves[-1], b"PAR1" + trial.rng.randbytes(trial.rng.randrange(1, 4096)))
     finished = trial.rerun()
     assert finished.code == 0, finished.stderr[-3000:]
-    collected = factory_cli("gc", trial.root)
+    collected = factory_here("gc", trial.root)
     assert collected.code == 0, collected.stderr
     assert not [key for key in halves if trial.store.head(key)], "gc left the half of a file"
 
@@ -77,13 +77,13 @@ def torn_in_published(trial: Trial) -> None:
     tear(trial, data)
     trial.destroyed.add((folder, unit.key.rsplit("/", 1)[1].removesuffix(".json")))
     dataset = str(finished.result["dataset"])
-    verified = factory_cli("verify", dataset)
+    verified = factory_here("verify", dataset)
     assert verified.code == 1
     assert data in verified.stderr, verified.stderr
     follow(trial, doctor_names(trial, data, "--bytes"))
     finished = trial.rerun()
     assert finished.code == 0, finished.stderr[-3000:]
-    assert factory_cli("verify", dataset).code == 0
+    assert factory_here("verify", dataset).code == 0
 
 
 def torn_record(kind: str) -> Disturb:
@@ -141,7 +141,7 @@ def tear(trial: Trial, key: str) -> None:
 
 def doctor_names(trial: Trial, key: str, *options: str) -> str:
     """What `factory doctor` says of the object, which it must find."""
-    told = factory_cli("doctor", trial.root, *options)
+    told = factory_here("doctor", trial.root, *options)
     assert told.code == 1, told.stdout
     blocks = re.findall(r"^broken .*\n(?: .*\n?)*", told.stdout, re.MULTILINE)
     found: list[str] = [block for block in blocks if key in block]

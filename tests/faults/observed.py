@@ -96,6 +96,11 @@ def progress(store: Store, step: str) -> tuple[int, int]:
     return sum("/commits/" in key for key in keys), sum("/attempts/" in key for key in keys)
 
 
+def attempts_begun(store: Store) -> int:
+    """Attempts at units of any step."""
+    return len(_of_kind(store, "attempts"))
+
+
 def _of_kind(store: Store, kind: str) -> list[ObjectInfo]:
     found = (info for info in store.list("steps/") if info.key.split("/")[2:3] == [kind])
     return [info for info in found if info.key.endswith(".json")]

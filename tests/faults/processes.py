@@ -21,6 +21,9 @@ MARK = "FACTORY_FAULT_TRIAL"
 
 SERVICES = {"raylet": "raylet", "gcs_server": "head"}
 
+POOL, SPAWNED = "from multiprocessing.forkserver", "from multiprocessing.spawn"
+"""On the command lines of processes without Ray: of the server that forks workers and of these, and of engines."""
+
 GONE_S = 60
 """How long workers of a killed driver may take to leave; it takes them 2 to 5 s."""
 
@@ -36,11 +39,16 @@ def marked(mark: str) -> list[psutil.Process]:
 
 
 def kind_of(process: psutil.Process, driver: int) -> str:
-    """ "driver", "raylet", "head" (Ray's GCS), "engine", "warden", "worker" (at a unit now), "idle" or "service"."""
+    """ "driver", "engine", "warden", "worker", "idle" or "service"; under Ray also "raylet" and "head" (its GCS), and a
+    "worker" is at a unit now; without Ray any process of the pool is one, and the server that forks them is "pool"."""
     if process.pid == driver:
         return "driver"
     words = process.cmdline()
     title = words[0] if words else ""
+    for kind, of_it, its_child in ((POOL, "pool", "worker"), (SPAWNED, "engine", "service")):
+        if kind in " ".join(words):
+            parent = process.parent()
+            return its_child if parent is not None and kind in " ".join(parent.cmdline()) else of_it
     if "EngineActor" in title:
         return "engine"
     if "Warden" in title:
@@ -71,7 +79,7 @@ def wait_until_workers_left(mark: str, driver: int, limit_s: float = GONE_S) -> 
     until = time.monotonic() + limit_s
     while time.monotonic() < until:
         kinds = by_kind(mark, driver)
-        if not any(kinds[kind] for kind in ("worker", "engine", "idle")):
+        if not any(kinds[kind] for kind in ("worker", "engine", "idle", "pool")):
             return True
         time.sleep(0.2)
     return False

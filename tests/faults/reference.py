@@ -1,9 +1,11 @@
 """The undisturbed run that trials are compared with: made once for each corpus, settings, store and engine, and kept.
 
-Design: kept below a folder of the commit it was made at, because another commit may publish other rows. Its corpus is
+Design: kept below a folder of the code it was made with, because other code may publish other rows. It is worked
+without Ray, which is the cheaper, and trials that run under Ray must come to its very rows. Its corpus is
 the trials' corpus too (a run's id holds the address of its corpus), put back from a pristine copy, times of change
-included, before each trial: a file of another time is another unit. `reference.json` is written last, so a reference
-whose making was killed is made again. Cost: one run; a few MB.
+included, before each trial: a file of another time is another unit. A case that changes its corpus has a reference of
+its own, and one trial at a time. `reference.json` is written last, so a reference whose making was killed is made
+again. Cost: one run; a few MB.
 """
 
 from __future__ import annotations
@@ -19,13 +21,14 @@ from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
+from filelock import FileLock
 
 from factory.identity import fingerprint
 from factory.store.base import Store
 from factory.store.open import open_root
 from factory.store.parquet import read_parquet
 from tests import s3_server
-from tests.faults.case import Case
+from tests.faults.case import WITHOUT_RAY, Case
 from tests.faults.observed import Observed, observe, step_of
 from tests.faults.outcome import Prompts
 from tests.faults.processes import MARK
@@ -60,19 +63,33 @@ class Reference:
             found[folder, unit] = asked
         return found
 
+    @contextlib.contextmanager
+    def held(self, case: Case) -> Iterator[None]:
+        """The corpus is as the reference read it when the body begins and after it, which one that changes it has to
+        itself."""
+        with FileLock(self.folder / "corpus.lock") if case.own_corpus else contextlib.nullcontext():
+            self.restore_corpus()
+            try:
+                yield
+            finally:
+                self.restore_corpus()
+
     def restore_corpus(self) -> None:
         """Puts the corpus back as the reference read it."""
         mirror(self.folder / "pristine", self.corpus)
 
 
 def reference_of(case: Case, references: Path) -> Reference:
-    """The kept reference of a case, or a new one. Raises AssertionError when the undisturbed run fails."""
-    key = fingerprint([case.engine, case.store, case.overrides, case.documents, case.corpus.__qualname__])[:16]
-    folder = references / key
+    """The kept reference of a case, or a new one, which others wait for. Raises AssertionError when the undisturbed run
+    fails."""
+    shared = [case.engine, case.store, case.overrides, case.documents, case.corpus.__qualname__]
+    folder = references / fingerprint([*shared, case.slug if case.own_corpus else ""])[:16]
     kept = folder / "reference.json"
-    if not kept.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        _make(case, folder)
+    references.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not kept.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            _make(case, folder)
     said = json.loads(kept.read_text())
     return Reference(folder, said["run"], said["units"])
 
@@ -85,7 +102,7 @@ def _make(case: Case, folder: Path) -> None:
     with place_for(case, folder) as (root, server):
         store = open_root(root, server.endpoint_url if server else None)
         with _environment({MARK: str(folder), "SPT_NOENV": "1"}):
-            result = run_factory(folder / "corpus", root, case.overrides).result
+            result = run_factory(folder / "corpus", root, (*case.overrides, *WITHOUT_RAY), alone=True).result
         download(store, key_of(store, result["dataset"]), folder / "dataset")
         seen = observe(store)
         prompts = {"/".join(unit): asked for unit, asked in prompts_of(store, seen).items()}

@@ -1,21 +1,33 @@
-"""What trials came to, kept so that a suite that was killed goes on: one small file a trial, by commit, case and seed.
+"""What trials came to, kept in the repository: docs/reliability.jsonl, a short line a trial, only ever appended.
 
-Design: a result belongs to the state of the code it was made with (code_state.py); results of another state are never
-taken for this one's. What the suite prints at the end, and what the docs say, are sums over such files.
+Design: a line says which code the trial ran with (code_state.py); results of other code are never taken for this
+code's unless that is asked for, and then it is said. A trial that failed keeps its line; when it is tried again the
+later one counts, and the table says how many had failed before. A suite that was killed goes on with the trials that
+have no line; a line that a kill cut short is no line. What the suite prints at the end, and what the docs say, are
+sums over these lines.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from tests.faults.case import Case
 from tests.faults.code_state import CodeState
 
-KEPT = Path("results")
+RESULTS = Path(__file__).resolve().parents[2] / "docs" / "reliability.jsonl"
+
+SAID = 160
+"""Characters kept of a problem; the whole lies in the folder of the trial."""
+
+PLACES = re.compile(r"(?:/[\w.+~-]+){2,}")
+"""Files and folders of the machine, which say nothing elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,7 @@ class Result:
     case: str
     seed: int
     engine: str = "scripted"
+    executor: str = "ray"
     lost: int = 0
     doubled: int = 0
     repaid: int = 0
@@ -42,70 +55,86 @@ class Result:
     def ok(self) -> bool:
         return not self.problems
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @staticmethod
-    def from_json(value: Mapping[str, Any]) -> Result:
-        known = {each.name for each in fields(Result)}
-        given = {name: item for name, item in value.items() if name in known}
-        return Result(**{**given, "moments": tuple(given["moments"]), "problems": tuple(given["problems"])})
-
 
 @dataclass(frozen=True)
-class Kept:
-    """Results below a folder; `state` is the code that results are made with now."""
+class Record:
+    """A result and the code it was made with."""
 
-    folder: Path
     state: CodeState
+    result: Result
 
-    def path(self, case: Case, seed: int) -> Path:
-        return self.folder / KEPT / self.state.key / case.slug / f"{seed}.json"
+    def line(self) -> str:
+        body = {name: value for name, value in vars(self.result).items() if name not in ("folder", "problems")}
+        verdict = {"ok": self.result.ok, "problems": [_short(each) for each in self.result.problems]}
+        return json.dumps({**vars(self.state), **body, **verdict}, separators=(",", ":")) + "\n"
 
-    def put(self, case: Case, result: Result) -> None:
-        """Whole or not at all: written beside its name, then renamed."""
-        path = self.path(case, result.seed)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        body = {**result.to_json(), "commit": self.state.commit, "dirty": self.state.dirty}
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(body, indent=2))
-        temporary.replace(path)
 
-    def get(self, case: Case, seed: int) -> Result | None:
-        """None where there is none that can be read."""
-        try:
-            return Result.from_json(json.loads(self.path(case, seed).read_text()))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+def record_of(line: str) -> Record:
+    """Raises ValueError, KeyError or TypeError for what is no record."""
+    value = json.loads(line)
+    given = {each.name: value[each.name] for each in fields(Result) if each.name in value}
+    lists = {name: tuple(given[name]) for name in ("moments", "problems")}
+    return Record(CodeState(value["code"], value["commit"], value["dirty"]), Result(**{**given, **lists}))
 
-    def of_state(self, case: Case, key: str) -> list[Result]:
-        found = []
-        for path in sorted((self.folder / KEPT / key / case.slug).glob("*.json"), key=lambda each: int(each.stem)):
-            try:
-                found.append(Result.from_json(json.loads(path.read_text())))
-            except (ValueError, KeyError, TypeError):
-                continue
-        return found
 
-    def latest(self, case: Case) -> tuple[str, list[Result]]:
-        """A case's results with the code as it is now; where there are none, those of the state that was last at work
-        on the case. The key of the state comes first; it is empty where there are none at all."""
-        if own := self.of_state(case, self.state.key):
-            return self.state.key, own
-        states = (self.folder / KEPT).glob(f"*/{case.slug}")
-        for place in sorted(states, key=lambda each: each.stat().st_mtime, reverse=True):
-            if found := self.of_state(case, place.parent.name):
-                return place.parent.name, found
-        return "", []
+class Kept:
+    """The file, read once; what is put is appended. `state` is the code that results are made with now."""
+
+    def __init__(self, path: Path, state: CodeState) -> None:
+        self.path, self.state = path, state
+        self.records: list[Record] = []
+        if path.exists():
+            for line in path.read_text().splitlines():
+                try:
+                    self.records.append(record_of(line))
+                except (ValueError, KeyError, TypeError):
+                    continue
+
+    def put(self, result: Result) -> None:
+        """In one write to the end; a line that was cut short before it is ended first."""
+        record = Record(self.state, result)
+        whole = not self.path.exists() or self.path.read_bytes()[-1:] in (b"", b"\n")
+        with self.path.open("ab", buffering=0) as file:
+            file.write((("" if whole else "\n") + record.line()).encode())
+            os.fsync(file.fileno())
+        self.records.append(record)
+
+    def get(self, case: Case, seed: int, older: bool = False) -> Result | None:
+        """The last result of a trial with this code; with `older`, else that with any other."""
+        of_it = [each for each in self.records if (each.result.case, each.result.seed) == (case.name, seed)]
+        own = [each for each in of_it if each.state.code == self.state.code]
+        chosen = own or (of_it if older else [])
+        return chosen[-1].result if chosen else None
+
+    def of(self, case: Case) -> list[Record]:
+        """The last record of every seed: with the code as it is now, else with the code that it was last tried with."""
+        found: dict[int, Record] = {}
+        for mine in (False, True):
+            for each in self.records:
+                if each.result.case == case.name and (not mine or each.state.code == self.state.code):
+                    found[each.result.seed] = each
+        return [found[seed] for seed in sorted(found)]
+
+    def failed_before(self, records: Iterable[Record]) -> int:
+        """Failed trials of the same case, seed and code as one of `records`, before it."""
+        counted = {(each.result.case, each.result.seed, each.state.code): each for each in records}
+        return sum(
+            not each.result.ok
+            and (last := counted.get((each.result.case, each.result.seed, each.state.code))) is not None
+            and last is not each
+            for each in self.records
+        )
 
 
 @dataclass(frozen=True)
 class Row:
-    """One case in the table: sums over its seeds, and the most that any of them re-did. `key` names the code."""
+    """One case in the table: sums over its seeds, and the most that any of them re-did. `executors` and `states` say
+    how many trials there were of each."""
 
     case: Case
-    key: str
     seeds: int
+    executors: Mapping[str, int]
+    states: Mapping[CodeState, int]
     lost: int
     doubled: int
     repaid: int
@@ -113,14 +142,17 @@ class Row:
     in_flight: int
     replacements: int
     failed: int
+    failed_before: int
     seconds: float
 
 
-def row_of(case: Case, key: str, results: Sequence[Result]) -> Row:
+def row_of(case: Case, records: Sequence[Record], failed_before: int = 0) -> Row:
+    results = [each.result for each in records]
     return Row(
         case=case,
-        key=key,
         seeds=len(results),
+        executors=Counter(each.executor for each in results),
+        states=Counter(_one_name(records)),
         lost=sum(each.lost for each in results),
         doubled=sum(each.doubled for each in results),
         repaid=sum(each.repaid for each in results),
@@ -128,25 +160,27 @@ def row_of(case: Case, key: str, results: Sequence[Result]) -> Row:
         in_flight=max((each.in_flight for each in results), default=0),
         replacements=max((each.replacements for each in results), default=0),
         failed=sum(not each.ok for each in results),
+        failed_before=failed_before,
         seconds=sum(each.seconds for each in results) / max(1, len(results)),
     )
 
 
 def rows_of(cases: Iterable[Case], kept: Kept) -> list[Row]:
     """A row for every case that has ever been tried."""
-    found = [(case, *kept.latest(case)) for case in cases]
-    return [row_of(case, key, results) for case, key, results in found if results]
+    found = [(case, kept.of(case)) for case in cases]
+    return [row_of(case, records, kept.failed_before(records)) for case, records in found if records]
 
 
-def closing_object(results: Sequence[Result], state: CodeState, states: Iterable[str] = ()) -> dict[str, Any]:
+def closing_object(results: Sequence[Result], state: CodeState, states: Iterable[CodeState] = ()) -> dict[str, Any]:
     """The last line of stdout. `lost`, `doubled` and `repaid` are sums, `redone` is the sum of requests of lost
-    attempts; `mixed` says whether the table in the docs holds rows of other states of the code."""
-    others = sorted({*states} - {state.key, ""})
+    attempts; `mixed` says whether the table in the docs holds trials of other code."""
+    others = sorted({each.name for each in states if each.code != state.code})
     return {
         "suite": "faults",
         "cases": len({each.case for each in results}),
         "seeds": len({each.seed for each in results}),
         "trials": len(results),
+        "executors": dict(Counter(each.executor for each in results)),
         "lost": sum(each.lost for each in results),
         "doubled": sum(each.doubled for each in results),
         "repaid": sum(each.repaid for each in results),
@@ -164,3 +198,13 @@ def closing_object(results: Sequence[Result], state: CodeState, states: Iterable
         "mixed": bool(others),
         "other_states": others,
     }
+
+
+def _one_name(records: Iterable[Record]) -> list[CodeState]:
+    """The states, where several commits are of the same code under the name of the last."""
+    last = {each.state.code: each.state for each in records}
+    return [last[each.state.code] for each in records]
+
+
+def _short(problem: str) -> str:
+    return PLACES.sub("…", problem.strip().splitlines()[0] if problem.strip() else "")[:SAID]

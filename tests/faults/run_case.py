@@ -14,12 +14,13 @@ import shutil
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from factory.store.objects import read_mapping
 from tests.faults.case import REQUESTS_IN_FLIGHT, Case
+from tests.faults.factory_here import factory_here
 from tests.faults.observed import observe
 from tests.faults.outcome import (
     Outcome,
@@ -36,7 +37,7 @@ from tests.faults.outcome import (
 from tests.faults.reference import Reference, download, key_of, place_for, prompts_of
 from tests.faults.results import Result
 from tests.faults.trial import Trial
-from tests.runs import Finished, dataset_rows, factory_cli
+from tests.runs import Finished, dataset_rows
 
 RERUNS = 3
 
@@ -48,9 +49,8 @@ def run_trial(case: Case, seed: int, reference: Reference, folder: Path) -> Resu
     """Works a trial in `folder`, which is emptied first and, where all held, removed."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    reference.restore_corpus()
-    started = time.monotonic()
-    with place_for(case, folder) as (root, server):
+    with reference.held(case), place_for(case, folder) as (root, server):
+        started = time.monotonic()
         trial = Trial(case, seed, folder, reference.corpus, root, reference, server)
         try:
             outcome = _worked(trial)
@@ -59,11 +59,11 @@ def run_trial(case: Case, seed: int, reference: Reference, folder: Path) -> Resu
             outcome = replace(_counted(trial), problems=(said[-6000:],))
         finally:
             trial.clean()
-            reference.restore_corpus()
     result = Result(
         case=case.name,
         seed=seed,
         engine=case.engine,
+        executor=case.executor(seed),
         lost=outcome.lost,
         doubled=outcome.doubled,
         repaid=outcome.repaid,
@@ -80,7 +80,7 @@ def run_trial(case: Case, seed: int, reference: Reference, folder: Path) -> Resu
     if result.ok:
         shutil.rmtree(folder, ignore_errors=True)
     else:
-        (folder / "result.json").write_text(json.dumps(result.to_json(), indent=2))
+        (folder / "result.json").write_text(json.dumps(asdict(result), indent=2))
     return result
 
 
@@ -171,7 +171,7 @@ def _compared(trial: Trial, last: Finished) -> list[str]:
     else:
         problems += differing_prompts(reference.prompts, prompts_of(store, after), PROMPTS_WITHOUT_MODEL_TEXT)
     endpoint = ["--endpoint-url", trial.server.endpoint_url] if trial.server else []
-    verified = factory_cli("verify", last.result["dataset"], *endpoint)
+    verified = factory_here("verify", last.result["dataset"], *endpoint)
     if verified.code != 0:
         problems.append(f"factory verify ended with {verified.code}:\n{verified.stderr[-2000:]}")
     return problems

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.__main__ import all_cases, chosen, exit_code, trials
+from tests.faults.__main__ import exit_code
 from tests.faults.case import Case
+from tests.faults.catalogue import all_cases, chosen, trials
 from tests.faults.code_state import CodeState, code_state
 from tests.faults.document import BEGIN, DOCUMENT, END, rewrite, table
 from tests.faults.results import Kept, Result, closing_object, rows_of
@@ -20,47 +21,93 @@ def nothing(_trial: Trial) -> None:
 
 
 KILLED, HUNG = Case("driver killed", nothing), Case("engine hangs", nothing, engine="vllm")
-NOW, BEFORE = CodeState("aaaaaaaaaaaa"), CodeState("bbbbbbbbbbbb")
+NOW, BEFORE = CodeState("aaaaaaaaaaaa", "111111111111"), CodeState("bbbbbbbbbbbb", "222222222222")
 
 
-def test_a_result_is_found_again_by_the_same_code_only(tmp_path: Path) -> None:
+def kept_at(folder: Path, state: CodeState) -> Kept:
+    """Read anew, as by a suite that starts."""
+    return Kept(folder / "results.jsonl", state)
+
+
+def test_a_result_is_found_again_by_the_same_code_only_unless_that_is_asked_for(tmp_path: Path) -> None:
     result = Result("driver killed", 3, redone=8, in_flight=12, moments=("extract at 2",), problems=("lost",))
-    Kept(tmp_path, NOW).put(KILLED, result)
-    assert Kept(tmp_path, NOW).get(KILLED, 3) == result
-    assert Kept(tmp_path, NOW).get(KILLED, 4) is None
-    assert Kept(tmp_path, BEFORE).get(KILLED, 3) is None
-    assert Kept(tmp_path, CodeState(NOW.commit, "12345678")).get(KILLED, 3) is None
+    kept_at(tmp_path, NOW).put(result)
+    assert kept_at(tmp_path, NOW).get(KILLED, 3) == result
+    assert kept_at(tmp_path, CodeState(NOW.code, "another commit of the same code")).get(KILLED, 3) == result
+    assert kept_at(tmp_path, NOW).get(KILLED, 4) is None
+    assert kept_at(tmp_path, BEFORE).get(KILLED, 3) is None
+    assert kept_at(tmp_path, BEFORE).get(KILLED, 3, older=True) == result
+    kept_at(tmp_path, BEFORE).put(Result("driver killed", 3))
+    assert kept_at(tmp_path, NOW).get(KILLED, 3, older=True) == result
 
 
-def test_a_torn_result_is_tried_again(tmp_path: Path) -> None:
-    kept = Kept(tmp_path, NOW)
-    kept.put(KILLED, Result("driver killed", 0))
-    path = kept.path(KILLED, 0)
-    path.write_text(path.read_text()[:20])
-    assert kept.get(KILLED, 0) is None
-    assert rows_of([KILLED], kept) == []
+def test_results_are_appended_and_the_last_of_a_trial_counts(tmp_path: Path) -> None:
+    kept = kept_at(tmp_path, NOW)
+    kept.put(Result("driver killed", 0, problems=("a row is lost",)))
+    first = kept.path.read_text()
+    kept.put(Result("driver killed", 0))
+    assert kept.path.read_text().startswith(first)
+    found = kept_at(tmp_path, NOW).get(KILLED, 0)
+    assert found is not None
+    assert found.ok
+    (row,) = rows_of([KILLED], kept_at(tmp_path, NOW))
+    assert (row.seeds, row.failed, row.failed_before) == (1, 0, 1)
+    assert "held when they were tried again: driver killed 1." in table([row], [KILLED], NOW, "a machine")
+
+
+def test_a_line_that_was_cut_short_is_no_result_and_harms_no_other(tmp_path: Path) -> None:
+    kept = kept_at(tmp_path, NOW)
+    kept.put(Result("driver killed", 0))
+    kept.put(Result("driver killed", 1))
+    kept.path.write_bytes(kept.path.read_bytes()[:-30])
+    again = kept_at(tmp_path, NOW)
+    assert again.get(KILLED, 0) is not None
+    assert again.get(KILLED, 1) is None
+    again.put(Result("driver killed", 2))
+    assert kept_at(tmp_path, NOW).get(KILLED, 2) == Result("driver killed", 2)
+
+
+def test_no_place_of_the_machine_is_kept(tmp_path: Path) -> None:
+    kept = kept_at(tmp_path, NOW)
+    kept.put(
+        Result("driver killed", 0, problems=("/home/somebody/root/steps/x is torn\nat length",), folder="/home/x/y")
+    )
+    assert "somebody" not in kept.path.read_text()
+    assert "/home" not in kept.path.read_text()
+    assert "is torn" in kept.path.read_text()
 
 
 def test_a_row_sums_its_seeds_and_names_the_worst(tmp_path: Path) -> None:
-    kept = Kept(tmp_path, NOW)
+    kept = kept_at(tmp_path, NOW)
     for seed in range(12):
         problems = ("a row is lost",) if seed == 11 else ()
-        kept.put(KILLED, Result("driver killed", seed, lost=seed // 11, redone=seed, in_flight=16, problems=problems))
+        executor = KILLED.executor(seed)
+        kept.put(Result("driver killed", seed, "scripted", executor, seed // 11, redone=seed, problems=problems))
     (row,) = rows_of([KILLED], kept)
-    assert (row.seeds, row.lost, row.redone, row.in_flight, row.failed) == (12, 1, 11, 16, 1)
+    assert (row.seeds, row.lost, row.redone, row.failed, row.failed_before) == (12, 1, 11, 1, 0)
+    assert row.executors == {"processes": 6, "ray": 6}
+    assert "| 12 | 6 / 6 | 1 |" in table([row], [KILLED], NOW, "a machine")
 
 
-def test_rows_of_another_state_are_used_where_there_is_none_and_said(tmp_path: Path) -> None:
-    Kept(tmp_path, BEFORE).put(KILLED, Result("driver killed", 0))
-    kept = Kept(tmp_path, NOW)
-    kept.put(HUNG, Result("engine hangs", 0, "vllm"))
+def test_trials_with_other_code_are_used_where_there_is_none_and_said(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        kept_at(tmp_path, BEFORE).put(Result("driver killed", seed))
+    kept = kept_at(tmp_path, NOW)
+    kept.put(Result("engine hangs", 0, "vllm"))
     rows = rows_of([KILLED, HUNG], kept)
-    assert [row.key for row in rows] == [BEFORE.key, NOW.key]
+    assert [row.states for row in rows] == [{BEFORE: 2}, {NOW: 1}]
+    kept.put(Result("driver killed", 1))
+    rows = rows_of([KILLED, HUNG], kept)
+    assert rows[0].states == {BEFORE: 1, NOW: 1}
     text = table(rows, [KILLED, HUNG], NOW, "a machine")
-    assert f"several states of the code: {NOW.key}, {BEFORE.key}" in text
-    assert closing_object([], NOW, [row.key for row in rows])["mixed"]
-    kept.put(KILLED, Result("driver killed", 1))
-    assert {row.key for row in rows_of([KILLED, HUNG], kept)} == {NOW.key}
+    assert f"{BEFORE.commit} × 1, {NOW.commit} × 1 |" in text
+    assert f"2 at {NOW.commit}, 1 at {BEFORE.commit}; the table was written at {NOW.commit}" in text
+    closing = closing_object([], NOW, {each for row in rows for each in row.states})
+    assert (closing["mixed"], closing["other_states"]) == (True, [BEFORE.commit])
+    kept.put(Result("driver killed", 0))
+    rows = rows_of([KILLED, HUNG], kept)
+    assert [set(row.states) for row in rows] == [{NOW}, {NOW}]
+    assert "several states" not in table(rows, [KILLED, HUNG], NOW, "a machine")
 
 
 def test_the_closing_object_sums_and_names_failures() -> None:
@@ -69,7 +116,7 @@ def test_the_closing_object_sums_and_names_failures() -> None:
         Result("driver killed", 1, lost=2, doubled=1, repaid=3, redone=7, problems=("p",), folder="there"),
         Result("engine hangs", 0, "vllm"),
     ]
-    said = closing_object(results, CodeState("c", "d"))
+    said = closing_object(results, CodeState("c", "d", dirty=True))
     figures = [said[name] for name in ("cases", "seeds", "trials", "lost", "doubled", "repaid", "redone")]
     assert figures == [2, 2, 3, 2, 1, 3, 11]
     assert (said["redone_at_most"], said["in_flight_at_most"], said["dirty"], said["mixed"]) == (7, 8, True, False)
@@ -77,10 +124,10 @@ def test_the_closing_object_sums_and_names_failures() -> None:
 
 
 def test_the_table_says_what_failed_and_what_was_never_tried(tmp_path: Path) -> None:
-    kept = Kept(tmp_path, CodeState("c", "d"))
-    kept.put(KILLED, Result("driver killed", 0, lost=1, redone=4, in_flight=8, problems=("a row is lost",)))
+    kept = kept_at(tmp_path, CodeState("c", "d", dirty=True))
+    kept.put(Result("driver killed", 0, lost=1, redone=4, in_flight=8, problems=("a row is lost",)))
     text = table(rows_of([KILLED, HUNG], kept), [KILLED, HUNG], kept.state, "a machine")
-    assert "| driver killed **1 FAILED** | Nothing at all | 1 | 1 | 0 | 0 | 4 / 8 | 0 |" in text
+    assert "| driver killed **1 FAILED** | Nothing at all | 1 | 1 / 0 | 1 | 0 | 0 | 4 / 8 | 0 |" in text
     assert "Not tried yet: engine hangs." in text
     assert "Cannot be tried on this machine: engine hangs (no engine)." in table(
         [], [HUNG], kept.state, "a machine", {HUNG.name: "no engine"}
@@ -120,29 +167,42 @@ def test_every_case_has_its_turn_before_any_has_its_second() -> None:
     assert chosen([KILLED, HUNG], [], None, True) == []
 
 
+def test_executors_take_turns_and_ray_keeps_what_is_its_own() -> None:
+    assert [KILLED.executor(seed) for seed in range(4)] == ["processes", "ray", "processes", "ray"]
+    raylet = next(case for case in all_cases() if case.name == "Ray node process killed")
+    assert {raylet.executor(seed) for seed in range(4)} == {"ray"}
+
+
 def test_the_state_of_the_code_follows_what_counts_and_not_the_docs(tmp_path: Path) -> None:
     def git(*arguments: str) -> None:
         identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
         subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
 
-    for name in ("factory/a.py", "docs/b.md"):
-        (tmp_path / name).parent.mkdir()
+    files = ("factory/a.py", "docs/b.md", "docs/reliability.jsonl", "tests/faults/test_c.py", "tests/other/d.py")
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("one")
-    assert code_state(tmp_path).commit.startswith("files-")
+    without_git = code_state(tmp_path)
+    assert (without_git.commit, without_git.name) == ("", f"+{without_git.code[:6]}")
     git("init")
     git("add", "-A")
     git("commit", "-m", "first")
     first = code_state(tmp_path)
     assert not first.dirty
-    (tmp_path / "docs/b.md").write_text("two")
-    git("commit", "-am", "docs")
+    assert first.code == without_git.code
+    for name in files[1:]:
+        (tmp_path / name).write_text("two")
     assert code_state(tmp_path) == first
+    git("commit", "-am", "docs and other tests")
+    assert code_state(tmp_path).code == first.code
     (tmp_path / "factory/a.py").write_text("two")
     changed = code_state(tmp_path)
     assert (changed.commit, changed.dirty) == (first.commit, True)
     (tmp_path / "factory/c.py").write_text("new")
-    assert code_state(tmp_path).key not in (first.key, changed.key)
+    added = code_state(tmp_path)
+    assert len({first.code, changed.code, added.code}) == 3
     git("add", "-A")
     git("commit", "-m", "second")
-    assert not code_state(tmp_path).dirty
-    assert code_state(tmp_path).commit != first.commit
+    committed = code_state(tmp_path)
+    assert (committed.code, committed.dirty) == (added.code, False)
+    assert committed.commit != first.commit

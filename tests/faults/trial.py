@@ -22,7 +22,7 @@ import psutil
 
 from factory.store.base import Store
 from factory.store.open import open_root
-from tests.faults.case import LATENCY_S, Case
+from tests.faults.case import LATENCY_S, WITHOUT_RAY, Case, Executor
 from tests.faults.observed import Attempt, Observed, observe, progress
 from tests.faults.processes import MARK, by_kind, end, marked, wait_until_workers_left
 from tests.runs import LLM_STEPS, REPOSITORY, Finished, command, environment
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from tests.faults.reference import Reference
     from tests.s3_server import S3Server
 
-POLL_S = 0.02
-"""A unit takes 0.3 s: a moment is met within a tenth of one."""
+POLL_S = {"folder": 0.02, "s3": 0.1}
+"""Between two looks at a root, less than a unit's 0.3 s; one at an S3 server costs both sides some milliseconds."""
 
 LIMIT_S = {"scripted": 300.0, "vllm": 900.0}
 """Seconds a run may take before it counts as hanging: a scripted one takes 15 s alone, a minute beside others."""
@@ -98,6 +98,10 @@ class Trial:
         self.rng = random.Random(f"{self.case.name}/{self.seed}")
 
     @property
+    def executor(self) -> Executor:
+        return self.case.executor(self.seed)
+
+    @property
     def local(self) -> Path:
         """The root as a folder. Raises AssertionError for a case on S3."""
         assert "://" not in self.root, f"{self.case.name} has no local root"
@@ -112,10 +116,11 @@ class Trial:
         """Starts the case's command in a session of its own; `extra` overrides come last."""
         number = len(self.executions) + 1
         mark = f"{self.folder}#{number}"
+        executor = WITHOUT_RAY if self.executor == "processes" else ()
         out, err = self.folder / f"run-{number}.out", self.folder / f"run-{number}.err"
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(
-                command(self.corpus, self.root, (*self.case.overrides, *self.case.disturbing, *extra)),
+                command(self.corpus, self.root, (*self.case.overrides, *executor, *self.case.disturbing, *extra)),
                 cwd=REPOSITORY,
                 env={**_environment(), **self.environment, **(environment or {}), MARK: mark, "SPT_NOENV": "1"},
                 stdin=subprocess.DEVNULL,
@@ -148,7 +153,7 @@ class Trial:
                 raise HangError(f"the run ended before {step} had {commits} commits:\n{self._said(process)}")
             if time.monotonic() > until:
                 raise HangError(f"{step} had only {committed} of {commits} commits:\n{self._said(process)}")
-            time.sleep(POLL_S)
+            time.sleep(POLL_S[self.case.store])
         time.sleep(delay)
         self.moments.append(Moment(step, commits, observe(store)))
         return self.moments[-1]
@@ -163,8 +168,7 @@ class Trial:
         return observe(self.store).in_flight()
 
     def processes(self, process: subprocess.Popen[bytes] | None = None) -> dict[str, list[psutil.Process]]:
-        """The living processes of a run (by default the last one started) by kind: "driver", "raylet", "head",
-        "engine", "engine child", "warden", "worker" (at a unit now), "idle", "service"."""
+        """The living processes of a run, by default the last one started, as processes.by_kind sorts them."""
         process = process or self.executions[-1].process
         return by_kind(self.execution(process).mark, process.pid)
 
@@ -209,8 +213,12 @@ class Trial:
 
 
 def _environment() -> dict[str, str]:
-    """That of tests, less what the user's own AWS settings would change."""
+    """That of tests, less what would change what a run does, or costs."""
     return {name: value for name, value in {**os.environ, **environment()}.items() if name not in _LEFT_OUT}
 
 
-_LEFT_OUT = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3", "AWS_REGION")
+_LEFT_OUT = (
+    *("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3", "AWS_REGION"),
+    *("JOB_COMPLETIONS", "JOB_COMPLETION_INDEX"),
+    "PYTHONDONTWRITEBYTECODE",  # with it every process compiles the factory: 24 s of a core a run instead of 7
+)

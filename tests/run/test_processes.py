@@ -121,6 +121,44 @@ def test_workers_end_when_the_run_is_killed(tmp_path: Path) -> None:
     assert psutil.wait_procs([worker, server], timeout=60)[1] == []
 
 
+INTERRUPTED = """
+import os, sys
+from factory.cluster.config import ClusterConfig
+from factory.run.processes import process_session
+from tests.run.test_processes import pid_of
+
+if __name__ == "__main__":
+    try:
+        with process_session(ClusterConfig(executor="processes", cpus=1)) as workers:
+            print("begun", flush=True)
+            workers.call(pid_of)
+            workers.call(pid_of)
+    except KeyboardInterrupt:
+        os._exit(130)
+"""
+
+
+@pytest.mark.parametrize("after_s", [0.1, 0.4])
+def test_ctrl_c_while_workers_start_is_answered_by_the_run_alone(after_s: float, tmp_path: Path) -> None:
+    """They are importing then, and Ctrl-C reaches every process of the terminal."""
+    script = tmp_path / "session.py"
+    script.write_text(INTERRUPTED)
+    run = subprocess.Popen(
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        start_new_session=True,
+    )
+    assert run.stdout is not None
+    assert run.stdout.readline() == "begun\n"
+    time.sleep(after_s)
+    os.killpg(run.pid, signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    assert (run.returncode, said) == (130, "")
+
+
 def test_threads_give_all_they_have_and_the_first_error() -> None:
     left = iter(range(20))
     assert sorted(in_threads(lambda: next(left, None), lambda number: [number, -number], 4)) == sorted(
