@@ -67,7 +67,8 @@ def run_tests(code: str, tests: Sequence[str], limits: Limits, *, without_networ
     if surface.ambiguous:
         return CodeVerdict(None, "ambiguous", count, f"the code defines {', '.join(surface.ambiguous)} as Python does")
     token = secrets.token_hex(16)
-    given = {"tests": list(tests), "token": token, "defined": surface.defined, "imports": surface.imports}
+    marked = [(test, is_doctest(test)) for test in tests]
+    given = {"tests": marked, "token": token, "defined": surface.defined, "imports": surface.imports}
     judge = program_of("judge", f"json.loads({json.dumps(given)!r})")
     judged = program_of("judged", f"json.loads({json.dumps(code)!r})")
     ran = run_linked(judge, judged, limits, without_network_barrier=without_network_barrier)

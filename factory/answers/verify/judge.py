@@ -19,6 +19,7 @@ import doctest
 import io
 import json
 import linecache
+import operator
 import random
 import sys
 import traceback
@@ -105,9 +106,7 @@ def main(link: tuple[int, int], given: Mapping[str, Any]) -> None:
         found["failure"] = failure_of(given, Names(peer, frozenset(given["defined"])))
     except (EndedError, BrokenError, SystemExit):
         found["left"] = True
-    except OutOfReachError as error:
-        found["beyond"] = str(error)
-    except ModuleNotFoundError as error:
+    except (OutOfReachError, ModuleNotFoundError) as error:
         found["beyond"] = str(error)
     except BaseException as error:
         found["failure"] = told(error)
@@ -123,15 +122,11 @@ def failure_of(given: Mapping[str, Any], names: Names) -> str:
     """The first failure of the tests; "" where there is none."""
     for line in given["imports"]:
         exec(compile(line, "imports", "exec", dont_inherit=True), names)
-    for number, test in enumerate(given["tests"]):
-        failure = _doctest(test, names, number) if _is_doctest(test) else _test(test, names, number)
+    for number, (test, is_doctest) in enumerate(given["tests"]):
+        failure = (_doctest if is_doctest else _test)(test, names, number)
         if failure:
             return failure
     return ""
-
-
-def _is_doctest(test: str) -> bool:
-    return any(line.lstrip().startswith(">>> ") for line in test.splitlines())
 
 
 def _doctest(test: str, names: Names, number: int) -> str:
@@ -185,8 +180,6 @@ def performed(operation: str, arguments: list[Any], own: list[bool]) -> Any:
 
 
 def _operate(name: str, arguments: list[Any]) -> Any:
-    import operator
-
     if name in ("iter", "next", "len", "bool", "repr", "str", "hash"):
         return getattr(builtins, name)(*arguments)
     if name not in OPERATORS:

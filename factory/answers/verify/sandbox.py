@@ -95,17 +95,19 @@ def _run(
             "without_network_barrier": without_network_barrier,
         }
         # Of its own group, so that it can be killed with all that shares it, and never forked from a threaded worker.
-        process = subprocess.Popen(
-            [f"{python}/bin/{executable}", "-I", "-S", "-B", str(Path(__file__).with_name("sandbox_process.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=(report_in, *link),
-            start_new_session=True,
-            env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-        )
-        for descriptor in (report_in, *link):
-            os.close(descriptor)
+        try:
+            process = subprocess.Popen(
+                [f"{python}/bin/{executable}", "-I", "-S", "-B", str(Path(__file__).with_name("sandbox_process.py"))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(report_in, *link),
+                start_new_session=True,
+                env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+            )
+        finally:  # also where nothing was started: who is at the other end waits for that
+            for descriptor in (report_in, *link):
+                os.close(descriptor)
         try:
             output, limit = _collect(process, json.dumps(spec).encode(), limits, over)
         finally:

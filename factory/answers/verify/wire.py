@@ -212,6 +212,8 @@ class Peer:
         found = self._theirs.get(number)
         if found is None:
             found = self._theirs[number] = self._proxy(number, about)
+            if number in self.released:  # let go of by what this message changed, and here again in its answer
+                self.released.remove(number)
         return found
 
     def _number(self) -> int:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -13,7 +16,7 @@ import pytest
 from factory.answers.verify.code import CodeVerdict, code_and_tests, run_tests, verify_code
 from factory.answers.verify.config import CodeConfig
 from factory.answers.verify.limits import Limits
-from factory.answers.verify.sandbox import Ran, run_program
+from factory.answers.verify.sandbox import Ran, run_linked, run_program
 from tests.runs import REPOSITORY
 
 LIMITS = Limits(
@@ -232,6 +235,21 @@ raise SystemExit(3)
     descriptors, *wrote = ran.stdout.splitlines()
     assert len(json.loads(descriptors)) == 4  # its three, and the one that lists them
     assert wrote == []
+
+
+def test_where_one_of_two_cannot_be_started_the_other_does_not_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = subprocess.Popen
+
+    def in_the_main_thread_alone(*arguments: Any, **named: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            raise OSError("no more processes")
+        return start(*arguments, **named)
+
+    monkeypatch.setattr(subprocess, "Popen", in_the_main_thread_alone)
+    began = time.monotonic()
+    with pytest.raises(OSError, match="no more processes"):
+        run_linked("import os\nos.read(LINK[0], 1)", "", LIMITS)
+    assert time.monotonic() - began < LIMITS.wall_seconds / 2
 
 
 def test_other_processes_their_memory_and_their_secrets_are_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,23 +21,39 @@ from factory.answers.verify.wire import BrokenError, EndedError, Peer
 def linked(perform: Any) -> Iterator[Peer]:
     """A peer whose other end, in a thread, answers by `perform`."""
     (here_in, there_out), (there_in, here_out) = os.pipe(), os.pipe()
-    there = Peer((there_in, there_out), 1, perform, lambda _number, _about: object(), trusted=False)
+    there = Peer((there_in, there_out), 1, perform, lambda number, about: Stands(there, number), trusted=False)
+    ended: list[BaseException] = []
 
     def serve() -> None:
-        with pytest.raises(EndedError):
+        try:
             there.serve()
-        os.close(there_out)
+        except BaseException as error:
+            ended.append(error)
+        finally:
+            os.close(there_out)  # else the test would wait for an answer for ever
 
     thread = threading.Thread(target=serve)
     thread.start()
-    peer = Peer((here_in, here_out), 0, perform, lambda _number, _about: object(), trusted=True)
+    peer = Peer((here_in, here_out), 0, perform, lambda number, about: Stands(peer, number), trusted=True)
     try:
         yield peer
     finally:
         os.close(here_out)
-        thread.join(10)
+        thread.join(60)
         peer._in.close()
         there._in.close()
+    assert [type(error) for error in ended] == [EndedError]
+
+
+class Stands:
+    """An object of the other side, let go of when it is dropped: what judge.py and judged.py put there."""
+
+    def __init__(self, peer: Peer, number: int) -> None:
+        self._factory_reference = peer, number
+
+    def __del__(self) -> None:
+        peer, number = self._factory_reference
+        peer.released.append(number)
 
 
 def done(operation: str, arguments: list[Any], _own: list[bool]) -> Any:
@@ -121,6 +137,19 @@ def test_both_sides_hold_one_list_until_nobody_does() -> None:
         for _ in range(50):
             peer.ask("sort", [2, 1])
         assert len(peer._shared) <= 4
+
+
+def test_an_object_that_a_message_lets_go_of_and_names_again_stays() -> None:
+    class Thing:
+        pass
+
+    thing = Thing()
+    holds = [thing]
+    with linked(done) as peer:
+        assert peer.ask("same", holds) is holds
+        holds.clear()  # the other side drops it as it reads the next message
+        assert peer.ask("same", thing) is thing
+        assert peer.ask("same", thing) is thing
 
 
 def test_errors_cross_and_what_is_no_answer_breaks_the_link() -> None:
