@@ -15,7 +15,8 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.resident import REPOSITORY
+
 K8S = REPOSITORY / "infra" / "k8s"
 RAYJOB_SCHEMA = K8S / "schemas" / "ray.io_rayjobs.yaml"
 OVERLAYS = sorted(path.name for path in (K8S / "overlays").iterdir() if path.is_dir())

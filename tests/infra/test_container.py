@@ -13,7 +13,8 @@ import pytest
 from dockerfile_parse import DockerfileParser
 
 from factory import __version__
-from tests.infra.manifests import REPOSITORY, all_pods, overlay
+from tests.infra.manifests import all_pods, overlay
+from tests.resident import REPOSITORY
 
 DOCKER = REPOSITORY / "infra" / "docker"
 DOCKERFILE = DOCKER / "Dockerfile"
@@ -136,14 +137,19 @@ def test_settings_are_those_of_make(instructions: list[tuple[str, str]]) -> None
         assert f"{name}={value}" in said
 
 
-@pytest.mark.parametrize("target", ["cpu", "gpu"])
-def test_each_target_runs_as_nobody_in_particular_and_is_labelled(
-    instructions: list[tuple[str, str]], target: str
-) -> None:
-    start = instructions.index(("FROM", f"system AS {target}"))
+def stage_of(instructions: list[tuple[str, str]], name: str) -> list[tuple[str, str]]:
+    start = next(place for place, each in enumerate(instructions) if each[0] == "FROM" and each[1].endswith(f" {name}"))
     end = next((place for place in range(start + 1, len(instructions)) if instructions[place][0] == "FROM"), None)
-    stage = instructions[start:end]
-    user = values(stage, "USER")[-1]
+    return instructions[start:end]
+
+
+def test_every_target_runs_as_nobody_in_particular_and_is_labelled(instructions: list[tuple[str, str]]) -> None:
+    for target in ("cpu", "gpu"):
+        (start, *own) = stage_of(instructions, target)
+        assert start == ("FROM", f"image AS {target}")
+        assert {name for name, _ in own} <= {"ENV", "COPY"}, "all else is said once, for both"
+    stage = stage_of(instructions, "image")
+    (user,) = values(stage, "USER")
     ((_, pod), *_) = all_pods(overlay("job-cpu"))
     security = pod["securityContext"]
     assert user == f"{security['runAsUser']}:{security['runAsGroup']}"
