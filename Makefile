@@ -8,6 +8,7 @@ CASE ?=
 ENGINE ?=
 JOBS ?=
 MINUTES ?= 30
+ONLY ?=
 PYTEST_ARGS ?=
 PYTHON := .venv/bin/python
 
@@ -32,7 +33,7 @@ setup: ## the Python environment in .venv (FACTORY_DEVICE=cpu|gpu overrides what
 model: setup ## the small default model, downloaded and converted once into the user's cache
 	@echo "model: $$($(PYTHON) -m factory.engine.smollm2)"
 
-browser:
+browser: ## chromium for the tests of pages, where it can be installed without a question
 	@infra/environment/browser.sh
 
 lint: setup ## ruff, formatting and types
@@ -50,14 +51,14 @@ test: setup model browser lint ## everything that must hold: lint, then all test
 demo: setup model ## a small dataset, corpus to publication, in OUT (default ./demo-output)
 	@$(PYTHON) -m jobs.run preset=demo store.root='$(OUT)'
 
-bench: setup model ## measurements: NAME=cluster|decon|dedup|engine|evaluate|graph|pipeline|requests|resume|select|units|watched, or all of them; NAME="retrieval --corpus DIR"
+bench: setup model ## measurements: NAME=cluster|decon|dedup|engine|evaluate|graph|pipeline|requests|resume|select|units|watched, or all of them; NAME="retrieval|classification --corpus DIR"
 	@$(PYTHON) -m tests.bench $(NAME)
 
 faults: setup model ## every fault, every seed, compared with an undisturbed run (SEEDS=20 JOBS=2 CASE=words ENGINE=vllm)
 	@$(PYTHON) -m tests.faults $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CASE),--case '$(CASE)') $(if $(ENGINE),--engine $(ENGINE)) $(if $(JOBS),--jobs $(JOBS))
 
-fuzz: setup model ## every parser against damaged and hostile input, for as long as it is given (MINUTES=60 ONLY=stored)
-	@$(PYTHON) -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(ONLY),--only '$(ONLY)')
+fuzz: setup model ## every parser against damaged and hostile input, for MINUTES (default 30; ONLY=stored: files of targets with that name)
+	@$(PYTHON) -m tests.fuzz --minutes $(MINUTES) $(if $(ONLY),--only '$(ONLY)')
 
 soak: setup model ## scripted runs on one root with random faults, for MINUTES (default 30); docs/load.md
 	@$(PYTHON) -m tests.faults.soak --minutes $(MINUTES)
