@@ -215,7 +215,7 @@ HELP = """python -m jobs.run [KEY=VALUE ...]   runs the factory, or goes on with
   model=smollm2|custom            model.id=… model.license=… model.output_terms=… with model=custom
   engine=vllm|openai|scripted     engine.base_url=http://127.0.0.1:8000/v1 with engine=openai
   store=local|s3                  store.root=DIR or s3://bucket/prefix; everything a run keeps lies below
-  cluster=local|ray|indexed       ray: on a node of a Ray cluster, from elsewhere python -m jobs.submit; indexed: without Ray
+  cluster=local|ray|indexed       ray: on a node of a Ray cluster (elsewhere python -m jobs.submit); indexed: no Ray
   limit=N                         N documents, sampled by hash, end to end; a later full run reuses them
   -m KEY=A,B,C                    a sweep: one run a point, sharing what they have in common (docs/sweeps.md)
   sweep.at_once=N sweep.jobs=true N points at a time, each a process here, or each a Ray job of cluster.address
