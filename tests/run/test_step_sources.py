@@ -32,6 +32,16 @@ def test_every_step_of_a_run_is_watched() -> None:
     assert {"extract", "question_1", "question_2", "question_3", "answer", "samples"} <= STEPS.keys()
 
 
+def test_what_a_step_runs_in_a_process_of_its_own_is_watched_as_well() -> None:
+    """Such a module is imported by the one that starts it, for its name or file: nothing else leads to it."""
+    halves = ("judge", "judged", "mirror", "plain", "wire", "sandbox_process", "maths_process")
+    assert {f"factory.answers.verify.{name}" for name in halves} <= _modules("check")
+
+
+def _modules(step: str) -> set[str]:
+    return set(current()[step]["modules"])  # type: ignore[call-overload]
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     shutil.copytree(REPOSITORY / "factory", tmp_path / "factory", ignore=shutil.ignore_patterns("__pycache__"))

@@ -22,8 +22,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
+from factory.answers.verify import judge, judged, mirror, plain, wire
 from factory.answers.verify.config import CodeConfig
 from factory.answers.verify.limits import Limits
 from factory.answers.verify.sandbox import Ran, run_linked
@@ -58,8 +60,8 @@ class CodeVerdict:
 
 
 def run_tests(code: str, tests: Sequence[str], limits: Limits, *, without_network_barrier: bool = False) -> CodeVerdict:
-    """Runs `tests` against `code`, each in a sandbox of its own. A test is Python (asserts, `test_…` functions,
-    unittest classes) or a doctest session."""
+    """Runs `tests` in one sandbox against `code` in another. A test is Python (asserts, `test_…` functions, unittest
+    classes) or a doctest session."""
     count = sum(count_tests(test) for test in tests)
     if not count:
         return CodeVerdict(None, "no_tests", 0)
@@ -69,9 +71,8 @@ def run_tests(code: str, tests: Sequence[str], limits: Limits, *, without_networ
     token = secrets.token_hex(16)
     marked = [(test, is_doctest(test)) for test in tests]
     given = {"tests": marked, "token": token, "defined": surface.defined, "imports": surface.imports}
-    judge = program_of("judge", f"json.loads({json.dumps(given)!r})")
-    judged = program_of("judged", f"json.loads({json.dumps(code)!r})")
-    ran = run_linked(judge, judged, limits, without_network_barrier=without_network_barrier)
+    halves = program_of(judge, json.dumps(given)), program_of(judged, json.dumps(code))
+    ran = run_linked(*halves, limits, without_network_barrier=without_network_barrier)
     verdict = _judged(*ran, token, count)
     if verdict.passed is False and verdict.reason == "failed" and any(_REACHES.search(test) for test in tests):
         return replace(verdict, passed=None, reason="out_of_reach")
@@ -81,20 +82,18 @@ def run_tests(code: str, tests: Sequence[str], limits: Limits, *, without_networ
 _REACHES = re.compile(r"\bseed\(|\bpatch\b|\bmonkeypatch\b|\bsys\.(?:stdin|argv|path)\b|\bos\.environ\b")
 """Tests that change what they share with the program in one process: here they share nothing, and it fails for that."""
 
-PARTS = {"judge": ("plain", "wire", "mirror", "judge"), "judged": ("plain", "wire", "judged")}
+PARTS = {judge: (plain, wire, mirror, judge), judged: (plain, wire, judged)}
 
 
-def program_of(half: str, given: str) -> str:
-    """One half of a verdict as a program for the sandbox, where there is no factory to import from; `given` is an
-    expression."""
-    package = __name__.rpartition(".")[0]
-    parts = {f"{package}.{name}": _source(name) for name in PARTS[half]}
-    return _START.format(parts=parts, half=f"{package}.{half}", given=given)
+def program_of(half: ModuleType, given: str) -> str:
+    """One half of a verdict as a program for the sandbox, where there is no factory to import from; `given` is JSON."""
+    parts = {module.__name__: _source(module) for module in PARTS[half]}
+    return _START.format(parts=parts, half=half.__name__, given=given)
 
 
 @cache
-def _source(name: str) -> str:
-    return Path(__file__).with_name(f"{name}.py").read_text()
+def _source(module: ModuleType) -> str:
+    return Path(str(module.__file__)).read_text()
 
 
 _START = """
@@ -102,7 +101,7 @@ import json, sys, types
 for name, source in {parts!r}.items():
     module = sys.modules[name] = types.ModuleType(name)
     exec(compile(source, name, "exec"), module.__dict__)
-sys.modules[{half!r}].main(LINK, {given})
+sys.modules[{half!r}].main(LINK, json.loads({given!r}))
 """
 
 
@@ -124,33 +123,33 @@ def is_doctest(test: str) -> bool:
     return bool(re.search(r"^\s*>>> ", test, re.MULTILINE))
 
 
-def _judged(judge: Ran, judged: Ran, token: str, count: int) -> CodeVerdict:
-    """The verdict, by what the judge's process says. Of the program's own only which limit ended it is looked at."""
-    if not (judge.started and judged.started):
-        return CodeVerdict(None, "no_isolation", count, (judge.problem or judged.problem)[:DETAIL])
-    limits = [ran.limit for ran in (judged, judge) if ran.limit not in ("", "ended")]
+def _judged(tests: Ran, program: Ran, token: str, count: int) -> CodeVerdict:
+    """The verdict, by what the process of the tests says. Of the program's only which limit ended it is looked at."""
+    if not (tests.started and program.started):
+        return CodeVerdict(None, "no_isolation", count, (tests.problem or program.problem)[:DETAIL])
+    limits = [ran.limit for ran in (program, tests) if ran.limit not in ("", "ended")]
     if "wall time" in limits:
         # It waited, or the machine was busy with other things: that says nothing about the code.
-        return CodeVerdict(None, "limit", count, "wall time", judge.isolation)
+        return CodeVerdict(None, "limit", count, "wall time", tests.isolation)
     if limits:
-        return CodeVerdict(False, "limit", count, limits[0], judge.isolation)
-    last = judge.stdout.rstrip("\n").rpartition("\n")[2]
+        return CodeVerdict(False, "limit", count, limits[0], tests.isolation)
+    last = tests.stdout.rstrip("\n").rpartition("\n")[2]
     found = _found(last[len(token) :]) if last.startswith(token) else None
     if found is None:
-        said = judge.stderr.strip().rpartition("\n")[2] or f"exit code {judge.code}"
-        return CodeVerdict(False, "left_early", count, said[:DETAIL], judge.isolation)
-    reason, detail = _reason(found, judged)
+        said = tests.stderr.strip().rpartition("\n")[2] or f"exit code {tests.code}"
+        return CodeVerdict(False, "left_early", count, said[:DETAIL], tests.isolation)
+    reason, detail = _reason(found, program)
     passed = {"passed": True, "failed": False, "left_early": False}.get(reason)
-    return CodeVerdict(passed, reason, count, detail[:DETAIL], judge.isolation)
+    return CodeVerdict(passed, reason, count, detail[:DETAIL], tests.isolation)
 
 
-def _reason(found: dict[str, Any], judged: Ran) -> tuple[Reason, str]:
+def _reason(found: dict[str, Any], program: Ran) -> tuple[Reason, str]:
     if found["beyond"]:
         return "out_of_reach", found["beyond"]
     if found["failure"]:
         return "failed", found["failure"]
     if found["left"]:
-        return "left_early", judged.stderr.strip().rpartition("\n")[2] or f"exit code {judged.code}"
+        return "left_early", program.stderr.strip().rpartition("\n")[2] or f"exit code {program.code}"
     if not found["asked"]:
         return "unasked", "the tests ask nothing of the code"
     if found["own_word"]:

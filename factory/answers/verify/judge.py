@@ -29,7 +29,7 @@ import unittest.mock
 from collections.abc import Mapping
 from typing import Any
 
-from factory.answers.verify.mirror import COMPARING, Counts, OutOfReachError, proxy
+from factory.answers.verify.mirror import ARITHMETIC, COMPARING, Counts, OutOfReachError, proxy
 from factory.answers.verify.wire import BrokenError, EndedError, Peer
 
 TESTS = "tests"
@@ -187,7 +187,7 @@ def _operate(name: str, arguments: list[Any]) -> Any:
     return getattr(operator, name)(*arguments)
 
 
-OPERATORS = {*COMPARING, "getitem", "add", "sub", "mul", "truediv", "floordiv", "mod"}
+OPERATORS = {*COMPARING, *ARITHMETIC, "getitem"}
 
 
 def _lent(value: Any) -> bool:

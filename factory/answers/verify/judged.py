@@ -22,8 +22,10 @@ from typing import Any
 
 from factory.answers.verify.wire import BrokenError, EndedError, Peer
 
-_OPERATORS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "matmul", "xor", "lshift", "rshift", "index", "invert")
-_SUBJECT = ("lt", "le", "eq", "ne", "gt", "ge", "contains", "getitem", "setitem", "delitem", "neg", "pos")
+_ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "mod")
+_OPERATORS = (*_ARITHMETIC, "matmul", "xor", "lshift", "rshift", "index", "invert")
+_COMPARING = ("lt", "le", "eq", "ne", "gt", "ge", "contains")
+_SUBJECT = (*_COMPARING, "getitem", "setitem", "delitem", "neg", "pos")
 _BUILTINS = ("iter", "next", "len", "reversed", "abs", "round", "int", "float", "complex", "bytes", "divmod", "pow")
 _TOLD = ("bool", "str", "repr", "format", "hash", "dir")
 
@@ -68,9 +70,9 @@ def _asking(name: str, *, swapped: bool = False) -> Any:
     return method
 
 
-for _name in ("lt", "le", "eq", "ne", "gt", "ge", "contains", "getitem", "iter", "next", "len", *_TOLD[:3], "hash"):
+for _name in (*_COMPARING, "getitem", "iter", "next", "len", "bool", "str", "repr", "hash"):
     setattr(Theirs, f"__{_name}__", _asking(_name))
-for _name in _OPERATORS[:6]:
+for _name in _ARITHMETIC:
     setattr(Theirs, f"__{_name}__", _asking(_name))
     setattr(Theirs, f"__r{_name}__", _asking(_name, swapped=True))
 

@@ -22,6 +22,8 @@ import sys
 import threading
 from functools import lru_cache
 
+from factory.answers.verify import maths_process
+
 CPU_SECONDS = 3.0
 """Processor time of one comparison; those of short formulas took half a second at most."""
 
@@ -68,7 +70,7 @@ class MathProcess:
         self._end()
         # Not fork: a worker of Ray has threads, and a forked copy of it may hold their locks for ever.
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "factory.answers.verify.maths_process"],
+            [sys.executable, "-m", maths_process.__name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -32,10 +32,8 @@ class Counts:
     own_word = 0
 
 
-BINARY = (
-    *("add", "sub", "mul", "truediv", "floordiv", "mod", "matmul", "pow", "divmod"),
-    *("and", "or", "xor", "lshift", "rshift"),
-)
+ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "mod")
+BINARY = (*ARITHMETIC, "matmul", "pow", "divmod", "and", "or", "xor", "lshift", "rshift")
 COMPARING = ("lt", "le", "eq", "ne", "gt", "ge", "contains")
 OTHER = (
     *("getitem", "setitem", "delitem", "iter", "next", "len", "reversed", "enter", "copy", "deepcopy", "dir", "hash"),
@@ -53,7 +51,6 @@ PREDICATES = {
     if name.startswith("is") or name in ("startswith", "endswith")
 }
 """Methods by which built-in types compare; an object that has them could stand for one."""
-
 
 PLAIN_NAMES = {name for kind in (str, bytes, float, int, complex) for name in dir(kind) if not name.startswith("_")}
 """What numbers and text have as attributes: of an object that has seen data of the test, a way to tell it."""

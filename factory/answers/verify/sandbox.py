@@ -25,9 +25,9 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from factory.answers.verify import sandbox_process
 from factory.answers.verify.limits import Limits
 
 SPARE_SECONDS = 10.0
@@ -97,7 +97,7 @@ def _run(
         # Of its own group, so that it can be killed with all that shares it, and never forked from a threaded worker.
         try:
             process = subprocess.Popen(
-                [f"{python}/bin/{executable}", "-I", "-S", "-B", str(Path(__file__).with_name("sandbox_process.py"))],
+                [f"{python}/bin/{executable}", "-I", "-S", "-B", str(sandbox_process.__file__)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
