@@ -176,7 +176,8 @@ def test_no_secret_is_an_argument_or_stays_in_a_layer(instructions: list[tuple[s
 
 
 def test_the_smoke_command_works(tmp_path: Path) -> None:
-    """What the image is to be tried with, here in this environment, where it may write to its folder alone."""
+    """What the image is to be tried with, here in this environment, where it may write to its folder alone; and that
+    `cluster=indexed` starts nothing of Ray's, whose folder would be below TMPDIR."""
     binaries = str(Path(sys.executable).parent)
     home = tmp_path / "home"
     home.mkdir()
@@ -196,3 +197,5 @@ def test_the_smoke_command_works(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.startswith(f"factory {__version__}")
     assert '"state": "finished"' in done.stdout
+    assert not (tmp_path / "ray").exists()
+    assert "leaked" not in done.stderr, "multiprocessing's word for semaphores that nobody took back"
