@@ -1,4 +1,4 @@
-"""`factory`: plan, status, top, verify, replay, show, report, review, judge, decontaminate, index, forecast, trouble.
+"""`factory`: all that is asked before, beside and after a run, a subcommand each (`factory --help`).
 
 Runs start with `python -m jobs.run`.
 
