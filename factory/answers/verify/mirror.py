@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from factory.answers.verify.plain import PREDICATES
 from factory.answers.verify.wire import Peer
 
 REFERENCE = "_factory_reference"
@@ -43,14 +44,6 @@ OTHER = (
 
 JUDGES_DATA = {*BINARY, *COMPARING}
 """Operations in which the program sees what the test holds against its object."""
-
-PREDICATES = {
-    name
-    for kind in (str, bytes, set, float, int)
-    for name in dir(kind)
-    if name.startswith("is") or name in ("startswith", "endswith")
-}
-"""Methods by which built-in types compare; an object that has them could stand for one."""
 
 PLAIN_NAMES = {name for kind in (str, bytes, float, int, complex) for name in dir(kind) if not name.startswith("_")}
 """What numbers and text have as attributes: of an object that has seen data of the test, a way to tell it."""
@@ -86,6 +79,13 @@ def operated(name: str, *arguments: Any) -> Any:
     return value
 
 
+def got(value: Any, name: str) -> Any:
+    """An attribute of an object or class of the program, which may be a method that decides on data of the test."""
+    if name in PREDICATES or (name in PLAIN_NAMES and TAINTED in value.__dict__):
+        Counts.own_word += 1
+    return perform("get", value, name)
+
+
 class Mirror(type):
     """The type of classes that stand for classes of the program."""
 
@@ -100,7 +100,7 @@ class Mirror(type):
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("_factory") or reference_of(cls) is None:
             raise AttributeError(name)
-        return perform("get", cls, name)
+        return got(cls, name)
 
     def __setattr__(cls, name: str, value: Any) -> None:
         perform("set", cls, name, value)
@@ -124,9 +124,7 @@ class Remote(metaclass=Mirror):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_factory"):
             raise AttributeError(name)
-        if name in PREDICATES or (name in PLAIN_NAMES and TAINTED in self.__dict__):
-            Counts.own_word += 1
-        return perform("get", self, name)
+        return got(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         perform("set", self, name, value)

@@ -40,6 +40,14 @@ SAFE_CLASSES: dict[str, type] = {
 }
 """What either side may name to the other: making one of these from anybody's data does no harm."""
 
+PREDICATES = frozenset(
+    name
+    for kind in (str, bytes, set, float, int)
+    for name in dir(kind)
+    if name.startswith("is") or name in ("startswith", "endswith")
+)
+"""Methods by which built-in types compare; an object that has them could stand for one."""
+
 _CONSTANTS = {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}
 
 

@@ -22,7 +22,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from factory.answers.verify.plain import CONTAINERS, SAFE_CLASSES, from_plain, in_library, is_safe, plain
+from factory.answers.verify.plain import CONTAINERS, PREDICATES, SAFE_CLASSES, from_plain, in_library, is_safe, plain
 
 LARGEST_MESSAGE = 16 << 20
 
@@ -158,7 +158,7 @@ class Peer:
             return [kind.__name__, [self.encode(each) for each in value]]
         if (told := plain(value)) is not None:
             return told
-        if kind.__bases__ == (tuple,) and hasattr(kind, "_fields"):
+        if kind.__bases__ == (tuple,) and hasattr(kind, "_fields") and PREDICATES.isdisjoint(kind._fields):
             fields = list(kind._fields)
             return ["namedtuple", kind.__name__, fields, [self.encode(each) for each in value]]
         if kind is slice or kind is range:
@@ -192,7 +192,10 @@ class Peer:
                 return tuple(parts) if tag == "tuple" else frozenset(parts)
             return slice(*parts) if tag == "slice" else range(*parts)
         if tag == "namedtuple":
-            return collections.namedtuple(rest[0], rest[1])(*map(self.decode, rest[2]))
+            named = collections.namedtuple(rest[0], rest[1])
+            if not PREDICATES.isdisjoint(named._fields):
+                raise ValueError("a tuple that would compare by itself")
+            return named(*map(self.decode, rest[2]))
         return from_plain(tag, rest)
 
     def _hand_out(self, value: Any) -> list[Any]:

@@ -308,6 +308,19 @@ def test_an_object_that_says_yes_to_everything_proves_nothing(test: str) -> None
 
 
 @pytest.mark.parametrize(
+    "code",
+    [
+        "class M(type):\n    def __getattr__(cls, name): return lambda *a: True\n"
+        "class C(metaclass=M): pass\ndef f(x): return C",
+        "from collections import namedtuple\nT = namedtuple('T', 'startswith')\ndef f(x): return T(lambda text: True)",
+    ],
+)
+def test_nor_does_a_class_or_a_tuple_that_stands_for_text(code: str) -> None:
+    found = judged(code, "assert f('x').startswith('abc')")
+    assert (found.passed, found.reason) == (None, "own_word"), found
+
+
+@pytest.mark.parametrize(
     ("code", "test"),
     [
         ("def f(x): raise StopIteration", "assert all(map(lambda x: f(x) == x * x, [1, 2]))"),
