@@ -81,7 +81,7 @@ def test_three_pods_make_the_dataset_of_one_run_and_pay_once(corpus: Path, tmp_p
         pods[index].send_signal(signal.SIGSTOP)  # it begins nothing between the look and its end
         before = {step: attempts(root, step) for step in LLM_STEPS}
         pods[index].kill()
-        pods[index].wait()
+        pods[index].communicate()
         pods[index] = start(corpus, root, index, logs[index])
         ended = [(pod.communicate(timeout=400)[0], pod.returncode) for pod in pods]
     finally:
