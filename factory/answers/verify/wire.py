@@ -192,10 +192,10 @@ class Peer:
                 return tuple(parts) if tag == "tuple" else frozenset(parts)
             return slice(*parts) if tag == "slice" else range(*parts)
         if tag == "namedtuple":
-            named = collections.namedtuple(rest[0], rest[1])
+            named: Any = collections.namedtuple(rest[0], rest[1])(*map(self.decode, rest[2]))
             if not PREDICATES.isdisjoint(named._fields):
                 raise ValueError("a tuple that would compare by itself")
-            return named(*map(self.decode, rest[2]))
+            return named
         return from_plain(tag, rest)
 
     def _hand_out(self, value: Any) -> list[Any]:

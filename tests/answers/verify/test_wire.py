@@ -152,12 +152,19 @@ def test_an_object_that_a_message_lets_go_of_and_names_again_stays() -> None:
         assert peer.ask("same", thing) is thing
 
 
-def test_errors_cross_and_what_is_no_answer_breaks_the_link() -> None:
+def test_errors_cross() -> None:
     with linked(done) as peer, pytest.raises(KeyError, match="nonsense"):
         peer.ask("nonsense")
+
+
+@pytest.mark.parametrize(
+    "said",
+    ['["library", "os", "system"]', '["namedtuple", "T", "x startswith", [1, 2]]', '["namedtuple", "T", "a-b", [1]]'],
+)
+def test_what_is_no_answer_breaks_the_link(said: str) -> None:
     (read, write), nowhere = os.pipe(), os.open(os.devnull, os.O_WRONLY)
     peer = Peer((read, nowhere), 0, done, lambda _number, _about: object(), trusted=True)
-    os.write(write, b'{"value": ["library", "os", "system"]}\n')
+    os.write(write, f'{{"value": {said}}}\n'.encode())
     with pytest.raises(BrokenError):
         peer.ask("same", 1)
     with pytest.raises(BrokenError):  # and stays so
