@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
 
@@ -66,13 +67,16 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on with the trials that have no result", file=sys.stderr)
         return 130
+    except BrokenProcessPool:
+        print("a process of the suite was killed (for want of memory?); the same command goes on", file=sys.stderr)
+        return 1
     except Timeout:
         print(f"another fault suite is at work in {options.folder}", file=sys.stderr)
         return 2
 
 
 def _suite(options: argparse.Namespace, known: Sequence[Case], cases: Sequence[Case]) -> int:
-    end(marked(str(options.folder)))  # what a suite that was killed has left running
+    end(marked(f"{options.folder}/"))  # what a suite that was killed has left running
     state = code_state(REPOSITORY)
     kept = Kept(options.results, state)
     vllm_seeds = options.vllm_seeds if options.vllm_seeds is not None else min(options.seeds, VLLM_SEEDS)
@@ -99,7 +103,7 @@ def _suite(options: argparse.Namespace, known: Sequence[Case], cases: Sequence[C
             if code_state(REPOSITORY).code != state.code:
                 print("the code was changed while the suite ran; start it again", file=sys.stderr)
                 return 1
-            if result.seconds:  # else its undisturbed run failed, which says nothing about the case
+            if result.seconds:  # else it did not begin, which says nothing about the case
                 kept.put(result)
     rows = rows_of(known, kept)
     generated = table(rows, known, state, _machine_line(), missing)

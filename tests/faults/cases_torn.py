@@ -51,9 +51,16 @@ def torn_before_its_commit(trial: Trial) -> None:
     """Power cut, and of an attempt that was under way half a data file is there: nobody reads it, its unit is done
     again, and `factory gc` takes it away."""
     process = trial.start()
-    trial.moment(process)
-    trial.end(process)
-    trial.note()
+    trial.moment(process, steps=("extract", "question_1"))
+    for _ in range(POWER_CUTS):
+        while not trial.in_flight() and process.poll() is None:
+            time.sleep(0.02)
+        trial.end(process)
+        trial.note()
+        if trial.in_flight():  # else the last of them was committed in that moment
+            break
+        process = trial.start()
+    assert trial.in_flight(), "nothing was under way, however often power was cut"
     halves = []
     for each in trial.in_flight():
         halves.append(f"steps/{each.folder}/data/{each.unit}.{each.attempt}.0.parquet")
@@ -63,6 +70,9 @@ def torn_before_its_commit(trial: Trial) -> None:
     collected = factory_here("gc", trial.root)
     assert collected.code == 0, collected.stderr
     assert not [key for key in halves if trial.store.head(key)], "gc left the half of a file"
+
+
+POWER_CUTS = 5
 
 
 def torn_in_published(trial: Trial) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -35,13 +36,13 @@ def worked(wanted: Wanted, folder: Path, code: str, jobs: int) -> Iterator[Resul
 
 
 def tried(case: Case, seed: int, folder: Path, code: str) -> Result:
-    """One trial, with the kept undisturbed run of this code."""
+    """One trial, with the kept undisturbed run of this code. One that could not begin took no time."""
     try:
         reference = reference_of(case, folder / "references" / code)
-    except AssertionError as error:
-        said = f"the undisturbed run failed: {error}"
+        return run_trial(case, seed, reference, folder / "trials" / f"{case.slug}-{seed}")
+    except (AssertionError, RuntimeError, OSError, subprocess.SubprocessError) as error:
+        said = f"it could not begin, or its undisturbed run failed: {error}"
         return Result(case.name, seed, case.engine, case.executor(seed), problems=(said,))
-    return run_trial(case, seed, reference, folder / "trials" / f"{case.slug}-{seed}")
 
 
 def _side_by_side(wanted: Wanted, folder: Path, code: str, jobs: int) -> Iterator[Result]:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -83,12 +84,15 @@ class Kept:
     def __init__(self, path: Path, state: CodeState) -> None:
         self.path, self.state = path, state
         self.records: list[Record] = []
+        self._tried: dict[tuple[str, int], list[Record]] = defaultdict(list)
         if path.exists():
             for line in path.read_text().splitlines():
-                try:
-                    self.records.append(record_of(line))
-                except (ValueError, KeyError, TypeError):
-                    continue
+                with suppress(ValueError, KeyError, TypeError):
+                    self._take(record_of(line))
+
+    def _take(self, record: Record) -> None:
+        self.records.append(record)
+        self._tried[record.result.case, record.result.seed].append(record)
 
     def put(self, result: Result) -> None:
         """In one write to the end; a line that was cut short before it is ended first."""
@@ -97,11 +101,11 @@ class Kept:
         with self.path.open("ab", buffering=0) as file:
             file.write((("" if whole else "\n") + record.line()).encode())
             os.fsync(file.fileno())
-        self.records.append(record)
+        self._take(record)
 
     def get(self, case: Case, seed: int, older: bool = False) -> Result | None:
         """The last result of a trial with this code; with `older`, else that with any other."""
-        of_it = [each for each in self.records if (each.result.case, each.result.seed) == (case.name, seed)]
+        of_it = self._tried.get((case.name, seed), [])
         own = [each for each in of_it if each.state.code == self.state.code]
         chosen = own or (of_it if older else [])
         return chosen[-1].result if chosen else None
