@@ -22,7 +22,7 @@ from pydantic_core import PydanticUndefined
 from factory.config import FactoryConfig
 from factory.errors import ConfigError
 from factory.run.key_words import default_words, type_words
-from factory.run.overrides import check_overrides
+from factory.run.overrides import check_overrides, groups_of, options_of
 from factory.section import KEYS_LISTED, Schema, checked
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -60,7 +60,7 @@ def composed_by_hydra(entry: Entry[Schema], overrides: Sequence[str]) -> Any:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    check_overrides(overrides)
+    check_overrides(overrides, CONF)
     register_defaults(entry)
     GlobalHydra.instance().clear()
     try:
@@ -173,12 +173,6 @@ def _composition_error(error: Exception, overrides: Sequence[str], known: Sequen
     override = re.search(r"Could not override '([^']+)'", text)
     if override:
         key = override.group(1).lstrip("+~")
-        if key in known:
-            return ConfigError(
-                f"{key}: the keys in it are your own, and not there yet",
-                cause="a plain override changes keys that there are",
-                remedy=f"add them with a plus: +{key}.NAME=…, or '+{key}={{NAME: …}}'",
-            )
         return ConfigError(
             f"{key}: unknown key",
             cause="a slip in the key's name" if _nearest(key, known) else "no key of that name exists",
@@ -187,7 +181,7 @@ def _composition_error(error: Exception, overrides: Sequence[str], known: Sequen
     option = re.search(r"Could not find '([^']+)'", text)
     if option:
         group, _, name = option.group(1).rpartition("/")
-        available = sorted(path.stem for path in (CONF / group).glob("*.yaml")) if group else _groups()
+        available = options_of(CONF, group) if group else groups_of(CONF)
         return ConfigError(
             f"{group or 'configuration group'}={name}: there is no such choice",
             remedy=f"choose one of: {', '.join(available)}",
@@ -207,10 +201,6 @@ def _nearest(key: str, known: Sequence[str]) -> str | None:
 def _suggest(key: str, known: Sequence[str], listed: str) -> str:
     near = _nearest(key, known)
     return f"did you mean `{near}`?" if near else listed
-
-
-def _groups() -> list[str]:
-    return sorted(path.name for path in CONF.iterdir() if path.is_dir())
 
 
 def key_lines(model: type[BaseModel], prefix: str = "") -> list[str]:

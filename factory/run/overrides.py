@@ -23,8 +23,10 @@ MOST_VALUES = 1000
 """A range that was meant as an interval has millions, and would be listed before anybody could say so."""
 
 
-def check_overrides(overrides: Sequence[str]) -> None:
-    """Raises ConfigError for what is no KEY=VALUE, several values for a key, and settings of Hydra's own."""
+def check_overrides(overrides: Sequence[str], conf: Path) -> None:
+    """Raises ConfigError for what is no KEY=VALUE, several values for a key, a group of `conf` that is given no name,
+    and settings of Hydra's own."""
+    groups = groups_of(conf)
     given: dict[str, Any] = {}
     for item in overrides:
         override = _parsed(item)
@@ -43,6 +45,11 @@ def check_overrides(overrides: Sequence[str]) -> None:
             )
         if override.is_delete():
             continue
+        if override.key_or_group in groups and not isinstance(override.value(), str | list | dict):
+            raise ConfigError(
+                f"{item}: {key} is a group, and is chosen by name",
+                remedy=f"choose one of: {', '.join(options_of(conf, override.key_or_group))}",
+            )
         before = given.setdefault(key, override)
         if before is not override and before.value() != override.value():  # nan differs from itself
             raise ConfigError(
@@ -73,8 +80,7 @@ def values_of(item: str, conf: Path) -> list[str]:
     if override.value_type == ValueType.GLOB_CHOICE_SWEEP:
         glob = override.value()
         assert isinstance(glob, Glob)
-        options = sorted(path.stem for path in (conf / override.key_or_group).glob("*.yaml"))
-        found = [f"{key}={name}" for name in glob.filter(options)]
+        found = [f"{key}={name}" for name in glob.filter(options_of(conf, override.key_or_group))]
         if found:
             return found
     elif override.is_discrete_sweep():
@@ -91,6 +97,14 @@ def values_of(item: str, conf: Path) -> list[str]:
         cause="an interval is for samplers, and a glob is for the options of a group",
         remedy=f"list them: -m {key}=A,B,C, or {key}=range(1,4)",
     )
+
+
+def groups_of(conf: Path) -> list[str]:
+    return sorted(path.name for path in conf.iterdir() if path.is_dir())
+
+
+def options_of(conf: Path, group: str) -> list[str]:
+    return sorted(path.stem for path in (conf / group).glob("*.yaml"))
 
 
 def check_options(arguments: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from factory.curate.decon.config import DecontaminationConfig
 from factory.errors import ConfigError
 from factory.mix.command import overrides_of
 from factory.review.gate import parse_conditions
-from factory.run.compose import compose, known_keys
+from factory.run.compose import CONF, compose, known_keys
 from factory.run.overrides import check_options, check_overrides, sweep_points
 from factory.run.record import run_id_of
 from factory.section import checked
@@ -144,7 +144,7 @@ def test_a_whole_configuration_is_usable_or_refused(values: Any) -> None:
 def test_an_override_is_read_or_refused(key: str, value: str) -> None:
     item = f"{key}={value}"
     with refused(ConfigError):
-        check_overrides([item, value, key])
+        check_overrides([item, value, key], CONF)
     with refused(ConfigError):
         check_options([item, value])
     if "range" not in value:  # a sweep is as long as it is written
@@ -229,7 +229,7 @@ YAMLS = (
 def test_a_yaml_file_of_settings_is_read_or_refused(place: Path, text: str) -> None:
     path = put(place, text)
     with refused(ConfigError):
-        check_overrides(overrides_of([path]))
+        check_overrides(overrides_of([path]), CONF)
     with refused(ConfigError):
         configured([path])
 

@@ -37,6 +37,7 @@ MISTAKES = [
     ("--limit=5", "write limit=VALUE"),
     ("seed", "write seed=VALUE"),
     ("corpus.paths=[a", "put the whole item into quotes"),
+    ("model=null", "choose one of: custom, smollm2"),
     ("hydra.sweep.dir=x", "Hydra's own settings have no effect"),
 ]
 

@@ -104,7 +104,8 @@ def test_points_that_fail_do_not_stop_the_others_and_are_named_at_the_end(tmp_pa
     )
     assert done.code == 7
     assert "2 (gate.min_samples=100000 engine.max_num_seqs=16) is the same run as point 1" in done.stderr
-    assert "1 of 4 points failed:\n  point 1 (gate.min_samples=100000 engine.max_num_seqs=8), exit code 7: GateError"
+    named = "  point 1 (gate.min_samples=100000 engine.max_num_seqs=8), exit code 7: GateError: "
+    assert f"1 of 4 points failed:\n{named}" in done.stderr
     record = record_of(root, done)
     assert [(point["state"], point["same_as"]) for point in record["points"]] == [
         ("failed", None), ("failed", 1), ("finished", None), ("finished", 3),
