@@ -3,8 +3,11 @@
 Design: `.gitignore` and `.rayignore` of every folder are obeyed, by the code with which Ray packs a working directory.
 Beyond them stay here: version control, environments, caches, roots of the factory (they hold the data), and files that
 by their names hold credentials. A file that holds a secret of this process's environment, whatever it is called, stops
-the submission: the package lies in the cluster's memory and on every node. Links are not followed out of the tree. The
-same tree gives the same bytes, so a package that the cluster has is not sent again.
+the submission: the package lies in the cluster's memory and on every node. A link to a file travels as a copy where
+that file travels itself, so none brings along what was to stay. The same tree gives the same bytes, so a package that
+the cluster has is not sent again.
+
+Cost: of the tree no more is read than fills a package, and of a file no more than a piece is held at a time.
 """
 
 from __future__ import annotations
@@ -40,6 +43,12 @@ SECRET = (
 
 LARGEST_NAMED = 5
 
+PIECE = MIB
+"""Bytes of a file that are held at a time."""
+
+LONGEST_SECRET = 128 * 2**10
+"""Bytes of a variable of the environment, at most (Linux, execve(2)): a secret may lie across the end of a piece."""
+
 
 @dataclass(frozen=True)
 class Package:
@@ -56,19 +65,24 @@ def pack(root: Path, into: Path, exclude: Sequence[str] = (), limit_mib: int = 6
     """Packs the tree below `root` into a ZIP archive in the folder `into`.
 
     `exclude` are more patterns as in .gitignore. Raises ConfigError where the archive would be above `limit_mib`,
-    naming the largest files, and where a file holds a secret of the environment.
+    naming the largest files, where a file holds a secret of the environment, and where one cannot be read.
     """
     held_back: list[str] = []
-    chosen = sorted(_travelling(root, exclude, held_back))
-    sizes = {name: (root / name).stat().st_size for name in chosen}
-    archive = into / "package.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
-        for name in chosen:
-            _add(packed, root, name)
-            if archive.stat().st_size > limit_mib * MIB:
-                break
+    archive, most = into / "package.zip", limit_mib * MIB
+    try:
+        chosen = _travelling(root.resolve(), exclude, held_back)
+        sizes = {name: (root / name).stat().st_size for name in chosen}
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name in chosen:
+                _add(packed, root / name, name, sizes[name], room=lambda: archive.stat().st_size <= most)
+    except OSError as error:
+        raise ConfigError(
+            f"the working tree cannot be packed: {error}",
+            cause="a file or folder that this user may not read, one that went meanwhile, or no room for the package",
+            remedy="make it readable, or keep it here: .gitignore, .rayignore or cluster.job.exclude=[…]",
+        ) from None
     size = archive.stat().st_size
-    if size > limit_mib * MIB:
+    if size > most:
         raise _too_large(root, sizes, limit_mib)
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()[:20]
     # Ray names what it stores after the content, and leaves a package of a name it knows where it is.
@@ -76,26 +90,32 @@ def pack(root: Path, into: Path, exclude: Sequence[str] = (), limit_mib: int = 6
     return Package(path, digest, len(chosen), size, tuple(held_back))
 
 
-def _add(packed: zipfile.ZipFile, root: Path, name: str) -> None:
-    path = root / name
-    data = path.read_bytes()
-    if holds_a_secret(data):
-        raise ConfigError(
-            f"{name} holds a credential of this process's environment, word for word",
-            cause="it would travel in the package, which every node and whoever sees the cluster's storage can read",
-            remedy="take it out of the file, or keep the file here: .gitignore, .rayignore or cluster.job.exclude=[…]",
-        )
+def _add(packed: zipfile.ZipFile, path: Path, name: str, size: int, *, room: Callable[[], bool]) -> None:
+    """Adds a file piece by piece while there is room."""
     entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
     entry.external_attr = (0o755 if os.access(path, os.X_OK) else 0o644) << 16
     entry.compress_type = zipfile.ZIP_DEFLATED
-    packed.writestr(entry, data)
+    entry.file_size = size  # by which it is known whether its place in the archive needs 64 bits
+    before = b""
+    with path.open("rb") as source, packed.open(entry, "w") as target:
+        while room() and (piece := source.read(PIECE)):
+            if holds_a_secret(before + piece):
+                raise ConfigError(
+                    f"{name} holds a credential of this process's environment, word for word",
+                    cause="it would travel in the package, which every node and whoever sees the cluster's storage can "
+                    "read",
+                    remedy="take it out of the file, or keep the file here: .gitignore, .rayignore or "
+                    "cluster.job.exclude=[…]",
+                )
+            before = piece[-LONGEST_SECRET:]
+            target.write(piece)
 
 
-def _travelling(root: Path, exclude: Sequence[str], held_back: list[str]) -> Iterator[str]:
-    """Names of the files that travel, relative to `root`; fills `held_back`."""
+def _travelling(root: Path, exclude: Sequence[str], held_back: list[str]) -> list[str]:
+    """Names of the files that travel, relative to `root`, sorted; fills `held_back`."""
     from ray._private.runtime_env.packaging import _get_excludes, get_excludes_from_ignore_files
 
-    root = root.resolve()
+    links: list[str] = []
     ignored: list[Callable[[Path], bool]] = [_get_excludes(root, list(exclude))] if exclude else []
 
     def walk(folder: Path, ignored: list[Callable[[Path], bool]]) -> Iterator[str]:
@@ -106,15 +126,18 @@ def _travelling(root: Path, exclude: Sequence[str], held_back: list[str]) -> Ite
                 continue
             if _named(path.name, SECRET):
                 held_back.append(name)
-            elif path.is_symlink() and not path.resolve().is_relative_to(root):
-                continue
+            elif path.is_symlink():
+                links.append(name)
             elif path.is_dir():
-                if not path.is_symlink() and not _is_a_root(path) and not _is_an_environment(path):
+                if not _is_a_root(path) and not _is_an_environment(path):
                     yield from walk(path, here)
             elif path.is_file():
                 yield name
 
-    yield from walk(root, ignored)
+    files = set(walk(root, ignored))
+    targets = {root / name for name in files}
+    copies = [name for name in links if (root / name).is_file() and (root / name).resolve() in targets]
+    return sorted((*files, *copies))
 
 
 def _named(name: str, patterns: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from factory.cluster.package import Package, pack
+from factory.cluster.package import MIB, PIECE, Package, pack
 from factory.errors import ConfigError
 from tests.resident import REPOSITORY
 
@@ -81,10 +81,25 @@ def test_caches_environments_roots_and_files_of_credentials_stay(tree: Path, tmp
             "credentials.py": "1",
         },
     )
-    (tree / "link").symlink_to("/etc/passwd")
     package, names = packed(tree, tmp_path)
     assert names == ["credentials.py", "kept.py"]
     assert package.held_back == ("credentials.json", "deploy/server.pem", "home/.aws")
+
+
+def test_a_link_brings_nothing_along_that_was_to_stay(tree: Path, tmp_path: Path) -> None:
+    write(tree, **{".gitignore": "*.bin", "kept.py": "1", ".env": "KEY=1", "server.pem": "1", "data.bin": "1"})
+    for name, target in {
+        "outside": "/etc/passwd",
+        "settings": ".env",
+        "certificate": "server.pem",
+        "data": "data.bin",
+        "nowhere": "no-such",
+        "circle": "circle",
+        "same.py": "kept.py",
+    }.items():
+        (tree / name).symlink_to(target)
+    _, names = packed(tree, tmp_path)
+    assert names == [".gitignore", "kept.py", "same.py"]
 
 
 def test_a_secret_of_the_environment_in_a_file_stops_it(
@@ -95,6 +110,9 @@ def test_a_secret_of_the_environment_in_a_file_stops_it(
     with pytest.raises(ConfigError, match=r"notes\.txt holds a credential") as refused:
         packed(tree, tmp_path)
     assert "not-a-word" not in str(refused.value)
+    write(tree, **{"notes.txt": b"-" * (PIECE - 9) + b"not-a-word-anybody-writes-42"})
+    with pytest.raises(ConfigError, match=r"notes\.txt holds a credential"):
+        packed(tree, tmp_path)
 
 
 def test_too_much_is_refused_with_the_largest_files(tree: Path, tmp_path: Path) -> None:
@@ -105,6 +123,26 @@ def test_too_much_is_refused_with_the_largest_files(tree: Path, tmp_path: Path) 
     with pytest.raises(ConfigError, match="does not fit into a package of 1 MiB") as refused:
         packed(tree, tmp_path, limit_mib=1)
     assert "corpus/one.parquet (1.4 MiB), two.bin (0.7 MiB), a.py" in str(refused.value)
+
+
+def test_data_among_the_code_is_not_read_into_memory(tree: Path, tmp_path: Path) -> None:
+    import random
+    import tracemalloc
+
+    write(tree, **{"a.parquet": random.Random(5).randbytes(40 * MIB)})
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfigError, match="does not fit"):
+            packed(tree, tmp_path, limit_mib=1)
+        assert tracemalloc.get_traced_memory()[1] < 20 * MIB
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_that_cannot_be_read_is_named(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("factory.cluster.package._travelling", lambda *_: ["gone-meanwhile.py"])
+    with pytest.raises(ConfigError, match=r"cannot be packed: .*gone-meanwhile\.py"):
+        packed(tree, tmp_path)
 
 
 def test_the_same_tree_is_the_same_package(tree: Path, tmp_path: Path) -> None:
