@@ -12,6 +12,10 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+INTERRUPTED_CODE = 130
+"""Of a command that was interrupted. 128 + SIGINT, whichever signal it was: what shells and schedulers take for an
+interruption."""
+
 
 def leave(code: int) -> NoReturn:
     """Ends the process with this exit code; what was printed is written out first."""

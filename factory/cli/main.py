@@ -36,7 +36,7 @@ from factory.cli import (
 )
 from factory.credentials import blanked, print_blanked
 from factory.errors import FactoryError
-from factory.leaving import leave
+from factory.leaving import INTERRUPTED_CODE, leave
 from factory.printable import shown
 from factory.store.base import AbsentObjectError
 from factory.store.objects import absent
@@ -75,7 +75,7 @@ def _run(parsed: argparse.Namespace) -> int:
     except AbsentObjectError as error:
         return _said(absent(error))
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED_CODE
     except BrokenPipeError:
         return 0
 

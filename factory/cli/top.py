@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from factory.errors import ConfigError, StoreError
+from factory.leaving import INTERRUPTED_CODE
 from factory.printable import unguarded
 from factory.store.base import Store
 
@@ -132,7 +133,7 @@ def _screen(view: Any, others: int, args: argparse.Namespace) -> int:
                     break
                 time.sleep(args.interval)
     except KeyboardInterrupt:
-        code = 130
+        code = INTERRUPTED_CODE
     if last is not None:
         console.print(last, end="", soft_wrap=True)
     return code

@@ -13,20 +13,22 @@ import shlex
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from factory.cluster import jobs
-from factory.cluster.config import ClusterConfig
+from factory.cluster.config import JobConfig
 from factory.cluster.dashboard import Dashboard, ask, python_note, url_of
 from factory.cluster.package import MIB, Package, pack
 from factory.credentials import said
 from factory.errors import ConfigError
 from factory.identity import fingerprint
-from factory.run.command import INTERRUPTED_CODE, guarded
+from factory.leaving import INTERRUPTED_CODE
+from factory.run.command import guarded
 
 ROOT = Path(__file__).resolve().parents[2]
 """The working tree: what travels."""
@@ -95,10 +97,9 @@ def _listing(name: str) -> str:
 def _execute(arguments: Sequence[str]) -> int:
     asked = read(arguments)
     config = composed(asked)
-    cluster: ClusterConfig = config.cluster
     if "--dry-run" in asked.options:
-        return _dry_run(asked, cluster)
-    dashboard = ask(url_of(cluster.address))
+        return _dry_run(asked, config)
+    dashboard = ask(url_of(config.cluster.address))
     client = jobs.connect(dashboard)
     address = f"cluster.address={dashboard.url}"
     if "--list" in asked.options:
@@ -109,7 +110,7 @@ def _execute(arguments: Sequence[str]) -> int:
         return _stopped(client, job_id)
     if job_id := asked.options.get("--attach"):
         return _followed(client, job_id, address)
-    submitted = submit_run(client, dashboard, asked, config)
+    submitted = _submitted(client, dashboard, asked, config)
     if submitted.attached:
         _say(f"{submitted.id} runs already, with this configuration; attached to it")
         if not submitted.same_code:
@@ -135,24 +136,36 @@ def composed(asked: Asked) -> Any:
     return compose(asked.overrides)
 
 
-def submit_run(client: Any, dashboard: Dashboard, asked: Asked, config: Any) -> jobs.Submitted:
-    """Packs the working tree and submits the job that `asked` and `config` describe; says what there is to know.
-
-    Raises ConfigError where it could not run there, ClusterError where the cluster does not take it.
-    """
-    require_reachable_root(config.store.root)
-    jobs.require_room(dashboard, config.cluster.job, config.cluster.nodes_wait_s)
-    for note in filter(None, (python_note(dashboard), *notes(config))):
-        _say(f"note: {note}")
+def _submitted(client: Any, dashboard: Dashboard, asked: Asked, config: Any) -> jobs.Submitted:
+    require_place(dashboard, [config], _say)
     job = job_of(asked, config)
     if "--no-package" in asked.options:
         return jobs.submit(client, job)
-    settings = config.cluster.job
+    with packed_tree(config.cluster.job) as package:
+        _say(f"the working tree: {in_words(package)}")
+        return jobs.submit(client, with_code(job, package))
+
+
+def require_place(dashboard: Dashboard, configs: Sequence[Any], say: Callable[[str], None]) -> None:
+    """Raises ConfigError where runs of one `store` and one `cluster` could not work on that cluster; says what a user
+    may not think of."""
+    first = configs[0]
+    require_reachable_root(first.store.root)
+    jobs.require_room(dashboard, first.cluster.job, first.cluster.nodes_wait_s)
+    found = (python_note(dashboard), *(note for config in configs for note in notes(config)))
+    for note in dict.fromkeys(filter(None, found)):
+        say(f"note: {note}")
+
+
+@contextmanager
+def packed_tree(settings: JobConfig) -> Iterator[Package]:
+    """The working tree as a package that lies on this machine while the body runs. Raises ConfigError."""
     with tempfile.TemporaryDirectory(prefix="package-") as folder:
-        package = pack(ROOT, Path(folder), settings.exclude, settings.package_mib)
-        _say(f"the working tree: {package.files} files, {package.size / MIB:.1f} MiB packed{_held_back(package)}")
-        with_code = {"working_dir": str(package.path), "package": package.digest}
-        return jobs.submit(client, jobs.Job(**{**vars(job), **with_code}))
+        yield pack(ROOT, Path(folder), settings.exclude, settings.package_mib)
+
+
+def with_code(job: jobs.Job, package: Package) -> jobs.Job:
+    return replace(job, working_dir=str(package.path), package=package.digest)
 
 
 def job_of(asked: Asked, config: Any) -> jobs.Job:
@@ -162,13 +175,14 @@ def job_of(asked: Asked, config: Any) -> jobs.Job:
     publish = getattr(config, "publish", None)
     name = config.cluster.job.name or (publish.name if publish is not None else entry.replace("_", "-"))
     command = entrypoint(entry, asked.overrides)
-    return jobs.Job(name, digest, command, config.cluster.job, grace_s=config.cluster.grace_seconds)
+    return jobs.Job(name, digest, command, config.cluster.job, config.cluster.grace_seconds)
 
 
 def entrypoint(entry: str, overrides: Sequence[str]) -> str:
     """The command that the cluster runs: the same, with the cluster it is on as its Ray. What only concerned the
     submission is left out."""
-    kept = [item for item in overrides if not item.startswith(("cluster=", "cluster.address=", "cluster.job."))]
+    submission = ("cluster=", "cluster.address=", "cluster.job.")
+    kept = [item for item in overrides if not item.lstrip("+").startswith(submission)]
     return shlex.join(["python", "-m", f"jobs.{entry}", *kept, "cluster=ray", "cluster.address=auto"])
 
 
@@ -212,20 +226,19 @@ def _texts(value: Any, path: str = "") -> list[tuple[str, str]]:
     return [(path, value)] if isinstance(value, str) else []
 
 
-def _dry_run(asked: Asked, cluster: ClusterConfig) -> int:
-    config = composed(asked)
-    with tempfile.TemporaryDirectory(prefix="package-") as folder:
-        package = pack(ROOT, Path(folder), cluster.job.exclude, cluster.job.package_mib)
-    print(f"package:    {package.files} files, {package.size / MIB:.1f} MiB packed{_held_back(package)}")
+def _dry_run(asked: Asked, config: Any) -> int:
+    with packed_tree(config.cluster.job) as package:
+        print(said(f"package:    {in_words(package)}"))
     print(said(f"entrypoint: {job_of(asked, config).entrypoint}"))
     return 0
 
 
-def _held_back(package: Package) -> str:
+def in_words(package: Package) -> str:
+    words = f"{package.files} files, {package.size / MIB:.1f} MiB packed"
     if not package.held_back:
-        return ""
+        return words
     shown = ", ".join(package.held_back[:5]) + (", …" if len(package.held_back) > 5 else "")
-    return f"; held back for their names, which are those of credentials: {shown}"
+    return f"{words}; held back for their names, which are those of credentials: {shown}"
 
 
 def _followed(client: Any, job_id: str, address: str) -> int:
@@ -241,7 +254,7 @@ def _followed(client: Any, job_id: str, address: str) -> int:
         _say(f"detached: {job_id} goes on")
         _say_ways_back(job_id, address)
         return INTERRUPTED_CODE
-    if code == jobs.STOPPED_CODE:
+    if code == INTERRUPTED_CODE:
         _say(f"{job_id} was stopped; the same command goes on where it stopped")
     elif code and (missing := MISSING_MODULE.search("".join(end))):
         _say(

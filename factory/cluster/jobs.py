@@ -14,8 +14,8 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from factory.cluster.config import JobConfig
@@ -23,12 +23,10 @@ from factory.cluster.dashboard import ANSWER_S, CONNECT_S, Dashboard
 from factory.cluster.nodes import GIB, bundle_in_words, fitting, in_words
 from factory.credentials import blanked
 from factory.errors import ClusterError, ConfigError
+from factory.leaving import INTERRUPTED_CODE
 
 DIGEST_KEY, PACKAGE_KEY = "factory_config", "factory_package"
 """Names in a job's metadata: what it was to do, and with which working tree."""
-
-GRACE_S = 30.0
-"""As cluster.grace_seconds has it: Ray would give a job that is stopped 3 s between SIGTERM and SIGKILL."""
 
 LONGEST_UPLOAD_S = 300.0
 
@@ -38,23 +36,20 @@ RECONNECT_TRIES = 5
 SILENCE_S = 30.0
 """Without a line of log, after which the cluster is asked whether it is still there."""
 
-STOPPED_CODE = 130
-"""Of a job that was stopped on request: what an interrupted run ends with."""
-
 
 @dataclass(frozen=True)
 class Job:
     """What is to be submitted: `digest` names its configuration, `working_dir` is a packed tree here or a URI that the
-    cluster reads (None: the nodes have the code), `package` the digest of that tree."""
+    cluster reads (None: the nodes have the code), `package` the digest of that tree. `grace_s` is what it has between
+    SIGTERM and SIGKILL when it is stopped."""
 
     name: str
     digest: str
     entrypoint: str
     settings: JobConfig
+    grace_s: float
     working_dir: str | None = None
     package: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    grace_s: float = GRACE_S
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ class Submitted:
 
 
 def connect(dashboard: Dashboard) -> Any:
-    """A client of the cluster's job API that gives up where nothing answers."""
+    """A client of the cluster's job API that gives up where nothing answers. Raises ClusterError."""
     from ray.job_submission import JobSubmissionClient
 
     class Client(JobSubmissionClient):
@@ -81,13 +76,15 @@ def connect(dashboard: Dashboard) -> Any:
         logging.getLogger(f"ray.dashboard.modules.{name}").setLevel(logging.WARNING)
     kept = {name: os.environ.pop(name) for name in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS") if name in os.environ}
     try:  # Ray lets both overrule the address that it is given
-        return Client(dashboard.url)
+        return _asked(lambda: Client(dashboard.url))
     finally:
         os.environ.update(kept)
 
 
 def submit(client: Any, job: Job) -> Submitted:
     """Submits the job, or finds it waiting or running. Raises ClusterError where the cluster refuses it."""
+    from ray.exceptions import RayError
+
     for _ in range(3):
         tries = _tries(client, job.digest)
         running = [each for each in tries if not each.status.is_terminal()]
@@ -97,7 +94,7 @@ def submit(client: Any, job: Job) -> Submitted:
         wanted = f"{job.name}-{job.digest[:10]}-{1 + _last_number(tries)}"
         try:
             return Submitted(_sent(client, job, wanted))
-        except (RuntimeError, ValueError, OSError) as error:
+        except (RuntimeError, ValueError, OSError, RayError) as error:
             if "already exists" not in str(error):  # somebody submitted the same between our two questions
                 raise _refused(error) from None
     raise ClusterError(
@@ -107,7 +104,7 @@ def submit(client: Any, job: Job) -> Submitted:
 
 def _sent(client: Any, job: Job, wanted: str) -> str:
     settings = job.settings
-    grace = {"RAY_JOB_STOP_WAIT_TIME_S": str(math.ceil(job.grace_s))}
+    grace = {"RAY_JOB_STOP_WAIT_TIME_S": str(math.ceil(job.grace_s))}  # Ray's own is 3
     environment: dict[str, Any] = {"env_vars": {**settings.env, **grace}}
     if job.working_dir is not None:
         environment["working_dir"] = job.working_dir
@@ -117,7 +114,6 @@ def _sent(client: Any, job: Job, wanted: str) -> str:
         runtime_env=environment,
         metadata={
             **settings.metadata,
-            **job.metadata,
             "job_name": job.name,
             DIGEST_KEY: job.digest,
             PACKAGE_KEY: job.package,
@@ -132,8 +128,7 @@ def _sent(client: Any, job: Job, wanted: str) -> str:
 
 def _tries(client: Any, digest: str) -> list[Any]:
     """Every job of this configuration that the cluster knows, oldest first."""
-    found = [job for job in client.list_jobs() if (job.metadata or {}).get(DIGEST_KEY) == digest and job.submission_id]
-    return sorted(found, key=lambda job: job.start_time or 0)
+    return [job for job in listed(client) if job.metadata[DIGEST_KEY] == digest]
 
 
 def _last_number(tries: Sequence[Any]) -> int:
@@ -233,7 +228,7 @@ def _exit_code(job_id: str, info: Any) -> int:
     if status == "SUCCEEDED":
         return 0
     if status == "STOPPED":
-        return STOPPED_CODE
+        return INTERRUPTED_CODE
     if info.driver_exit_code:
         code = int(info.driver_exit_code)
         return 128 - code if code < 0 else code
@@ -243,13 +238,14 @@ def _exit_code(job_id: str, info: Any) -> int:
 def stop(client: Any, job_id: str) -> bool:
     """Asks the job to end: SIGTERM, and SIGKILL when its grace is over. Gives whether it was there to be asked."""
     _info(client, job_id)
-    asked: bool = _asked(lambda: client.stop_job(job_id), job_id)
-    return asked
+    there: bool = _asked(lambda: client.stop_job(job_id), job_id)
+    return there
 
 
 def listed(client: Any) -> list[Any]:
     """The factory's jobs that the cluster knows, oldest first."""
-    jobs = [job for job in client.list_jobs() if DIGEST_KEY in (job.metadata or {})]
+    known = _asked(client.list_jobs)
+    jobs = [job for job in known if job.submission_id and DIGEST_KEY in (job.metadata or {})]
     return sorted(jobs, key=lambda job: job.start_time or 0)
 
 
@@ -257,8 +253,10 @@ def _info(client: Any, job_id: str) -> Any:
     return _asked(lambda: client.get_job_info(job_id), job_id)
 
 
-def _asked(question: Callable[[], Any], job_id: str) -> Any:
+def _asked(question: Callable[[], Any], job_id: str = "") -> Any:
     """The answer, asked again where the connection fails. Raises ClusterError."""
+    from ray.exceptions import RayError
+
     for attempt in range(RECONNECT_TRIES + 1):
         try:
             return question()
@@ -271,6 +269,8 @@ def _asked(question: Callable[[], Any], job_id: str) -> Any:
                 ) from None
             if attempt == RECONNECT_TRIES:
                 raise _refused(error) from None
+        except RayError as error:  # the token: a head that was started anew has another
+            raise _refused(error) from None
         except OSError as error:
             if attempt == RECONNECT_TRIES:
                 raise _silent(job_id, error) from None
@@ -289,18 +289,19 @@ def _words(message: str) -> str:
 
 def _refused(error: Exception) -> ClusterError:
     return ClusterError(
-        f"the cluster did not take the job: {_words(str(error))}",
-        cause="its job server failed, or what was asked for is not valid there",
+        f"the cluster's job server refused: {_words(str(error))}",
+        cause="it failed, what was asked for is not valid there, or its head was started anew, with another token",
         remedy="look at the head's dashboard and dashboard_JobHead.log; submit again: what is committed is kept",
     )
 
 
 def _silent(job_id: str, error: Exception) -> ClusterError:
+    attach = f"attach again: python -m jobs.submit --attach {job_id} cluster.address=…; if the head was lost, "
+    again = f"{attach}submit again" if job_id else "give the same command again"
     return ClusterError(
         f"the cluster does not answer any more: {_words(str(error)) or type(error).__name__}",
-        cause="its head is gone or was restarted, or the connection to it broke; the job may run on",
-        remedy=f"attach again: python -m jobs.submit --attach {job_id} cluster.address=…; if the head was lost, submit "
-        "again: what is committed is kept",
+        cause="its head is gone or was restarted, or the connection to it broke; what runs there may run on",
+        remedy=f"{again}: what is committed is kept",
     )
 
 

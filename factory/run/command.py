@@ -22,6 +22,7 @@ from typing import Any
 from factory.config import FactoryConfig
 from factory.credentials import print_blanked
 from factory.errors import FactoryError
+from factory.leaving import INTERRUPTED_CODE
 from factory.observe import logs
 from factory.run.drain import MEANT_S, spared
 from factory.run.forced_end import note_forced_end
@@ -158,9 +159,6 @@ def _few_arenas() -> None:
     with contextlib.suppress(OSError, AttributeError):  # another C library has no such setting, and no such habit
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, MALLOC_ARENAS)
 
-
-INTERRUPTED_CODE = 130
-"""128 + SIGINT, whichever signal it was: what shells and schedulers take for an interruption."""
 
 PATIENCE_S = 8.0
 """Seconds an orderly end may take after SIGTERM. It takes 1-3; where a signal to every process ended Ray as well,

@@ -16,13 +16,15 @@ import shlex
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
 
 from factory.credentials import said
 from factory.errors import ConfigError, StoreError, TransientStoreError
+from factory.leaving import INTERRUPTED_CODE
 from factory.run.record import now
 from factory.store.base import Store
 from factory.store.lease import held
@@ -44,14 +46,14 @@ def sweep(overrides: Sequence[str]) -> int:
     store = open_store(points[0].config.store)
     sweep_id = sweep_id_of(points)
     name = _launcher_name(points)
-    launcher = _launcher(name, points)
     _say_doubles(points)
     if len(points) == 1:
         _say("note: no key has several values, so this is a sweep of one point")
-    probe(store)
-    with held(store, lease_of(sweep_id), f"the same sweep, {sweep_id}", _say):
-        written = Written(store, _record_of(sweep_id, points, name, overrides, _before(store, sweep_id)))
-        failed = _worked(written, points, launcher)
+    with _launching(name, points) as launcher:
+        probe(store)
+        with held(store, lease_of(sweep_id), f"the same sweep, {sweep_id}", _say):
+            written = Written(store, _record_of(sweep_id, points, name, overrides, _before(store, sweep_id)))
+            failed = _worked(written, points, launcher)
     return _closed(store, points[0].config.store.endpoint_url, written.record, failed)
 
 
@@ -68,14 +70,15 @@ def _launcher_name(points: Sequence[Point]) -> LauncherName:
     return "jobs"
 
 
-def _launcher(name: LauncherName, points: Sequence[Point]) -> Launcher:
-    if name == "here":
-        return Here()
-    if name == "processes":
-        return Processes()
-    from factory.sweep.jobs import Jobs
+@contextmanager
+def _launching(name: LauncherName, points: Sequence[Point]) -> Iterator[Launcher]:
+    if name == "jobs":
+        from factory.sweep.jobs import launching_jobs
 
-    return Jobs(points[0].config.cluster, _say)
+        with launching_jobs(points, _say) as launcher:
+            yield launcher
+    else:
+        yield Here() if name == "here" else Processes()
 
 
 def _say_doubles(points: Sequence[Point]) -> None:
@@ -196,9 +199,6 @@ def _one(written: Written, point: Point, points: int, launcher: Launcher) -> Out
         )
         _say(f"{head} {state} after {_duration(seconds)}, exit code {outcome.code}: {outcome.error}")
     return outcome
-
-
-INTERRUPTED_CODE = 130
 
 
 def _brought(outcome: Outcome) -> str:

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from factory.credentials import blanked, said
 from factory.errors import FactoryError
+from factory.leaving import INTERRUPTED_CODE
 from factory.sweep.points import Point
 
 Say = Callable[[str], None]
@@ -116,10 +117,6 @@ class Processes:
                 with suppress(ProcessLookupError):
                     process.terminate()
         return True
-
-
-INTERRUPTED_CODE = 130
-"""As factory/run/command.py has it."""
 
 
 class Log:

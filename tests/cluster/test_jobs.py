@@ -185,7 +185,7 @@ from factory.cluster.config import JobConfig
 from factory.cluster.dashboard import ask
 from factory.errors import ClusterError
 client = jobs.connect(ask(sys.argv[1]))
-job = jobs.Job("broken", sys.argv[2], "python -m jobs.run", JobConfig(), working_dir="file:///no/such/package.zip")
+job = jobs.Job("broken", sys.argv[2], "python -m jobs.run", JobConfig(), 30, working_dir="file:///no/such/package.zip")
 sent = jobs.submit(client, job)
 try:
     jobs.follow(client, sent.id, print, print)

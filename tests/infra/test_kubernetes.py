@@ -18,7 +18,7 @@ import yaml
 from factory import __version__
 from factory.config import FactoryConfig
 from factory.errors import ClusterError, ConfigError, ConservationError, CorpusError, EngineError, GateError, StoreError
-from factory.run import command
+from factory.leaving import INTERRUPTED_CODE
 from factory.run import compose as composing
 from tests.infra.manifests import (
     COMPONENTS,
@@ -111,7 +111,7 @@ def test_failures_count_as_the_exit_codes_say(name: str) -> None:
         assert action(kind.exit_code) == "FailJob", kind
     for kind in MAY_PASS:
         assert action(kind.exit_code) == "Count", kind
-    assert action(command.INTERRUPTED_CODE) == "Ignore"
+    assert action(INTERRUPTED_CODE) == "Ignore"
     assert action(137, disrupted=True) == "Ignore"
     assert action(137) == "Count", "killed for want of memory"
     assert spec["podReplacementPolicy"] == "Failed"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from factory.run.command import INTERRUPTED_CODE
+from factory.leaving import INTERRUPTED_CODE
 from factory.run.drain import LEAVES_S
 from tests.resident import LOOPBACK, resident
 from tests.runs import REPOSITORY, environment

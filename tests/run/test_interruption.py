@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from factory.run.command import INTERRUPTED, INTERRUPTED_CODE
+from factory.leaving import INTERRUPTED_CODE
+from factory.run.command import INTERRUPTED
 from factory.run.drain import MEANT_S
 from tests.runs import REPOSITORY
 
