@@ -82,10 +82,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _records(store: Store) -> list[Mapping[str, Any]]:
     """Of every run; none for a root of steps alone. Raises StoreError where one is damaged: its deadline is unknown."""
-    from factory.run.record import read_record
+    from factory.run.record import read_record, run_ids
 
-    names = [info.key.removeprefix("runs/") for info in store.list("runs/")]
-    found = [read_record(store, name.removesuffix(".json")) for name in names if "/" not in name]
+    found = [read_record(store, run) for run in run_ids(store)]
     return [record for record in found if record is not None]
 
 

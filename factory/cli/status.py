@@ -16,7 +16,7 @@ from factory.cost.money import read_prices
 from factory.cost.told import run_costs
 from factory.errors import ConfigError, StoreError
 from factory.run.diagnosis import is_alive
-from factory.run.record import Record, plan_key, read_done, record_key
+from factory.run.record import Record, plan_key, read_done, record_key, run_ids
 from factory.store.base import AbsentObjectError, Store
 from factory.store.commits import committed_units
 from factory.store.lease import holder_of
@@ -77,8 +77,7 @@ def all_records(store: Store, run_id: str | None = None) -> tuple[list[Record], 
     """The records that can be read, oldest first, and what is wrong with the others.
 
     Raises ConfigError where there is no record at all."""
-    keys = [info.key for info in store.list("runs/") if info.key.count("/") == 1 and info.key.endswith(".json")]
-    wanted = [key for key in keys if run_id is None or key == record_key(run_id)]
+    wanted = [run for run in run_ids(store) if run_id is None or run == run_id]
     if not wanted:
         raise ConfigError(
             f"there is no run {run_id} under {store.uri}" if run_id else f"there is no run under {store.uri}",
@@ -86,9 +85,9 @@ def all_records(store: Store, run_id: str | None = None) -> tuple[list[Record], 
             remedy="give the folder or s3:// address that the run had as store.root",
         )
     records, damaged = [], []
-    for key in sorted(wanted):
+    for run in wanted:
         try:
-            records.append(read_mapping(store, key, ("run", "state", "started", "steps")))
+            records.append(read_mapping(store, record_key(run), ("run", "state", "started", "steps")))
         except StoreError as error:
             damaged.append(error)
     return sorted(records, key=lambda record: str(record["started"])), damaged

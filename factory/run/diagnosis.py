@@ -24,7 +24,7 @@ from factory.store.base import AbsentObjectError, Store
 from factory.store.commit_index import FOLD_AT, each_outcome
 from factory.store.commits import Commit, ahead, commit_key, committed_units
 from factory.store.garbage import KINDS
-from factory.store.lease import LENGTH_S, holder_of
+from factory.store.lease import is_held
 from factory.store.objects import absent, how_to_restore, read_mapping
 
 BEGUN_OFTEN = 3
@@ -32,9 +32,6 @@ BEGUN_OFTEN = 3
 
 SHOWN = 3
 """Objects of one kind that are named; all are counted."""
-
-SILENT_S = 2 * LENGTH_S
-"""Without a sign of life for so long a run counts as stopped: twice what makes another one take over."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +92,7 @@ def _of_finished(finding: Finding, run: str) -> Finding:
 
 def is_alive(store: Store, run: str) -> bool:
     """Whether a run that is recorded as running gave a sign of life lately."""
-    found = holder_of(store, f"run-{run}")
-    return found is not None and not found[0].gone and found[1] <= SILENT_S
+    return is_held(store, f"run-{run}")
 
 
 def guarded(about: str, look: Callable[[], Iterator[Finding]], key: str = "") -> Iterator[Finding]:

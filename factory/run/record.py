@@ -17,7 +17,7 @@ import orjson
 from factory.config import FactoryConfig
 from factory.identity import canonical_json, fingerprint
 from factory.store.base import AbsentObjectError, Store
-from factory.store.objects import damaged, read_mapping, typed_in
+from factory.store.objects import damaged, names_below, read_mapping, typed_in
 
 Record = dict[str, Any]
 
@@ -29,6 +29,11 @@ def run_id_of(config: FactoryConfig, models: Mapping[str, Any]) -> str:
 
 def record_key(run: str) -> str:
     return f"runs/{run}.json"
+
+
+def run_ids(store: Store) -> list[str]:
+    """Ids of the runs that have a record below a root."""
+    return names_below(store, "runs/")
 
 
 def read_record(store: Store, run: str) -> Record | None:

@@ -15,10 +15,10 @@ from factory.errors import StoreError
 from factory.mix.manifest import KIND as MIX
 from factory.mix.manifest import MANIFEST_VERSION as MIX_VERSION
 from factory.publish.manifest import KIND, MANIFEST, MANIFEST_VERSION, kind_of, unseal
-from factory.run.diagnosis import SILENT_S, Finding, guarded
+from factory.run.diagnosis import Finding, guarded
 from factory.store.base import Store
 from factory.store.keys import HIDDEN
-from factory.store.lease import holder_of
+from factory.store.lease import SILENT_S, holder_of
 from factory.store.local import LocalStore
 from factory.sweep.record import is_worked, read_sweep, sweep_ids, sweep_key
 

@@ -32,6 +32,10 @@ from factory.store.objects import typed
 LENGTH_S = 20.0
 """How long a holder may be silent: four renewals, so a store that fails for a moment costs nobody their lease."""
 
+SILENT_S = 2 * LENGTH_S
+"""Without a sign of life for so long, by the store's clock, a holder is dead to whoever only looks: twice what makes
+another one take over."""
+
 RENEW_S = LENGTH_S / 4
 LOOK_S = 1.0
 
@@ -76,6 +80,12 @@ def holder_of(store: Store, name: str) -> tuple[Holder, float] | None:
         if (holder := _read(store.get(key))) is not None:
             return holder, max(0.0, store.clock() - info.modified)
     return None
+
+
+def is_held(store: Store, name: str) -> bool:
+    """Whether somebody holds the lease and gave a sign of life lately."""
+    found = holder_of(store, name)
+    return found is not None and not found[0].gone and found[1] <= SILENT_S
 
 
 @contextmanager

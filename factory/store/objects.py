@@ -49,6 +49,12 @@ def mappings_in(data: bytes, uri: str, key: str) -> list[dict[str, Any]]:
     return value
 
 
+def names_below(store: Store, prefix: str) -> list[str]:
+    """Names of the JSON objects right below `prefix`, without their ending, sorted."""
+    keys = (info.key.removeprefix(prefix) for info in store.list(prefix))
+    return sorted(key.removesuffix(".json") for key in keys if key.endswith(".json") and "/" not in key)
+
+
 Kind = TypeVar("Kind")
 
 

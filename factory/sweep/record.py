@@ -17,8 +17,8 @@ import orjson
 from factory.errors import ConfigError
 from factory.run.record import now
 from factory.store.base import AbsentObjectError, Store
-from factory.store.lease import LENGTH_S, holder_of
-from factory.store.objects import read_mapping, typed_in
+from factory.store.lease import is_held
+from factory.store.objects import names_below, read_mapping, typed_in
 
 State = Literal["waiting", "running", "finished", "failed", "interrupted"]
 
@@ -84,14 +84,12 @@ def write_sweep(store: Store, record: SweepRecord) -> None:
 
 def sweep_ids(store: Store) -> list[str]:
     """Ids of the sweeps below a root."""
-    keys = (info.key for info in store.list("sweeps/"))
-    return sorted(key[len("sweeps/") : -len(".json")] for key in keys if key.count("/") == 1 and key.endswith(".json"))
+    return names_below(store, "sweeps/")
 
 
 def is_worked(store: Store, record: SweepRecord) -> bool:
     """Whether a sweep that is recorded as running gave a sign of life lately."""
-    found = holder_of(store, lease_of(record.sweep)) if record.state == "running" else None
-    return found is not None and not found[0].gone and found[1] <= 2 * LENGTH_S
+    return record.state == "running" and is_held(store, lease_of(record.sweep))
 
 
 LAST = "last"

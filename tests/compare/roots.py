@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from factory.answers.check import check_facts
+from factory.answers.verify.verdict import Verdict
 from factory.publish.gates.results import GATE
 from factory.run.outputs import Output, write_outputs
 from factory.run.units import FileRef
@@ -30,6 +32,10 @@ COUNTS = {
 }
 
 
+ANSWERS = [{"level": level} for level in (1, 1, 2, 2)]
+VERDICTS = [Verdict("yes"), Verdict("yes"), Verdict("yes"), Verdict("unchecked")]
+
+
 def run_name(number: int) -> str:
     return f"{number:x}" * 16
 
@@ -48,6 +54,7 @@ def record_of(point: Point, number: int, **changes: Any) -> dict[str, Any]:
             "extract": "extract-aa",
             "question_1": "question_1-aa",
             "answer": f"answer-{number}",
+            "check": f"check-{number}",
             "samples": f"samples-{number}",
             "gate": f"gate-{number}",
         },
@@ -84,6 +91,7 @@ def put_run(store: Store, point: Point, number: int, *, first: bool, upto: str =
         "answer": done(
             "answer", f"answer-{number}", ledger=own, spent_now=own, reasons={"input": {"truncated": number}}
         ),
+        "check": done("check", f"check-{number}", facts=check_facts(ANSWERS, VERDICTS)),
         "samples": done("samples", f"samples-{number}", counts={**COUNTS, "accepted": 40 + number}),
         "gate": done("gate", f"gate-{number}"),
     }  # fmt: skip

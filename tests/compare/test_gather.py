@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
@@ -32,6 +34,8 @@ def test_points_are_told_by_their_settings_yield_cost_and_quality(local_store: L
     assert values(found, "rejected.answer.truncated") == [1, 2, 3]
     assert values(found, "measured.max_shared_start") == [0.05, 0.1, pytest.approx(0.15)]
     assert values(found, "failed_gates") == [None, None, "max_shared_start"]
+    assert values(found, "verified.yes") == [0.75, 0.75, 0.75]
+    assert values(found, "verified.unchecked") == [0.25, 0.25, 0.25]
     assert values(found, "evaluation.intrinsic.self-BLEU") == [None, 0.25, None]
 
 
@@ -50,6 +54,17 @@ def test_what_runs_outside_the_comparison_paid_is_named(local_store: LocalStore)
     found = gather(local_store, runs=[run_name(2), run_name(3)[:4]])
     assert [row.run for row in found.rows] == [run_name(2), run_name(3)]
     assert sums_of(found).by_others.requests == 120
+
+
+def test_only_what_is_compared_is_read(local_store: LocalStore) -> None:
+    whole_sweep(local_store)
+    points = put_sweep(local_store, three(), {}).points
+    put_sweep(local_store, three(), {}, points=tuple(replace(each, run=run_name(each.point)) for each in points))
+    local_store.put(f"runs/{run_name(9)}.json", b"{")
+    assert gather(local_store, SWEEP).problems == ()
+    assert gather(local_store, runs=[run_name(1)]).problems == ()
+    with pytest.raises(ConfigError, match=f"can be read\n.*{run_name(9)}"):
+        gather(local_store, runs=[run_name(9)])
 
 
 def test_prices_given_now_price_what_was_recorded_without(local_store: LocalStore) -> None:

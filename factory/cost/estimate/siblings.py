@@ -10,7 +10,7 @@ from typing import Any
 from factory.cost.estimate.observed import Observed, observe
 from factory.errors import StoreError
 from factory.run.chain import Chain
-from factory.run.record import Record, read_done
+from factory.run.record import Record, read_done, record_key, run_ids
 from factory.run.stage import Stage
 from factory.store.base import AbsentObjectError, Store
 from factory.store.objects import read_mapping
@@ -33,14 +33,13 @@ class Sibling:
 
 def records(store: Store) -> Iterator[Record]:
     """Records of runs, those that can be read."""
-    for info in store.list("runs/"):
-        if info.key.count("/") == 1 and info.key.endswith(".json"):
-            try:
-                record = read_mapping(store, info.key, ("run", "started", "steps"))
-            except (StoreError, AbsentObjectError):
-                continue
-            if all(isinstance(record.get(name, {}), Mapping) for name in ("steps", "config", "models")):
-                yield record
+    for run in run_ids(store):
+        try:
+            record = read_mapping(store, record_key(run), ("run", "started", "steps"))
+        except (StoreError, AbsentObjectError):
+            continue
+        if all(isinstance(record.get(name, {}), Mapping) for name in ("steps", "config", "models")):
+            yield record
 
 
 def own_runs(store: Store, chain: Chain) -> frozenset[str]:
