@@ -1,5 +1,5 @@
-"""A point in a process of its own: `python -m factory.sweep.child KEY=VALUE …`, which is `python -m jobs.run` that ends
-with the sweep that started it.
+"""A point in a process of its own: `python -m factory.sweep.child PID KEY=VALUE …`, which is `python -m jobs.run` that
+ends with the sweep, process PID, that started it.
 
 A sweep that is killed cannot end its points. Left alone they would go on with nobody to see it, and where their Ray
 ended with the sweep wait for it without end: three did so for five minutes until they were found.
@@ -21,7 +21,7 @@ LOOK_S = 1.0
 
 
 def end_with(parent: int) -> None:
-    """Ends this process, as SIGTERM does, once its parent is another one: the first has ended. A run that is leaving
+    """Ends this process, as SIGTERM does, once `parent` is its parent no more: that has ended. A run that is leaving
     already is left to it: a second signal would cut short the units that may still commit."""
     while os.getppid() == parent:
         time.sleep(LOOK_S)
@@ -30,5 +30,5 @@ def end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    threading.Thread(target=end_with, args=(os.getppid(),), name="end-with-sweep", daemon=True).start()
-    leave(main(sys.argv[1:]))
+    threading.Thread(target=end_with, args=(int(sys.argv[1]),), name="end-with-sweep", daemon=True).start()
+    leave(main(sys.argv[2:]))

@@ -1,7 +1,7 @@
 """In which keys configurations differ: the columns that tell the points of a sweep, or the runs of a root, apart.
 
 Design: a configuration is its leaves by dotted key; a list is one leaf, since its places have no names. Keys that say
-where and how work is done (`store`, `cluster`, `sweep`) tell nothing about a result and are left out.
+where and how work is done and watched (NOT_TOLD) tell nothing about a result and are left out.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from factory.identity import canonical_json, fingerprint
 
-NOT_TOLD = ("store", "cluster", "sweep")
+NOT_TOLD = ("store", "cluster", "sweep", "observe")
 """Sections that are the same for all points of a sweep, or say nothing of what came out."""
 
 CANARIES = "gate.canaries"

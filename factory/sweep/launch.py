@@ -9,6 +9,7 @@ undone: a point that was cut off goes on where it stopped when the sweep is give
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -88,7 +89,7 @@ class Processes:
         self._stopped = False
 
     def work(self, point: Point, say: Say, note: Note) -> Outcome:
-        command = [sys.executable, "-m", "factory.sweep.child", *point.overrides]
+        command = [sys.executable, "-m", "factory.sweep.child", str(os.getpid()), *point.overrides]
         with self._lock:
             if self._stopped:
                 return Outcome(INTERRUPTED_CODE)

@@ -22,7 +22,7 @@ from factory.engine.extra import identity_of_extra
 from factory.errors import ConfigError
 from factory.identity import fingerprint
 from factory.run.overrides import MOST_VALUES, sweep_points, values_of
-from factory.sweep.differences import differing
+from factory.sweep.differences import NOT_TOLD, differing
 
 MOST_POINTS = MOST_VALUES
 
@@ -81,6 +81,7 @@ def points_of(overrides: Sequence[str]) -> list[Point]:
     if wrong:
         raise _refused(wrong, len(asked))
     _require_one_place([config for _, config in composed])
+    _require_ports(composed[0][1])
     differs = differing([config.model_dump(mode="json") for _, config in composed])
     points: list[Point] = []
     first: dict[str, int] = {}
@@ -127,13 +128,22 @@ def _refused(wrong: Sequence[tuple[str, ConfigError]], points: int) -> ConfigErr
 
 
 def _require_one_place(configs: Sequence[FactoryConfig]) -> None:
-    for section in ("store", "cluster", "sweep"):
+    for section in NOT_TOLD:
         if any(getattr(config, section) != getattr(configs[0], section) for config in configs):
             raise ConfigError(
                 f"the points of a sweep have different keys of `{section}`",
-                cause="it says where and how all points are worked; they share steps only below one root",
+                cause="it says where and how all points are worked and watched; they share steps only below one root",
                 remedy=f"give {section}.* one value, or start a command for each",
             )
+
+
+def _require_ports(config: FactoryConfig) -> None:
+    if config.sweep.at_once > 1 and config.observe.metrics_port:
+        raise ConfigError(
+            f"{config.sweep.at_once} points at a time cannot all serve metrics at port {config.observe.metrics_port}",
+            cause="sweep.at_once is above 1, and a port is one process's",
+            remedy="set observe.metrics_port=0 for any free port, and observe.metrics_discovery to find them",
+        )
 
 
 def _require_own_versions(points: Sequence[Point]) -> None:

@@ -34,8 +34,8 @@ def test_one_and_one_point_nought_are_one_number_and_true_is_none() -> None:
 
 def test_where_work_is_done_tells_nothing_and_canaries_are_not_told() -> None:
     configs = [
-        {"store": {"root": "/a"}, "gate": {"canaries": ["the secret"]}},
-        {"store": {"root": "/b"}, "gate": {"canaries": None}},
+        {"store": {"root": "/a"}, "observe": {"logs": "text"}, "gate": {"canaries": ["the secret"]}},
+        {"store": {"root": "/b"}, "observe": {"logs": "json"}, "gate": {"canaries": None}},
     ]
     told = differing(configs)
     assert list(told[0]) == ["gate.canaries"]

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from factory.cli.main import main as factory_cli_main
+from factory.leaving import INTERRUPTED_CODE
 from factory.store.local import LocalStore
 from factory.sweep.launch import Log, error_in
 from factory.sweep.record import find_sweep
@@ -80,6 +81,14 @@ def test_a_point_in_a_process_ends_with_its_sweep(tmp_path: Path) -> None:
     except psutil.TimeoutExpired:
         os.kill(child.pid, signal.SIGKILL)
         raise
+
+
+def test_a_point_whose_sweep_ended_before_it_could_look_ends_too(tmp_path: Path) -> None:
+    points = [item for item in MISSING if item != "-m"]
+    command = [sys.executable, "-m", "factory.sweep.child", "1", *points, f"store.root={tmp_path / 'root'}"]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=200)
+    assert done.returncode in (-signal.SIGTERM, INTERRUPTED_CODE), done.stderr
+    assert not (tmp_path / "root").exists()
 
 
 def test_a_log_gives_its_lines_and_keeps_the_closing_object() -> None:

@@ -51,6 +51,7 @@ REFUSED = [
     (["no.such.key=1,2"], "2 of the 2 points"),
     (["store.root=/a,/b"], "different keys of `store`"),
     (["sweep.at_once=1,2"], "different keys of `sweep`"),
+    (["seed=1,2", "sweep.at_once=2", "observe.metrics_port=9000"], "cannot all serve metrics at port 9000"),
     (["seed=1,2", "publish.version=v1"], "2 points would publish demo v1"),
     (["seed=1,2", "preset=production"], "each point would leave out what the points before it have published"),
 ]
