@@ -1,4 +1,4 @@
-"""What all tests share: the environment, a local store, a real S3 server, a store of each kind."""
+"""What all tests share: the environment, a local store, a real S3 server, a store of each kind, a browser."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ os.environ.update(
 
 from factory.store.base import Store
 from factory.store.local import LocalStore
+from tests.browser import Browser, open_browser
 from tests.s3_server import S3Server, running
 
 # A deadline is a timed test: 200 ms is nothing on a machine that does something else as well.
@@ -91,6 +92,12 @@ def s3() -> Iterator[S3]:
         for name, value in server.environment().items():
             patch.setenv(name, value)
         yield S3(server, bucket)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as opened:
+        yield opened
 
 
 @pytest.fixture

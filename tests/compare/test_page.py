@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,11 @@ from factory.compare.facts import Comparison, Metric
 from factory.compare.gather import gather
 from factory.compare.page import build_page
 from factory.store.local import LocalStore
-from tests.browser import Browser, open_browser, page_url
+from tests.browser import Browser, page_url
 from tests.compare.roots import SWEEP, put_run, put_sweep, three
 from tests.evaluate.test_hostile_pages import HOSTILE
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from factory.evaluate.forecast.page import build_page
 from factory.evaluate.forecast.points import read_points
 from factory.evaluate.report import build_report
 from factory.printable import OBEYED
-from tests.browser import Browser, open_browser, page_url
+from tests.browser import Browser, page_url
 from tests.evaluate.dataset.test_page import evaluation
 from tests.evaluate.sample_report import report_input
 
@@ -56,12 +56,6 @@ FREE = {
     "revision", "dataset", "name", "meaning", "detail", "evidence", "output_terms", "why", "note", "title", "label",
     "address", "version", "real_path", "concepts", "topics", "excerpt", "currency", "default_source", "domain",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 def report() -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from factory.evaluate.report import build_report
-from tests.browser import Browser, View, find_chromium, open_browser, page_url
+from tests.browser import Browser, View, find_chromium, page_url
 from tests.evaluate.sample_report import report_input
 
 pytestmark = pytest.mark.browser
@@ -20,12 +19,6 @@ Colour = tuple[int, ...]
 LIGHT = {"paper": (255, 255, 255), "used": (0x2F, 0x6C, 0x8F), "rejected": (0xD0, 0x9A, 0x3A)}
 DARK = {"paper": (0x14, 0x17, 0x1A), "used": (0x5F, 0xA3, 0xC9), "rejected": (0xD3, 0xA4, 0x4E)}
 WIDTHS = (1280, 800, 390)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -18,16 +18,10 @@ from factory.review.decisions import read_decisions
 from factory.review.server import ReviewServer
 from factory.review.session import Session
 from factory.store.local import LocalStore
-from tests.browser import Browser, Tab, View, open_browser
+from tests.browser import Browser, Tab, View
 from tests.review.conftest import HOSTILE, Opens
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @contextlib.contextmanager

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from factory.evaluate.dataset.page import to_html
-from tests.browser import Browser, open_browser, page_url
+from tests.browser import Browser, page_url
 from tests.evaluate.dataset.test_page import evaluation, example
 from tests.evaluate.test_report_in_browser import DARK, LIGHT, assert_fits, assert_quiet, picture, pixels
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from factory.evaluate.diversity import picture as drawing
 from factory.evaluate.diversity.facts import DiversityFacts
 from factory.evaluate.report import build_report
-from tests.browser import Browser, open_browser, page_url
+from tests.browser import Browser, page_url
 from tests.evaluate.diversity.sample_facts import facts
 from tests.evaluate.sample_report import SCRIPT, report_input
 from tests.evaluate.test_report_in_browser import assert_fits, assert_quiet, picture, pixels
@@ -22,12 +21,6 @@ from tests.evaluate.test_report_in_browser import assert_fits, assert_quiet, pic
 pytestmark = pytest.mark.browser
 
 BLUE = {False: (0x3B, 0x78, 0xB5), True: (0x6A, 0xA5, 0xDD)}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from factory.select.training.examples import Example
 from factory.select.training.explain import Explanation, MarkupEffect, WordEffect
 from factory.select.training.metrics import agreements, kept_at, measure
 from factory.select.training.report import Iteration, SelectorReport, build_selector_report
-from tests.browser import Browser, open_browser, page_url
+from tests.browser import Browser, page_url
 
 HOSTILE = "<script>document.title='owned'</script>\u202e"
 
@@ -116,12 +115,6 @@ def test_other_peoples_text_is_shown_and_never_obeyed() -> None:
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "\u202e" not in page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.mark.browser
