@@ -25,6 +25,7 @@ from typing import Any, Literal
 from factory.credentials import said
 from factory.errors import ConfigError, StoreError, TransientStoreError
 from factory.leaving import INTERRUPTED_CODE
+from factory.observe import logs
 from factory.run.record import now
 from factory.store.base import Store
 from factory.store.lease import held
@@ -183,8 +184,7 @@ def _one(written: Written, point: Point, points: int, launcher: Launcher) -> Out
     _say(f"{head}: {point.name}")
     written.point(point.number, state="running", error="", exit_code=None)
     started = time.monotonic()
-    prefix = "" if written.record.launcher == "here" else f"{point.number}| "
-    outcome = launcher.work(point, lambda line: _say(f"{prefix}{line}"), partial(written.point, point.number))
+    outcome = launcher.work(point, partial(_passed_on, point.number), partial(written.point, point.number))
     seconds = time.monotonic() - started
     run = outcome.result.get("run")
     known: dict[str, Any] = {"run": run} if run else {}
@@ -246,7 +246,18 @@ def _closed(store: Store, endpoint_url: str | None, record: SweepRecord, failed:
 
 def _say(line: str) -> None:
     with _printing:
-        print(said(line), file=sys.stderr, flush=True)
+        logs.tell(line)
+
+
+def _passed_on(point: int, line: str) -> None:
+    """Says a line of a point's own process; one of JSON is whole as it is."""
+    with _printing:
+        if not logs.is_json():
+            logs.tell(f"{point}| {line}")
+        elif line.startswith("{"):
+            print(said(line), file=sys.stderr, flush=True)
+        else:
+            logs.tell(line, point=point)
 
 
 def _out(value: dict[str, Any]) -> None:

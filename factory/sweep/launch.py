@@ -23,6 +23,7 @@ from typing import Any, Protocol
 from factory.credentials import blanked, said
 from factory.errors import FactoryError
 from factory.leaving import INTERRUPTED_CODE
+from factory.observe import logs
 from factory.sweep.points import Point
 
 Say = Callable[[str], None]
@@ -69,7 +70,7 @@ class Here:
         try:
             return Outcome(0, run(point.config))
         except FactoryError as error:
-            say(f"{type(error).__name__}: {error}")
+            logs.tell_error(error)
             return Outcome(error.exit_code, error=first_line(f"{type(error).__name__}: {error.what}"))
         except Exception as error:
             # one bad point must not take the sweep's other points with it, whatever is wrong with it
@@ -162,12 +163,23 @@ ERROR = re.compile(r"[A-Z]\w*(Error|Exception): ")
 def error_in(lines: Iterable[str], code: int) -> str:
     """The line of a log that says what ended it."""
     said_last = list(lines)
-    told = [line for line in said_last if ERROR.match(line)]
+    told = [error for line in said_last if (error := _error_of(line))]
     if told:
         return first_line(told[-1])
     if code > KILLED and code != INTERRUPTED_CODE:
         return f"ended by signal {code - KILLED}"
     return first_line(said_last[-1]) if said_last else ""
+
+
+def _error_of(line: str) -> str:
+    """A line that names an error, as words; also one of JSON (factory/observe/logs.py)."""
+    if ERROR.match(line):
+        return line
+    with suppress(ValueError):
+        found = json.loads(line) if line.startswith('{"time"') else None
+        if isinstance(found, dict) and found.get("level") == "error" and "error" in found:
+            return f"{found['error']}: {found.get('message')}"
+    return ""
 
 
 def first_line(text: str) -> str:

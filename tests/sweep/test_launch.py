@@ -45,6 +45,16 @@ def test_every_point_is_tried_all_failures_are_named_and_the_exit_code_says_so(t
     assert factory_cli_main(["compare", str(tmp_path / "root"), "--sweep", closing["sweep"]]) == 0
 
 
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_with_json_every_line_is_json_and_what_ended_a_point_is_known(tmp_path: Path, at_once: int) -> None:
+    done = sweep(tmp_path / "root", "seed=1,2", f"sweep.at_once={at_once}", "observe.logs=json")
+    assert done.returncode == 3, done.stderr
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["error"] for line in lines if line["event"] == "failed"] == ["CorpusError"] * 2
+    record = find_sweep(LocalStore(str(tmp_path / "root")), "last")
+    assert ["CorpusError: " in point.error for point in record.points] == [True, True]
+
+
 def test_jobs_without_a_cluster_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     done = sweep(tmp_path / "root", "seed=1,2", "sweep.jobs=true")
     assert done.returncode == 2
@@ -104,6 +114,8 @@ def test_a_log_gives_its_lines_and_keeps_the_closing_object() -> None:
 
 def test_what_ended_a_point_is_found_in_its_log() -> None:
     assert error_in(["a line", "GateError: none", "  likely cause: x"], 7) == "GateError: none"
+    as_json = '{"time": "x", "level": "error", "error": "GateError", "message": "none"}'
+    assert error_in([as_json, "a line"], 7) == "GateError: none"
     assert error_in(["a line"], 137) == "ended by signal 9"
     assert error_in(["a line"], 1) == "a line"
     assert error_in([], 1) == ""
