@@ -83,8 +83,8 @@ def _parsed(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
             metavar="KEY=LOW:HIGH" if kind != "choice" else "KEY=A,B",
             help="a setting to search",
         )
-    own, _, overrides = _split(list(arguments))
-    args = parser.parse_args(own)
+    end = list(arguments).index("--") if "--" in arguments else len(arguments)
+    args, overrides = parser.parse_args(arguments[:end]), list(arguments[end + 1 :])
     args.settings = [
         *((key, (float, *map(float, values.split(":")))) for key, values in _pairs(args.float)),
         *((key, (int, *map(int, values.split(":")))) for key, values in _pairs(args.int)),
@@ -95,11 +95,6 @@ def _parsed(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     if not any(item.startswith("store.root=") for item in overrides):
         parser.error("give the overrides of the runs behind --, store.root=… among them")
     return args, overrides
-
-
-def _split(arguments: list[str]) -> tuple[list[str], str, list[str]]:
-    place = arguments.index("--") if "--" in arguments else len(arguments)
-    return arguments[:place], "--", arguments[place + 1 :]
 
 
 def _pairs(items: Sequence[str]) -> list[tuple[str, str]]:

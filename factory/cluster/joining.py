@@ -21,7 +21,7 @@ from factory.errors import ClusterError, ConfigError
 CONNECT_S = 8.0
 
 JOIN_S = 25.0
-"""Ray takes 1-2 s to join, and 60 s to give up where something answers that is no Ray."""
+"""Ray itself would give up after 60 s where something answers that is no Ray."""
 
 SHOWN = 300
 """Characters of what Ray said."""
@@ -119,7 +119,7 @@ def explained(address: str, words: str) -> ClusterError:
             cause="RAY_AUTH_TOKEN (or the file ~/.ray/auth_token) is of another cluster, or missing",
             remedy="set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the head's: `ray get-auth-token` there",
         )
-    if "node_ip_address.json" in lines or "Raylet addresses" in lines or "raylet" in lines.lower():
+    if "node_ip_address.json" in lines or "raylet" in lines.lower():
         return ClusterError(
             f"this machine is no node of the cluster at {address}: {lines[:SHOWN]}",
             cause="a driver runs on a node; from elsewhere there are jobs",

@@ -40,7 +40,6 @@ class Compared:
     at: str = ""
     error: str = ""
     started: str = ""
-    finished: str = ""
     dataset: str = ""
     differs: Mapping[str, Any] = field(default_factory=dict)
     documents: int | None = None

@@ -198,7 +198,6 @@ def _whole_row(store: Store, record: Record, prices: PricesConfig | None, proble
         at="" if state == "finished" else _at(store, run, record, dones),
         error=str(record.get("error") or "").partition("\n  likely cause: ")[0],
         started=str(record.get("started") or ""),
-        finished=str(record.get("finished") or ""),
         dataset=dataset,
         documents=_documents(dones),
         written=sum(int(counts["produced"]) for counts in asked) if asked else None,

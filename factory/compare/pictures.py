@@ -34,6 +34,7 @@ def pictures_of(comparison: Comparison, columns: Sequence[Column], rows: Sequenc
     charts = [
         *_yield(shown),
         *_cost(shown),
+        *_tokens(columns, shown),
         *_quality(columns, shown),
         *_over_settings(comparison, columns, shown),
     ]
@@ -82,25 +83,32 @@ def _cost(rows: Sequence[Compared]) -> Iterator[Chart]:
             "Both together are behind the rows: what a run would have paid alone. What is shared is paid by whoever "
             "comes first, and says nothing of a point.",
         )  # fmt: skip
-        tokens = [(row, cost) for row, cost in known if row.samples]
-        if len(tokens) > 1:
-            per_sample = tuple(cost.all.amounts.tokens / (row.samples or 1) for row, cost in tokens)
+
+
+def _tokens(columns: Sequence[Column], rows: Sequence[Compared]) -> Iterator[Chart]:
+    for column in columns:
+        points = _points(column, rows) if column.key == "tokens_per_sample" else []
+        if len(points) > 1:
             yield Chart(
-                "Tokens a sample", "bars", "run", "tokens",
-                (Series("prompt and generated", tuple(label(row) for row, _ in tokens), per_sample),),
+                "Tokens a sample", "bars", "run", "tokens", (_bars("prompt and generated", points),),
                 "Of everything behind the rows, whoever paid, lost attempts included.",
             )  # fmt: skip
+
+
+def _points(column: Column, rows: Sequence[Compared]) -> list[tuple[str, float]]:
+    """Name and value of the runs, as many as a picture has room for, in which the column has a value."""
+    return [(label(row), value) for row in rows if (value := _number(column, row)) is not None][:MOST_BARS]
+
+
+def _bars(name: str, points: Sequence[tuple[str, float]]) -> Series:
+    return Series(name, tuple(label for label, _ in points), tuple(value for _, value in points))
 
 
 def _quality(columns: Sequence[Column], rows: Sequence[Compared]) -> Iterator[Chart]:
     known = [row for row in rows if row.complete][:MOST_BARS]
     for column in _worth_drawing(columns, known)[:MOST_QUALITY]:
-        points = [(label(row), value) for row in known if (value := _number(column, row)) is not None]
-        yield Chart(
-            column.title, "bars", "run", "share" if column.unit == "share" else column.unit or "measured",
-            (Series(column.title, tuple(name for name, _ in points), tuple(value for _, value in points)),),
-            _reading(column),
-        )  # fmt: skip
+        unit = "share" if column.unit == "share" else column.unit or "measured"
+        yield Chart(column.title, "bars", "run", unit, (_bars(column.title, _points(column, known)),), _reading(column))
 
 
 def _reading(column: Column) -> str:
