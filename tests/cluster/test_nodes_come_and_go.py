@@ -25,7 +25,7 @@ CODE_IS_THERE = ("--no-package", f"cluster.job.env={{PYTHONPATH: {REPOSITORY}}}"
 """Nodes of one machine share the folder into which a package is unpacked; each that unpacks it removes it first."""
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 180) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 400) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "did not happen in time"
@@ -64,7 +64,7 @@ def test_a_node_that_goes_and_one_that_comes_cost_no_row_and_no_failure(cluster:
     cluster.remove(first)
     for _ in range(2):
         cluster.add(num_cpus=1, resources={"engine": 1})
-    said, _ = run.communicate(timeout=400)
+    said, _ = run.communicate(timeout=600)
     assert run.returncode == 0, said[-4000:]
     result = json.loads(said.strip().splitlines()[-1])
     undisturbed = run_factory(corpus, str(tmp_path / "plain")).result
