@@ -11,8 +11,7 @@ import pytest
 
 from tests.cluster.several_nodes import SeveralNodes
 from tests.resident import REPOSITORY
-
-LONGEST_S = 400
+from tests.waiting import LONGEST_S
 
 
 @dataclass(frozen=True)

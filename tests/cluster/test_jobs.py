@@ -7,17 +7,17 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import LONGEST_S, submitted
+from tests.cluster.conftest import submitted
 from tests.cluster.several_nodes import SeveralNodes
 from tests.corpora import write_corpus
 from tests.resident import REPOSITORY
 from tests.runs import SMALL
+from tests.waiting import LONGEST_S, until
 
 
 @pytest.fixture(scope="module")
@@ -136,10 +136,7 @@ def test_a_stopped_job_says_so_and_goes_on_with_the_next_submission(
     command = run_of(corpus, tmp_path / "root", "engine.scripted_latency_s=1", "seed=4")
     first = started(cluster, *command)
     job_id = said_until(first, "submitted ").split()[1]
-    deadline = time.monotonic() + LONGEST_S
-    while not list((tmp_path / "root").glob("steps/extract-*/commits/*/*")):
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    until("a commit", lambda: list((tmp_path / "root").glob("steps/extract-*/commits/*/*")))
     assert "is asked to end" in submitted(cluster, "--stop", job_id).stderr
     _, words = first.communicate(timeout=LONGEST_S)
     assert first.returncode == 130

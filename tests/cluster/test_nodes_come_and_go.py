@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from tests.cluster.several_nodes import SeveralNodes
 from tests.corpora import write_corpus
 from tests.resident import REPOSITORY
 from tests.runs import SMALL, dataset_rows, run_factory
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -23,14 +23,6 @@ LATENCY = "engine.scripted_latency_s=0.5"
 
 CODE_IS_THERE = ("--no-package", f"cluster.job.env={{PYTHONPATH: {REPOSITORY}}}")
 """Nodes of one machine share the folder into which a package is unpacked; each that unpacks it removes it first."""
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 400) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.2)
-    return found
 
 
 @pytest.fixture
@@ -60,7 +52,7 @@ def test_a_node_that_goes_and_one_that_comes_cost_no_row_and_no_failure(cluster:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    wait_for(lambda: len(list(root.glob("steps/extract-*/commits/*/*"))) >= 3)
+    until("three commits", lambda: len(list(root.glob("steps/extract-*/commits/*/*"))) >= 3)
     cluster.remove(first)
     for _ in range(2):
         cluster.add(num_cpus=1, resources={"engine": 1})

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +15,7 @@ from factory.store.local import LocalStore
 from tests.corpora import write_corpus
 from tests.faults.outcome import differing_rows
 from tests.runs import LLM_STEPS, REPOSITORY, command, dataset_rows, environment, factory_cli, run_factory
+from tests.waiting import until
 
 PODS = 3
 UNITS = ("select.unit_rows=3", "curate.unit_rows=8", "engine.units_in_flight=2")
@@ -36,14 +35,6 @@ def start(corpus: Path, root: Path, index: int, log: Path) -> subprocess.Popen[s
         return subprocess.Popen(
             typed, cwd=REPOSITORY, env={**environment(), **pods}, stdout=subprocess.PIPE, stderr=stderr, text=True
         )
-
-
-def until(what: str, found: Any, seconds: float = 240) -> Any:
-    end = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < end, f"never: {what}"
-        time.sleep(0.05)
-    return value
 
 
 def commits(root: Path, step: str) -> dict[str, Path]:
