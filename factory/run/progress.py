@@ -99,7 +99,7 @@ class Meter:
             parts.append(f"{self.tokens / self.seconds:,.0f} generated tokens/s")
         left = self.seconds_left
         if left is not None and self.reused + self.finished < self.units:
-            parts.append(f"about {_duration(left)} left")
+            parts.append(f"about {duration(left)} left")
         return "  ".join(parts)
 
 
@@ -193,7 +193,7 @@ def done_line(done: Mapping[str, Any]) -> str:
         if ledger.get("retries"):
             parts.append(f"asked again {ledger['retries']:,.0f}")
         parts.append(f"tokens {ledger['prompt_tokens']:,.0f} in, {ledger['generated_tokens']:,.0f} out")
-    parts.append(_duration(done["wall_seconds"]))
+    parts.append(duration(done["wall_seconds"]))
     return "  ".join(parts)
 
 
@@ -214,7 +214,7 @@ def progress_for(stream: TextIO) -> Progress:
     return BarProgress() if stream.isatty() else PlainProgress(stream)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.1f} s"
     minutes = seconds / 60

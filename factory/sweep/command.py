@@ -26,6 +26,7 @@ from factory.credentials import said
 from factory.errors import ConfigError, StoreError, TransientStoreError
 from factory.leaving import INTERRUPTED_CODE
 from factory.observe import logs
+from factory.run.progress import duration
 from factory.run.record import now
 from factory.store.base import Store
 from factory.store.lease import held
@@ -190,14 +191,14 @@ def _one(written: Written, point: Point, points: int, launcher: Launcher) -> Out
     known: dict[str, Any] = {"run": run} if run else {}
     if outcome.code == 0:
         written.point(point.number, state="finished", exit_code=0, seconds=round(seconds, 1), **known)
-        _say(f"{head} finished in {_duration(seconds)}: {_brought(outcome)}")
+        _say(f"{head} finished in {duration(seconds)}: {_brought(outcome)}")
         _out({"point": point.number, "name": point.name, **outcome.result})
     else:
         state = "interrupted" if outcome.code == INTERRUPTED_CODE else "failed"
         written.point(
             point.number, state=state, exit_code=outcome.code, error=outcome.error, seconds=round(seconds, 1), **known
         )
-        _say(f"{head} {state} after {_duration(seconds)}, exit code {outcome.code}: {outcome.error}")
+        _say(f"{head} {state} after {duration(seconds)}, exit code {outcome.code}: {outcome.error}")
     return outcome
 
 
@@ -263,7 +264,3 @@ def _passed_on(point: int, line: str) -> None:
 def _out(value: dict[str, Any]) -> None:
     with _printing:
         print(json.dumps(value), flush=True)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

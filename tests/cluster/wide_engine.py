@@ -60,7 +60,7 @@ def living_groups() -> int:
     """Placement groups that still hold something, a moment after they were given back."""
     from ray.util.placement_group import placement_group_table
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         alive = [group for group in placement_group_table().values() if group["state"] != "REMOVED"]
         if not alive:
