@@ -17,10 +17,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from factory.config import FactoryConfig
-from factory.cost.estimate.guesses import Guesses
 from factory.store.base import Store
 
 if TYPE_CHECKING:
+    from factory.cost.estimate.guesses import Guesses
     from factory.curate.index.pin import View
     from factory.run.chain import Chain
     from factory.run.rehearsal import Rehearsed
@@ -135,6 +135,8 @@ class StagePlan:
 
 def planned_rows(config: FactoryConfig, chain: Chain, rehearsed: Rehearsed) -> list[StagePlan]:
     """A line for every stage, and one for what is counted between rounds where that comes next."""
+    from factory.cost.estimate.guesses import Guesses
+
     known = Guesses(config, chain, rehearsed.dones)
     rows: list[StagePlan] = []
     first = rehearsed.first
