@@ -109,7 +109,7 @@ class EngineActor:
     async def _note_now_and_then(self) -> None:
         if self._meter.note_is_due:
             with contextlib.suppress(Exception):  # a head that is gone must not end the watch, nor hold up answers
-                await asyncio.to_thread(self._meter.note(self._spec.pool, self._replica).leave)
+                await self.note_use()
 
     def _note(self, seconds: float) -> bool:
         """Notes a start of so many seconds; whether another engine ran in this replica before."""
@@ -170,7 +170,7 @@ class EngineActor:
 
     async def note_use(self) -> None:
         """Leaves what this replica was used for where the run reads it."""
-        self._meter.note(self._spec.pool, self._replica).leave()
+        await asyncio.to_thread(self._meter.note(self._spec.pool, self._replica))
 
     async def stop(self) -> None:
         """Ends the engine and its processes; the actor can then be killed without leaving any behind."""

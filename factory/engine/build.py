@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from factory.engine.api import Engine
+from factory.engine.budget import Allowance
 from factory.engine.config import EngineConfig
 from factory.engine.models import ResolvedModel
 
@@ -39,6 +40,10 @@ def slots_of(config: EngineConfig) -> int | None:
 
     latency = latency_from(config.extra)
     return latency.slots if latency is not None else None
+
+
+def allowance_of(config: EngineConfig) -> Allowance:
+    return Allowance(config.killers_allowed, config.hangs_allowed, config.losses_allowed)
 
 
 def build_engine(

@@ -17,11 +17,10 @@ from typing import Any
 from factory.cluster.config import ClusterConfig
 from factory.engine.actor import NAMESPACE, EngineActor, EngineSpec, warden_name
 from factory.engine.api import EngineInfo
-from factory.engine.budget import Allowance
-from factory.engine.build import longest_silence_s, slots_of
+from factory.engine.build import allowance_of, longest_silence_s, slots_of
 from factory.engine.config import EngineConfig
 from factory.engine.lookout import Lookout
-from factory.engine.lost import EngineLost, lost_actor
+from factory.engine.lost import EngineLost, lost_actor, lost_at_start
 from factory.engine.models import ResolvedModel
 from factory.engine.placement import Placement
 from factory.engine.pool import EnginePool
@@ -65,9 +64,9 @@ def start_pool(
     spec = EngineSpec(name, settled, model, max_model_len, dtype, seed, longest_silence_s(config), run, observed)
     forget_starts(name)
     forget_use(name)
-    allowed = Allowance(config.killers_allowed, config.hangs_allowed, config.losses_allowed)
+    lookout = Lookout(name, config.replicas)
     warden = start_warden(
-        warden_name(name), NAMESPACE, allowed, Lookout(name, config.replicas), config.replicas, slots_of(config)
+        warden_name(name), NAMESPACE, allowance_of(config), lookout, config.replicas, slots_of(config)
     )
     groups = [_group(spec, replica, placement) for replica in range(config.replicas)] if placement.bundles else []
     actors = [
@@ -159,12 +158,8 @@ def _enough_ready(actors: list[Any], config: EngineConfig, say: Callable[[str], 
             if lost_actor(error).gone and deaths[number] < START_TRIES:
                 waiting[actors[number].ready.remote()] = number  # its node may have gone; Ray starts it elsewhere
                 continue
-            outcome = EngineLost(
-                f"the actor of engine {number} died while it started: {str(error).splitlines()[0]}",
-                cause="the machine ran out of memory, or the process was killed",
-                remedy="give engines more memory, or lower engine.replicas and engine.kv_cache_gib",
-            )
+            outcome = lost_at_start(number, error)
         if isinstance(outcome, EngineLost):
-            raise EngineError(outcome.what, cause=outcome.cause, remedy=outcome.remedy)
+            raise outcome.as_error()
         infos[number] = outcome
     return [infos[number] for number in sorted(infos)]

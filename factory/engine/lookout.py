@@ -9,15 +9,20 @@ after its health checks have failed, and until then its actors count as alive. W
 
 An engine over several nodes dies when any of them does, and says so itself before Ray knows of the node: there the
 wait is `NODE_DEATH_S` whatever happened.
+
+Whoever asks shares one event loop with all that is dealt out (warden.py), so Ray is asked in threads; and hundreds of
+parts may have been in one engine, so there is one wait for each end of an engine and one listing of the nodes in
+`LOOK_S`, however many ask.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import Any
 
-from factory.engine.start_notes import EngineStart, noted_starts
+from factory.engine.start_notes import EngineStart, noted_starts, started_replicas
 
 LOOK_S = 0.3
 
@@ -35,23 +40,25 @@ class Lookout:
 
     def __init__(self, pool: str, replicas: int) -> None:
         self._pool, self._replicas = pool, replicas
-        self._absent: list[int] | None = None
-        self._looked_at = 0.0
+        self._absent = list(range(replicas))
+        self._looked_at = -math.inf
+        self._waits: dict[EngineStart, asyncio.Task[bool]] = {}
+        self._living: set[str] = set()
+        self._listed_at = -math.inf
+        self._listing = asyncio.Lock()
 
-    def absent(self) -> list[int]:
-        """Replicas whose engine was never ready. Once none is left, asking costs nothing."""
-        if self._absent == []:
-            return []
+    async def absent(self) -> list[int]:
+        """Replicas whose engine was never ready, as of the last look. Once none is left, asking costs nothing."""
         now = time.monotonic()
-        if self._absent is None or now - self._looked_at > ABSENT_LOOK_S:
-            came = {start.replica for start in noted_starts(self._pool)}
-            self._absent = [replica for replica in range(self._replicas) if replica not in came]
+        if self._absent and now - self._looked_at > ABSENT_LOOK_S:
             self._looked_at = now
+            came = await asyncio.to_thread(started_replicas, self._pool)
+            self._absent = [replica for replica in range(self._replicas) if replica not in came]
         return self._absent
 
     async def went_with_its_node(self, replica: int) -> bool:
         """Whether the engine that a caller lost was on a node that is gone. Waits until that can be told."""
-        starts = [start for start in noted_starts(self._pool) if start.replica == replica]
+        starts = await asyncio.to_thread(noted_starts, self._pool, replica)
         if not starts:
             return False
         last = max(starts, key=lambda start: start.number)
@@ -59,24 +66,33 @@ class Lookout:
         asked = [last] if len(starts) == 1 else [last, *(each for each in starts if each.number == last.number - 1)]
         if all(set(start.nodes) == {_own_node()} for start in asked):
             return False
-        return await _told(asked)
+        if last not in self._waits:
+            waiting = self._waits[last] = asyncio.create_task(self._told(asked))
+            waiting.add_done_callback(lambda _: self._waits.pop(last))
+        return await self._waits[last]
 
+    async def _told(self, asked: list[EngineStart]) -> bool:
+        """Whether a node of these engines, the newest first, is gone."""
+        wide = any(len(start.nodes) > 1 for start in asked)
+        deadline = time.monotonic() + NODE_DEATH_S + SETTLE_S
+        left_at: float | None = None
+        while (now := time.monotonic()) < deadline:
+            alive = await self._living_nodes()
+            if any(node not in alive for start in asked for node in start.nodes):
+                return True
+            if left_at is None and (len(asked) > 1 or await asyncio.to_thread(_has_left, asked[0])):
+                left_at = now
+            if left_at is not None and not wide and now - left_at > SETTLE_S:
+                return False
+            await asyncio.sleep(LOOK_S)
+        return False
 
-async def _told(asked: list[EngineStart]) -> bool:
-    """Whether a node of these engines, the newest first, is gone."""
-    wide = any(len(start.nodes) > 1 for start in asked)
-    deadline = time.monotonic() + NODE_DEATH_S + SETTLE_S
-    left_at: float | None = None
-    while (now := time.monotonic()) < deadline:
-        alive = _living_nodes()
-        if any(node not in alive for start in asked for node in start.nodes):
-            return True
-        if left_at is None and (len(asked) > 1 or _has_left(asked[0])):
-            left_at = now
-        if left_at is not None and not wide and now - left_at > SETTLE_S:
-            return False
-        await asyncio.sleep(LOOK_S)
-    return False
+    async def _living_nodes(self) -> set[str]:
+        async with self._listing:
+            if time.monotonic() - self._listed_at >= LOOK_S:
+                self._living = await asyncio.to_thread(_living_nodes)
+                self._listed_at = time.monotonic()
+        return self._living
 
 
 def _own_node() -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from factory.engine.api import Completion
 from factory.engine.budget import Death
-from factory.errors import FactoryError
+from factory.errors import EngineError, FactoryError
 
 ENGINE_KILLED = "engine_killed"
 """Error of a completion whose request killed an engine that held nothing else."""
@@ -26,6 +26,9 @@ class EngineLost:
     preempted: bool = False
     gone: bool = False
     death: Death = "loss"
+
+    def as_error(self) -> EngineError:
+        return EngineError(self.what, cause=self.cause, remedy=self.remedy)
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,7 @@ def lost_actor(error: Any) -> EngineLost:
     """An error that Ray raised for the actor: RayActorError, or OutOfMemoryError, which is none."""
     from ray.exceptions import OutOfMemoryError
 
-    lines = str(error).splitlines()
-    said = (lines[0] if lines else type(error).__name__)[:DETAIL_CHARACTERS]
+    said = _first_line(error)
     if isinstance(error, OutOfMemoryError):
         return EngineLost(
             f"an engine actor was ended by Ray, which found its node short of memory: {said}",
@@ -63,6 +65,20 @@ def lost_actor(error: Any) -> EngineLost:
         preempted=bool(getattr(error, "preempted", False)),
         gone=True,
     )
+
+
+def lost_at_start(replica: int, error: Exception) -> EngineLost:
+    """The process of a replica ended before its engine was ready."""
+    return EngineLost(
+        f"the process of engine {replica} died while it started: {_first_line(error)}",
+        cause="the machine ran out of memory (a container's limit counts too), or the process was killed",
+        remedy="give engines more memory, or lower engine.replicas and engine.kv_cache_gib",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return (lines[0] if lines else type(error).__name__)[:DETAIL_CHARACTERS]
 
 
 def killer(request_id: str, deaths: int, lost: EngineLost) -> Completion:

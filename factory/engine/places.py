@@ -8,7 +8,7 @@ and Kuck 1987): large ones while there is much, single requests at last, so the 
 replicas and its tail is about one request long. No request is asked twice for that.
 
 Engines without slots answer everything at once, and one replica needs no dealing: there a unit goes as a whole. Pure
-bookkeeping; times are the caller's. Cost of a part: docs/scale.md; it does not grow with the replicas.
+bookkeeping; times are the caller's. Cost of a part: docs/scale.md; replicas that are shut cost a deal a look at each.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ AWAY_S = 5.0
 """How long nobody is sent to a replica that somebody found lost, so that not all units run into the same dead one."""
 
 STALE_AT_MOST = 8
-"""Entries a replica of the heap of emptiest ones, before the outdated ones are thrown out."""
+"""Entries of a heap for each that holds, before the outdated ones are thrown out."""
 
 SILENT_S = 60.0
 """An asker that gave no sign for so long is dead: what it had open counts no more."""
@@ -84,6 +84,7 @@ class Places:
         self._slots = slots
         self._open = [0] * replicas
         self._emptiest = [(0, replica) for replica in range(replicas)]  # a heap; what is not as in `_open` is stale
+        self._aside: set[int] = set()  # found shut, and taken out of the heap until they are not
         self._away_until: dict[int, float] = {}
         self._askers: dict[str, _Asker] = {}
         self._given: dict[int, tuple[str, Place]] = {}
@@ -100,6 +101,8 @@ class Places:
         number = self._counter
         self._asked[number] = _Asked(ticket, want, frozenset(avoid))
         heapq.heappush(self._queue, (asker.born, number))
+        if len(self._queue) > STALE_AT_MOST * len(self._asked):
+            self._queue = sorted(entry for entry in self._queue if entry[1] in self._asked)
         self._wanted += want
         return number
 
@@ -112,14 +115,17 @@ class Places:
         """Places for those that wait, by the number of their asking, for as many of their requests as there is room;
         none in the replicas `closed`. Who still wants some asks again."""
         dealt: list[tuple[int, tuple[Place, ...]]] = []
-        shut = {*closed, *(replica for replica, until in self._away_until.items() if until > now)}
+        shut = self._shut(closed, now)
+        for replica in self._aside - shut:
+            heapq.heappush(self._emptiest, (self._open[replica], replica))
+        self._aside &= shut
         passed: list[tuple[int, int]] = []
         while self._queue and self._with_room(shut) is not None:
             entry = heapq.heappop(self._queue)
             number = entry[1]
             if (asked := self._asked.get(number)) is None:
                 continue
-            if not (places := self._placed(asked, shut | asked.avoid)):
+            if not (places := self._placed(asked, shut)):
                 passed.append(entry)
                 continue
             self.withdraw(number)
@@ -130,11 +136,14 @@ class Places:
             heapq.heappush(self._queue, entry)
         return dealt
 
+    def _shut(self, closed: Collection[int], now: float) -> set[int]:
+        return {*closed, *(replica for replica, until in self._away_until.items() if until > now)}
+
     def _placed(self, asked: _Asked, shut: Collection[int]) -> tuple[Place, ...]:
-        """Places for as many of the requests as there is room for, each part in the emptiest replica not `shut`."""
+        """Places for as many of the requests as there is room for, each part in the emptiest replica it may go to."""
         places: list[Place] = []
         left, wanted = asked.want, self._wanted
-        while left and (replica := self._with_room(shut)) is not None:
+        while left and (replica := self._with_room(shut, asked.avoid)) is not None:
             part = self._part(left, wanted, replica)
             self._counter += 1
             places.append(Place(self._counter, replica, part))
@@ -142,19 +151,22 @@ class Places:
             left, wanted = left - part, wanted - part
         return tuple(places)
 
-    def _with_room(self, shut: Collection[int]) -> int | None:
-        """The emptiest replica that is not `shut`; None where that is full."""
-        aside: list[tuple[int, int]] = []
+    def _with_room(self, shut: Collection[int], avoid: Collection[int] = ()) -> int | None:
+        """The emptiest replica that is neither `shut` nor in `avoid`; None where that is full."""
+        avoided: list[tuple[int, int]] = []
         found: int | None = None
         while self._emptiest:
             held, replica = self._emptiest[0]
-            if held == self._open[replica] and replica not in shut:
+            holds = held == self._open[replica] and replica not in self._aside
+            if holds and replica not in shut and replica not in avoid:
                 found = replica if self._room(replica) > 0 else None
                 break
             entry = heapq.heappop(self._emptiest)
-            if held == self._open[replica]:
-                aside.append(entry)
-        for entry in aside:
+            if holds and replica in shut:
+                self._aside.add(replica)  # else a thousand that have yet to come were passed over for every part
+            elif holds:
+                avoided.append(entry)
+        for entry in avoided:
             heapq.heappush(self._emptiest, entry)
         return found
 
@@ -162,7 +174,7 @@ class Places:
         self._open[replica] += requests
         heapq.heappush(self._emptiest, (self._open[replica], replica))
         if len(self._emptiest) > STALE_AT_MOST * len(self._open):
-            self._emptiest = sorted((held, each) for each, held in enumerate(self._open))
+            self._emptiest = sorted((held, each) for each, held in enumerate(self._open) if each not in self._aside)
 
     def give_back(self, number: int, tokens: int, lost: bool, now: float) -> None:
         """What had the place is answered (`tokens` in all), or its replica was `lost`."""
@@ -192,8 +204,9 @@ class Places:
         for ticket in [name for name, asker in self._askers.items() if now - asker.seen > SILENT_S]:
             self.leave(ticket)
 
-    def pressure(self, now: float) -> Pressure:
-        there = len(self._open) - sum(until > now for until in self._away_until.values())
+    def pressure(self, closed: Collection[int], now: float) -> Pressure:
+        """The queue, and the slots of all replicas but those in `closed` and those just lost."""
+        there = len(self._open) - len(self._shut(closed, now))
         return Pressure(
             slots=None if self._slots is None else self._slots * there,
             open=sum(self._open),

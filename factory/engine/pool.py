@@ -6,17 +6,16 @@ engines in an order that suits them (order.py), in parts, each to a replica that
 one queue's servers, whichever unit the requests are of. When a replica is lost, only the requests it had are asked
 again: on its replacement, in the trials that warden.py deals out, until each has its completion or is known to kill
 engines, which is a completion with the error `engine_killed`. Other replicas go on meanwhile. Of the requests of an
-engine that went with its node nothing is suspected; they go elsewhere as they are. A replica that is starting again, is
-hunted in, or has not come yet, is left alone until it is ready.
+engine that went with its node nothing is suspected; they go elsewhere as they are. A replica that is starting again
+(lost_replicas.py), is hunted in, or has not come yet, is left alone until it is ready.
 
-Cost: about 1 ms a part; starting is the engine's own (35 s for SmolLM2 on two cores).
+Cost: three messages a part; starting is the engine's own (35 s for SmolLM2 on two cores).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 import uuid
 from collections import deque
 from collections.abc import Coroutine, Sequence
@@ -26,11 +25,12 @@ from typing import Any, TypeVar
 from factory.engine.actor import ReplicaState
 from factory.engine.api import Batch, Completion, EngineInfo, Request
 from factory.engine.lost import EngineBusy, EngineLost, killer, lost_actor, lost_by
+from factory.engine.lost_replicas import LostReplicas
 from factory.engine.memory import memory_left
 from factory.engine.order import engine_order
 from factory.engine.places import Place, Pressure
 from factory.engine.room import give_back
-from factory.engine.start_notes import PoolStarts, forget_starts, noted_starts, starts_of
+from factory.engine.start_notes import PoolStarts, forget_starts, started_replicas, starts_of
 from factory.engine.use import ReplicaUse, forget_use, use_of
 from factory.errors import EngineError
 
@@ -38,19 +38,17 @@ Sent = TypeVar("Sent")
 
 LIFE_SIGN_S = 10.0
 
-REVIVAL_LIMIT_S = 3600.0
-"""As long as a first start may take: a replacement may wait for a node as well."""
-
-REVIVAL_TRIES = 3
-PAUSE_S, PAUSE_CAP_S = 0.5, 10.0
-
 PATIENCE_S, SOON_S = 10.0, 1.0
 """How long a unit waits for a place before it asks again; soon where it knows of a lost replica that may be back."""
 
 SIGN_S = 20.0
 """A third of the silence after which the warden gives an asker up (places.py)."""
 
-PRESSURE_LIMIT_S = 10.0
+ANSWER_S = 2.0
+"""What replicas that live take milliseconds for; one that waits for a node does not answer at all."""
+
+PRESSURE_LIMIT_S = 60.0
+"""What a busy machine may take to start the warden; an answer takes milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,6 @@ class _Answered:
 
     done: dict[str, Completion]
     left: list[Request]
-
-
-ANSWER_S = 2.0
-"""What replicas that live take milliseconds for; one that waits for a node does not answer at all."""
 
 
 class EnginePool:
@@ -78,9 +72,7 @@ class EnginePool:
 
     def _begin(self) -> None:
         self._ticket = uuid.uuid4().hex
-        self._reviving: dict[int, asyncio.Task[EngineLost | None]] = {}
-        self._gone: dict[int, EngineLost] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lost = LostReplicas(self._actors, self._warden)
         self._stopped: PoolStarts | None = None
         self._asked: dict[tuple[str, int], Any] = {}
 
@@ -105,7 +97,7 @@ class EnginePool:
     async def generate(self, batch: Batch) -> list[Completion]:
         """One completion a request, in order; of a request that kills engines one with the error ENGINE_KILLED.
         Raises EngineError when no engine is left, or more were lost than the engine settings allow (budget.py)."""
-        self._enter()
+        self._lost.enter()
         done: dict[str, Completion] = {}
         left = deque(batch.requests[position] for position in engine_order(batch.requests))
         asking: asyncio.Task[Sequence[Place]] | None = None
@@ -134,7 +126,7 @@ class EnginePool:
     async def _place(self, want: int) -> Sequence[Place]:
         """Room for up to `want` requests in replicas that are ready as far as is known here."""
         while True:
-            avoid = await self._unready()
+            avoid = await self._lost.known()
             patience_s = SOON_S if avoid else PATIENCE_S
             places: Sequence[Place] = await self._warden.place.remote(self._ticket, want, avoid, patience_s)
             if places:
@@ -154,7 +146,7 @@ class EnginePool:
         if isinstance(outcome, list):
             done = {completion.request_id: completion for completion in outcome}
         else:
-            self._revive(place.replica)
+            self._lost.wait_for(place.replica)
             if isinstance(outcome, EngineLost) and not await self._was_preempted(place.replica, outcome):
                 done = await self._tried(place.replica, part, outcome)
         return _Answered(done, [each for each in part.requests if each.request_id not in done])
@@ -213,14 +205,14 @@ class EnginePool:
                     await self._warden.report.remote(replica, ticket, [])
                 else:
                     lost = outcome if isinstance(outcome, EngineLost) else lost
-                    self._revive(replica)
+                    self._lost.wait_for(replica)
                     await self._warden.report.remote(replica, ticket, list(turn.trial), lost.death)
             elif turn.finished:
                 return done | {name: killer(name, deaths, lost) for name, deaths in turn.killers.items()}
 
     async def _trial(self, replica: int, part: Batch) -> list[Completion] | EngineLost | EngineBusy | None:
         """What became of a trial in the replacement, which is waited for; None where there will be none."""
-        while await self._ready_again(replica) is None:
+        while await self._lost.ready_for_a_trial(replica) is None:
             outcome = await self._send(replica, part, trial=True)
             if not (isinstance(outcome, EngineLost) and await self._was_preempted(replica, outcome)):
                 return outcome
@@ -233,51 +225,12 @@ class EnginePool:
         found: bool = await self._warden.went_with_its_node.remote(replica)
         return found
 
-    async def _ready_again(self, replica: int) -> EngineLost | None:
-        """Waits for the replacement in `replica`, for a trial; None when it is there."""
-        lost = await _until_ready(self._actors[replica], None, 0)
-        if lost is not None:
-            self._gone[replica] = lost
-        return lost
-
     async def _alive(self, replica: int, ticket: str, work: Coroutine[Any, Any, Sent]) -> Sent:
         """What `work` gives; while it runs, the warden is told that its asker lives."""
         task = asyncio.ensure_future(work)
         while not (await asyncio.wait([task], timeout=LIFE_SIGN_S))[0]:
             await self._warden.lives.remote(replica, ticket)
         return task.result()
-
-    def _enter(self) -> None:
-        """Waits for replacements belong to the event loop they were begun in; in another one they begin anew."""
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            unfinished, self._loop = list(self._reviving), loop
-            self._reviving = {}
-            for replica in unfinished:
-                self._revive(replica)
-
-    async def _unready(self) -> list[int]:
-        """Replicas that are known here to be lost; waits while that is all of them. Raises EngineError when none comes
-        back."""
-        while True:
-            self._reap()
-            if len(self._reviving) + len(self._gone) < self.replicas:
-                return [*self._reviving, *self._gone]
-            if not self._reviving:
-                lost = next(iter(self._gone.values()))
-                raise EngineError(f"no engine is left: {lost.what}", cause=lost.cause, remedy=lost.remedy)
-            await asyncio.wait(self._reviving.values(), return_when=asyncio.FIRST_COMPLETED)
-
-    def _revive(self, replica: int) -> None:
-        if replica not in self._reviving and replica not in self._gone:
-            self._reviving[replica] = asyncio.ensure_future(_until_ready(self._actors[replica], self._warden, replica))
-
-    def _reap(self) -> None:
-        for replica, task in list(self._reviving.items()):
-            if task.done():
-                del self._reviving[replica]
-                if (lost := task.result()) is not None:
-                    self._gone[replica] = lost
 
     def states(self, at_most: int | None = None) -> list[ReplicaState]:
         """A look into every replica, or the first `at_most`, that answers within 5 s."""
@@ -330,7 +283,7 @@ class EnginePool:
         if self._stopped is not None:
             return
         counted = self.starts()
-        came = {start.replica for start in noted_starts(self._name)}  # the others have no process that could answer
+        came = started_replicas(self._name)  # the others have no process that could answer
         references = [actor.stop.remote() for replica, actor in enumerate(self._actors) if replica in came]
         ray.wait(references, num_returns=len(references), timeout=30)
         for actor in (*self._actors, self._warden):
@@ -339,30 +292,3 @@ class EnginePool:
         forget_starts(self._name)
         forget_use(self._name)
         self._stopped = counted
-
-
-async def _until_ready(actor: Any, warden: Any, replica: int) -> EngineLost | None:
-    """Waits for a replacement to be ready, and for the end of the hunt in it where a warden is given: None then, else
-    why there is none."""
-    from ray.exceptions import RayError
-
-    lost = EngineLost("the engine did not come back")
-    failed_starts, pause = 0, PAUSE_S
-    deadline = time.monotonic() + REVIVAL_LIMIT_S
-    while time.monotonic() < deadline and failed_starts < REVIVAL_TRIES:
-        await asyncio.sleep(pause)
-        pause = min(PAUSE_CAP_S, pause * 1.5)
-        try:
-            outcome = await actor.ready.remote()
-        except RayError as error:
-            lost = lost_actor(error)
-            continue
-        if not isinstance(outcome, EngineLost):
-            if warden is None or not await warden.hunting.remote(replica):
-                return None
-            failed_starts, pause = 0, PAUSE_S
-            continue
-        if outcome != lost:  # the old process still says why it is leaving
-            lost = outcome
-        failed_starts += 1
-    return lost

@@ -11,32 +11,26 @@ Cost: the engines' own start, side by side; a call adds two hops between threads
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
-from collections.abc import Coroutine
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as LateError
+from collections.abc import Coroutine, Iterable
+from concurrent.futures import Future, wait
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from factory.engine.actor import EngineSpec, ReplicaState
 from factory.engine.api import EngineInfo
-from factory.engine.budget import Allowance
-from factory.engine.build import longest_silence_s, slots_of
+from factory.engine.build import allowance_of, longest_silence_s, slots_of
 from factory.engine.config import EngineConfig
-from factory.engine.lost import EngineLost
+from factory.engine.lost import EngineLost, lost_at_start
 from factory.engine.models import ResolvedModel
 from factory.engine.pool import EnginePool
-from factory.engine.replica_process import STOP_S, ReplicaProcess
+from factory.engine.replica_process import GPU_VARIABLE, STOP_S, ReplicaProcess, visible_gpus
 from factory.engine.start_notes import PoolStarts
 from factory.engine.use import ReplicaUse
 from factory.engine.warden import Warden
-from factory.errors import ConfigError, EngineError
+from factory.errors import ConfigError
 
 LOOK_S = 5.0
-
-GPU_VARIABLE = "CUDA_VISIBLE_DEVICES"
 
 
 def start_process_pool(config: EngineConfig, model: ResolvedModel, *, seed: int, run: str = "run") -> ProcessPool:
@@ -49,8 +43,7 @@ def start_process_pool(config: EngineConfig, model: ResolvedModel, *, seed: int,
     max_model_len, dtype = model.config.max_model_len, model.config.dtype
     spec = EngineSpec(run, config, model, max_model_len, dtype, seed, stall_s=longest_silence_s(config))
     loop = _Loop()
-    allowed = Allowance(config.killers_allowed, config.hangs_allowed, config.losses_allowed)
-    warden = Warden(allowed, replicas=config.replicas, slots=slots_of(config))
+    warden = Warden(allowance_of(config), replicas=config.replicas, slots=slots_of(config))
     replicas = [ReplicaProcess(spec, number, each, warden) for number, each in enumerate(environments)]
     try:
         infos = loop.run(_all_ready(replicas)).result()
@@ -58,13 +51,6 @@ def start_process_pool(config: EngineConfig, model: ResolvedModel, *, seed: int,
         _stop(loop, replicas)
         raise
     return ProcessPool(run, replicas, warden, infos[0], loop)
-
-
-def visible_gpus() -> list[str]:
-    """Numbers or names of the NVIDIA GPUs that this process may use."""
-    if GPU_VARIABLE in os.environ:
-        return [each.strip() for each in os.environ[GPU_VARIABLE].split(",") if each.strip()]
-    return [str(number) for number in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
 
 
 def devices_of(config: EngineConfig, gpus: list[str]) -> list[dict[str, str]]:
@@ -96,13 +82,9 @@ async def _all_ready(replicas: list[ReplicaProcess]) -> list[EngineInfo]:
             try:
                 outcome = task.result()
             except RayError as error:
-                outcome = EngineLost(
-                    f"the process of engine {number} died while it started: {error}",
-                    cause="the machine ran out of memory (a container's limit counts too), or it was killed",
-                    remedy="give engines more memory, or lower engine.replicas and engine.kv_cache_gib",
-                )
+                outcome = lost_at_start(number, error)
             if isinstance(outcome, EngineLost):
-                raise EngineError(outcome.what, cause=outcome.cause, remedy=outcome.remedy)
+                raise outcome.as_error()
             infos[number] = outcome
     return [infos[number] for number in range(len(replicas))]
 
@@ -128,23 +110,24 @@ class ProcessPool(EnginePool):
         """What each process was used for when it was last asked; `ask`: those that answer within 5 s say it now."""
         if self._stopped is not None:
             return []
-        asked = [self._own_loop.run(each.use()) for each in self._processes] if ask else []
-        for each in asked:
-            with suppress(Exception):
-                if (found := each.result(LOOK_S)) is not None:
-                    self._used[found.replica, found.pid] = found
+        for found in self._answers(each.use() for each in self._processes) if ask else ():
+            if found is not None:
+                self._used[found.replica, found.pid] = found
         return [self._used[key] for key in sorted(self._used)]
 
     def states(self, at_most: int | None = None) -> list[ReplicaState]:
         """A look into every replica, or the first `at_most`, that answers within 5 s."""
         if self._stopped is not None:
             return []
-        asked = [self._own_loop.run(each.state()) for each in self._processes[:at_most]]
-        found: list[ReplicaState] = []
-        for each in asked:
-            with suppress(Exception):
-                found.append(each.result(LOOK_S))
-        return sorted(found, key=lambda state: state.replica)
+        return self._answers(each.state() for each in self._processes[:at_most])
+
+    def _answers(self, calls: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
+        """Those that come within LOOK_S from processes that live, in the order of the calls."""
+        from ray.exceptions import RayError
+
+        asked = [self._own_loop.run(each) for each in calls]
+        answered, _ = wait(asked, LOOK_S)
+        return [each.result() for each in asked if each in answered and not isinstance(each.exception(), RayError)]
 
     def metrics(self, at_most: int | None = None) -> dict[int, str]:
         """Nothing: what vLLM counts in processes of this executor is not forwarded."""
@@ -166,7 +149,7 @@ class ProcessPool(EnginePool):
 def _stop(loop: _Loop, replicas: list[ReplicaProcess]) -> None:
     stopping = [loop.run(each.stop()) for each in replicas]
     for each in stopping:
-        with suppress(LateError, Exception):
+        with suppress(Exception):  # nobody is left to whom it could matter how a process ended
             each.result(2 * STOP_S)
     loop.close()
 

@@ -1,11 +1,10 @@
 """One engine in a process of its own, without Ray: the process, and the handle that asks it.
 
 Design: the process runs the very half that a Ray actor runs (actor.py: start, batches side by side, watchdog, leaving
-when the engine is lost), reached over a pipe: a call is (number, method, arguments), or None to leave; an answer is
-(number, worked, value).
-When the process ends, whatever ended it, all calls that are open fail, and the next one starts another process: what
-Ray does for its actors. When its parent ends, the pipe closes, and the process takes the engine's own children with it.
-Everything on the parent's side happens in one event loop (process_pool.py).
+when the engine is lost), reached over a pipe: a call is (number, method, arguments), an answer (number, worked, value),
+and None tells it to leave. When the process ends, whatever ended it, all calls that are open fail, and the next one
+starts another process: what Ray does for its actors. When its parent ends, the pipe closes, and the process takes the
+engine's own children with it. Everything on the parent's side happens in one event loop (process_pool.py).
 
 Cost: starting Python and the engine; then the pickling of a batch, about 10 microseconds a request.
 """
@@ -20,16 +19,26 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from factory.child_signals import held_back, ignored
 from factory.engine.actor import EngineActor, EngineSpec, end_children
 from factory.engine.api import Batch, Completion, EngineInfo
 from factory.engine.lost import EngineBusy, EngineLost
-from factory.engine.use import Hardware, ReplicaUse
+from factory.engine.use import Hardware, ReplicaUse, on_cores
 from factory.engine.warden import Warden
 
 STOP_S = 30.0
+
+GPU_VARIABLE = "CUDA_VISIBLE_DEVICES"
+
+
+def visible_gpus() -> list[str]:
+    """Numbers or names of the NVIDIA GPUs that this process may use."""
+    if GPU_VARIABLE in os.environ:
+        return [each.strip() for each in os.environ[GPU_VARIABLE].split(",") if each.strip()]
+    return [str(number) for number in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
 
 
 def ended_error(what: str) -> Exception:
@@ -87,7 +96,7 @@ class ReplicaProcess:
         process, pipe, listener = self._process, self._pipe, self._listener
         if process is None:
             return
-        with suppress(Exception):
+        with suppress(Exception):  # one that does not answer is killed below
             await asyncio.wait_for(self._call("stop"), STOP_S)
         if pipe is not None and listener is not None:
             with suppress(OSError):
@@ -167,11 +176,8 @@ class _Alone(EngineActor):
 
     def _hardware(self) -> Hardware:
         """GPUs as the process was given them (process_pool.devices_of); their kind nobody says here."""
-        gpus = [each for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each.strip()]
-        config = self._spec.config
-        if config.kind != "vllm" or gpus:
-            return Hardware(float(len(gpus)) if config.kind == "vllm" else 0.0, "GPU" if gpus else "")
-        return Hardware(cores=float(config.cpu_threads or len(os.sched_getaffinity(0))))
+        config, gpus = self._spec.config, visible_gpus()
+        return Hardware(float(len(gpus)), "GPU") if config.kind == "vllm" and gpus else on_cores(config)
 
     async def _note_now_and_then(self) -> None: ...
 

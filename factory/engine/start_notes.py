@@ -1,4 +1,4 @@
-"""Notes of engine starts in Ray's cluster-wide key-value store, which outlives the actors that write them.
+"""Engine starts, noted where they outlive the actors that write them (notes.py).
 
 A replica that finds a note of itself replaces an engine that is gone.
 """
@@ -10,7 +10,7 @@ import socket
 import uuid
 from dataclasses import asdict, dataclass
 
-import orjson
+from factory.engine.notes import forget, keys_below, leave, notes_below
 
 STARTS_KEY = "factory:engine-start:"
 
@@ -42,10 +42,9 @@ class PoolStarts:
 def note_start(pool: str, replica: int, seconds: float) -> EngineStart:
     """Notes that this process's engine is ready after `seconds`. To be called inside its actor."""
     import ray
-    from ray.experimental import internal_kv
 
     prefix = f"{STARTS_KEY}{pool}:{replica}:"
-    before = len(internal_kv._internal_kv_list(prefix))
+    before = len(keys_below(prefix))
     start = EngineStart(
         replica,
         before > 0,
@@ -56,7 +55,7 @@ def note_start(pool: str, replica: int, seconds: float) -> EngineStart:
         str(ray.get_runtime_context().get_actor_id()),
         _nodes_taken(),
     )
-    internal_kv._internal_kv_put(f"{prefix}{uuid.uuid4().hex}", orjson.dumps(asdict(start)))
+    leave(f"{prefix}{uuid.uuid4().hex}", asdict(start))
     return start
 
 
@@ -72,16 +71,16 @@ def _nodes_taken() -> tuple[str, ...]:
     return tuple(sorted(nodes))
 
 
-def noted_starts(pool: str) -> list[EngineStart]:
-    """The notes of a pool, in no order."""
-    from ray.experimental import internal_kv
+def noted_starts(pool: str, replica: int | None = None) -> list[EngineStart]:
+    """The notes of a pool, or of one replica of it, in no order."""
+    found = notes_below(f"{STARTS_KEY}{pool}:" + ("" if replica is None else f"{replica}:"))
+    return [EngineStart(**{**note, "nodes": tuple(note["nodes"])}) for note in found]
 
-    noted = []
-    for key in internal_kv._internal_kv_list(f"{STARTS_KEY}{pool}:"):
-        if (value := internal_kv._internal_kv_get(key)) is not None:
-            found = orjson.loads(value)
-            noted.append(EngineStart(**{**found, "nodes": tuple(found["nodes"])}))
-    return noted
+
+def started_replicas(pool: str) -> set[int]:
+    """The replicas whose engine was ready at some time."""
+    prefix = f"{STARTS_KEY}{pool}:"
+    return {int(key.removeprefix(prefix).partition(":")[0]) for key in keys_below(prefix)}
 
 
 def starts_of(pool: str) -> PoolStarts:
@@ -92,6 +91,4 @@ def starts_of(pool: str) -> PoolStarts:
 
 
 def forget_starts(pool: str) -> None:
-    from ray.experimental import internal_kv
-
-    internal_kv._internal_kv_del(f"{STARTS_KEY}{pool}:", del_by_prefix=True)
+    forget(f"{STARTS_KEY}{pool}:")

@@ -3,8 +3,8 @@
 Design: time with requests open is shared out evenly among those that are open (a clock that runs at 1 / open requests,
 as in fair queueing), by batch, and within a batch by the requests' latencies. Time without any, starting included, is
 charged to the batch that ends it. So the shares of all batches add up to the replica's time, but for what came after
-the last of them. Notes of a replica's totals lie in Ray's key-value store, which outlives the process: of one that is
-killed at most NOTE_S are lost.
+the last of them. A replica's totals are noted where they outlive its process (notes.py): of one that is killed at most
+NOTE_S are lost.
 
 Cost: 3 microseconds a request.
 """
@@ -17,12 +17,12 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
-
-import orjson
 
 from factory.engine.api import Completion, EngineShare
 from factory.engine.config import EngineConfig
+from factory.engine.notes import forget, leave, notes_below
 
 USE_KEY = "factory:engine-use:"
 
@@ -65,18 +65,6 @@ class Opened:
     requests: int
     shared: float
     idle: float
-
-
-@dataclass(frozen=True)
-class Note:
-    key: str
-    value: bytes
-
-    def leave(self) -> None:
-        """Puts the note where it outlives this process. Waits for Ray's head, a minute where that does not answer."""
-        from ray.experimental import internal_kv
-
-        internal_kv._internal_kv_put(self.key, self.value)
 
 
 class UseMeter:
@@ -140,10 +128,10 @@ class UseMeter:
             self._generated,
         )
 
-    def note(self, pool: str, replica: int) -> Note:
-        """The totals as they are now, for `leave`."""
+    def note(self, pool: str, replica: int) -> Callable[[], None]:
+        """What notes the totals as they are now; to be called in a thread that may wait for Ray's head."""
         self._noted_at = self._clock()
-        return Note(f"{USE_KEY}{pool}:{replica}:{self._process}", orjson.dumps(asdict(self.use(replica))))
+        return partial(leave, f"{USE_KEY}{pool}:{replica}:{self._process}", asdict(self.use(replica)))
 
     @property
     def note_is_due(self) -> bool:
@@ -166,10 +154,12 @@ def hardware_of(config: EngineConfig) -> Hardware:
     gpus = len(ray.get_gpu_ids())
     if config.extra.get("distributed_executor_backend") == "ray":
         gpus = config.tensor_parallel * config.pipeline_parallel  # they are held by vLLM's own actors
-    if gpus:
-        return Hardware(float(gpus), _gpu_kind())
-    cores = (config.cpu_threads or os.cpu_count() or 1) if config.kind == "vllm" else 0
-    return Hardware(cores=float(cores))
+    return Hardware(float(gpus), _gpu_kind()) if gpus else on_cores(config)
+
+
+def on_cores(config: EngineConfig) -> Hardware:
+    """What an engine without GPUs holds: the cores that vLLM's threads take. Clients of a server mostly wait."""
+    return Hardware(cores=float(config.cpu_threads or len(os.sched_getaffinity(0))) if config.kind == "vllm" else 0.0)
 
 
 def _gpu_kind() -> str:
@@ -191,16 +181,9 @@ KIND = "accelerator_type:"
 
 def use_of(pool: str) -> list[ReplicaUse]:
     """Every process of a pool's replicas as it last noted itself, also of those that are gone."""
-    from ray.experimental import internal_kv
-
-    found = []
-    for key in internal_kv._internal_kv_list(f"{USE_KEY}{pool}:"):
-        if (value := internal_kv._internal_kv_get(key)) is not None:
-            found.append(ReplicaUse(**orjson.loads(value)))
+    found = [ReplicaUse(**note) for note in notes_below(f"{USE_KEY}{pool}:")]
     return sorted(found, key=lambda use: (use.replica, use.host, use.pid))
 
 
 def forget_use(pool: str) -> None:
-    from ray.experimental import internal_kv
-
-    internal_kv._internal_kv_del(f"{USE_KEY}{pool}:", del_by_prefix=True)
+    forget(f"{USE_KEY}{pool}:")

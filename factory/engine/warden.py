@@ -25,7 +25,7 @@ from typing import Any
 
 from factory.engine.budget import Allowance, Budget, Death, OnTrial
 from factory.engine.lookout import Lookout
-from factory.engine.places import Place, Places, Pressure
+from factory.engine.places import SILENT_S, Place, Places, Pressure
 from factory.engine.suspects import Hunt
 
 GATHER_S = 1.0
@@ -34,8 +34,6 @@ later is tried with the rest."""
 
 POLL_S = 10.0
 """How long `turn` keeps an asker waiting before it has to ask again, which shows that it lives."""
-
-SILENT_S = 60.0
 
 DEAL_S = 1.0
 """Between two deals that nobody asked for: hunts end and lost replicas come back without a word to the queue."""
@@ -91,11 +89,10 @@ class Warden:
             self._dealing = asyncio.create_task(self._keep_dealing())
         number = self._places.ask(ticket, want, avoid, time.monotonic())
         waiting = self._placed[number] = asyncio.get_running_loop().create_future()
-        self._deal(await self._shut())
         try:
-            return await asyncio.wait_for(waiting, patience_s)
-        except TimeoutError:
-            return ()
+            self._deal(await self._shut())
+            await asyncio.wait([waiting], timeout=patience_s)
+            return waiting.result() if waiting.done() else ()
         finally:
             self._placed.pop(number, None)
             self._places.withdraw(number)
@@ -110,7 +107,7 @@ class Warden:
         self._places.lives(ticket, memory_left, time.monotonic())
 
     async def pressure(self) -> Pressure:
-        return self._places.pressure(time.monotonic())
+        return self._places.pressure(await self._shut(), time.monotonic())
 
     async def _keep_dealing(self) -> None:
         while True:
@@ -120,12 +117,7 @@ class Warden:
 
     def _deal(self, shut: Sequence[int]) -> None:
         for number, places in self._places.deal(shut, time.monotonic()):
-            waiting = self._placed.get(number)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(places)
-                continue
-            for place in places:
-                self._places.give_back(place.number, 0, False, time.monotonic())
+            self._placed[number].set_result(places)
 
     async def join(self, replica: int, ticket: str, ids: Sequence[str], death: Death = "loss") -> None:
         """The requests `ids` were in the engine of `replica` when it died; `death` is what that looked like."""
@@ -207,7 +199,7 @@ class Warden:
 
     async def _shut(self) -> list[int]:
         """The replicas that nobody is sent to: hunts are on in some, others have not come yet."""
-        absent = self._lookout.absent() if self._lookout is not None else []
+        absent = await self._lookout.absent() if self._lookout is not None else []
         return [*await self.closed(), *absent]
 
     async def went_with_its_node(self, replica: int) -> bool:

@@ -151,7 +151,8 @@ def run_llm(
         yield from _until_committed(pipeline, units, run)
         return
     rows = sum(unit.rows or 0 for unit in units) / max(1, len(units))
-    with opened(window_of(units_in_flight, pool.replicas, slots, rows), pool.pressure):
+    there = (pool.pressure().slots or 0) // slots  # others may have yet to come (engine.min_replicas)
+    with opened(window_of(units_in_flight, max(1, there), slots, rows), pool.pressure):
         yield from _until_committed(pipeline, units, run)
 
 

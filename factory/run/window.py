@@ -1,11 +1,11 @@
 """How many units of an LLM step are open at once: as many as engines have use for, within a bound.
 
 Design: `engine.units_in_flight` a replica is the most; every open unit is a process, and what a crash can cost. A step
-begins with enough of them to fill the engines' slots, and two a replica at least: while one asks, another is read or
-committed. Every `LOOK_S` the pool's queue is looked at (engine/places.py). Slots that nothing waits for are filled at
-once. Beyond that the window grows while tokens/s do: a step up that brought less than `GAIN` is taken back.
-That covers what slots do not tell: an engine whose key-value cache holds fewer sequences than it has slots gives no
-more tokens for more units. Where a node has little memory left nothing is added, and where it has less the window
+begins with enough of them to fill the slots of the engines that are there, and two for each at least: while one asks,
+another is read or committed. Every `LOOK_S` the pool's queue is looked at (engine/places.py). Slots that nothing waits
+for are filled at once. Beyond that the window grows while tokens/s do: a step up that brought less than `GAIN` is taken
+back. That covers what slots do not tell: an engine whose key-value cache holds fewer sequences than it has slots gives
+no more tokens for more units. Where a node has little memory left nothing is added, and where it has less the window
 shrinks, as Ray would otherwise end a worker. Engines without known slots get the bound from the beginning.
 
 Ray Data asks `UnitsPolicy` before it starts a task, in the driver; that is the whole of the connection.
@@ -152,9 +152,10 @@ def opened(window: Window, look: Callable[[], Pressure]) -> Iterator[None]:
     def watch() -> None:
         while not over.wait(LOOK_S):
             try:
-                window.observe(look(), time.monotonic())
-            except Exception:  # a pool that is lost, or slow to answer, is the step's own trouble
+                pressure = look()
+            except ray.exceptions.RayError:  # a pool that is lost, or slow to answer, is the step's own trouble
                 continue
+            window.observe(pressure, time.monotonic())
 
     watcher = threading.Thread(target=watch, name="units-window", daemon=True)
     watcher.start()

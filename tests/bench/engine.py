@@ -179,10 +179,6 @@ class TimedPool:
             Path(f"{self.mark}-{uuid.uuid4().hex}").touch()
         return await self.pool.generate(batch)
 
-    @property
-    def replicas(self) -> int:
-        return self.pool.replicas
-
     def pressure(self) -> Pressure:
         return self.pool.pressure()
 

@@ -61,10 +61,10 @@ def test_no_replica_gets_more_than_it_has_room_for_and_the_rest_waits_in_the_que
         queue.unit(f"u{number}", 32)
     queue.deal()
     assert [queue.open(replica) for replica in range(2)] == [ROOM, ROOM]
-    assert queue.places.pressure(0.0).waiting == 20 * 32 - 2 * ROOM
+    assert queue.places.pressure((), 0.0).waiting == 20 * 32 - 2 * ROOM
     queue.answer_all()
     queue.deal()
-    assert queue.places.pressure(0.0).open == 2 * ROOM
+    assert queue.places.pressure((), 0.0).open == 2 * ROOM
 
 
 def test_the_oldest_unit_is_served_first_also_when_it_asks_again() -> None:
@@ -110,7 +110,31 @@ def test_nobody_is_sent_to_a_replica_that_is_hunted_in_or_was_just_lost() -> Non
     queue.deal(now=10.0 + AWAY_S / 2)
     assert (queue.open(0), queue.open(2)) == (0, 0)
     assert queue.open(1) == 10
-    assert queue.places.pressure(10.0).slots == SLOTS
+    assert queue.places.pressure((), 10.0).slots == SLOTS
+    assert queue.places.pressure((1,), 10.0).slots == 0
+
+
+def test_a_replica_that_was_shut_for_long_is_served_as_soon_as_it_is_there() -> None:
+    queue = Queue(Places(3, SLOTS))
+    for number in range(30):
+        queue.unit(f"u{number}", 32)
+        queue.deal(closed=(0, 2))
+    assert [queue.open(replica) for replica in range(3)] == [0, ROOM, 0]
+    queue.deal(closed=(2,))
+    assert [queue.open(replica) for replica in range(3)] == [ROOM, ROOM, 0]
+    queue.answer_all()
+    queue.deal(closed=(0,))
+    assert [queue.open(replica) for replica in range(3)] == [0, ROOM, ROOM]
+
+
+def test_units_that_ask_again_and_again_while_all_is_full_leave_nothing_behind() -> None:
+    places = Places(2, SLOTS)
+    places.ask("first", 1000, (), 0.0)
+    places.deal((), 0.0)
+    for now in range(1000):
+        places.withdraw(places.ask("second", 5, (), float(now)))
+    assert len(places._queue) < 100
+    assert places.pressure((), 1000.0).waiting == 0
 
 
 def test_replicas_that_an_asker_knows_to_be_lost_are_left_out_for_it_alone() -> None:
@@ -129,8 +153,8 @@ def test_what_a_dead_asker_held_and_wanted_is_given_to_others() -> None:
     queue.places.forget_silent(SILENT_S + 1)
     queue.deal(now=SILENT_S + 1)
     assert queue.left["alive"] == 0
-    assert queue.places.pressure(SILENT_S + 1).open == 5
-    assert queue.places.pressure(SILENT_S + 1).waiting == 0
+    assert queue.places.pressure((), SILENT_S + 1).open == 5
+    assert queue.places.pressure((), SILENT_S + 1).waiting == 0
 
 
 @given(
@@ -147,7 +171,7 @@ def test_whatever_happens_rooms_are_kept_and_all_is_given_back(
         queue.deal(tuple(closed), float(now))
         if replicas > 1:
             assert all(queue.open(replica) <= math.ceil(OPEN_A_SLOT * slots) for replica in range(replicas))
-        pressure = queue.places.pressure(float(now))
+        pressure = queue.places.pressure((), float(now))
         assert pressure.open == sum(queue.open(replica) for replica in range(replicas))
         assert pressure.waiting == sum(queue.left.values())
         if answered:
@@ -157,4 +181,4 @@ def test_whatever_happens_rooms_are_kept_and_all_is_given_back(
         queue.answer_all()
         if not any(queue.left.values()):
             break
-    assert queue.places.pressure(0.0).open == queue.places.pressure(0.0).waiting == 0
+    assert queue.places.pressure((), 0.0).open == queue.places.pressure((), 0.0).waiting == 0

@@ -80,9 +80,11 @@ def test_an_engine_that_is_killed_is_replaced_and_its_requests_asked_again(pools
 
     async def disturbed() -> list[Any]:
         asking = asyncio.ensure_future(copy.copy(pool).generate(batch(count=4)))
-        await asyncio.sleep(0.5)
-        (state,) = await asyncio.to_thread(pool.states)
-        assert state.open_requests == 4
+        open_requests = 0
+        while open_requests < 4:
+            assert not asking.done()
+            (state,) = await asyncio.to_thread(pool.states)
+            open_requests = state.open_requests
         os.kill(state.pid, signal.SIGKILL)
         return await asking
 
