@@ -15,8 +15,9 @@ from typing import Any
 
 import psutil
 
+from factory.engine.placement import ENGINE_RESOURCE
 from factory.run.lean_ray import started_lean
-from factory.run.session import ENGINE_RESOURCE, KEEP_IDLE_WORKERS_MS
+from factory.run.session import KEEP_IDLE_WORKERS_MS
 
 ENGINES = 8
 OBJECT_STORE_MIB = 150

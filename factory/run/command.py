@@ -25,7 +25,7 @@ from factory.errors import FactoryError
 from factory.leaving import INTERRUPTED_CODE
 from factory.observe import logs
 from factory.run.drain import MEANT_S, spared
-from factory.run.forced_end import note_forced_end
+from factory.run.forced_end import PATIENCE_S, note_forced_end
 from factory.store.base import AbsentObjectError
 from factory.store.objects import absent
 
@@ -159,10 +159,6 @@ def _few_arenas() -> None:
     with contextlib.suppress(OSError, AttributeError):  # another C library has no such setting, and no such habit
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, MALLOC_ARENAS)
 
-
-PATIENCE_S = 8.0
-"""Seconds an orderly end may take after SIGTERM. It takes 1-3; where a signal to every process ended Ray as well,
-Ray's core waits 60 s for what is gone. Kubernetes and Slurm send SIGKILL after 30."""
 
 _interruption_said = threading.Event()
 

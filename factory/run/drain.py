@@ -25,7 +25,7 @@ from dataclasses import dataclass
 NAMESPACE = b"factory-drain"
 
 LEAVES_S = 10.0
-"""Kept of the grace period for leaving itself: 1 to 3 s in good order, 8 s at most (PATIENCE_S in command.py)."""
+"""Kept of the grace period for leaving itself: 1 to 3 s in good order, 8 s at most (forced_end.PATIENCE_S)."""
 
 LOOK_S = 0.2
 

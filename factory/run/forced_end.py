@@ -14,6 +14,10 @@ from contextlib import contextmanager
 Note = Callable[[str, str, str], None]
 """Takes the state to note, the error in words, and its type."""
 
+PATIENCE_S = 8.0
+"""Seconds an orderly end may take after SIGTERM, or without Ray. It takes 1-3; where a signal to every process ended
+Ray as well, Ray's core waits 60 s for what is gone. Kubernetes and Slurm send SIGKILL after 30."""
+
 NOTES_S = 2.0
 """What noting may take: a store that does not answer holds up no end."""
 

@@ -1,21 +1,34 @@
-"""A Ray on one machine without the processes that only a cluster needs.
+"""Ray as a run on one machine wants it: without the processes that only a cluster needs, and silent.
 
 Design: Ray starts five processes of Python of its own that a run on one machine never asks, and has settings for two
 of them, in `ray start` only. So their starters are replaced while Ray starts, and Ray Data's two while the run works:
 its statistics, which the dashboard shows (there is none), and its coordinator, which asks an autoscaler for nodes
 (there is none). A cluster that is joined keeps all of them. The functions replaced are private to Ray, whose version
-is pinned; tests/run/test_lean_ray.py starts one and looks at what runs. Cost of each: importing Ray, and most of
-it Ray Data, again: 1.9 s of a core for each of Ray Data's two; without them and the wait
-for their first answer a small scripted run takes 20 s of a core instead of 28.
+is pinned; tests/run/test_lean_ray.py starts one and looks at what runs. Cost of each: importing Ray, and most of it Ray
+Data, again. Without Ray Data's two a small scripted run takes 20 s of a core instead of 28 (CHANGELOG).
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from uuid import uuid4
+
+
+@contextmanager
+def in_sessions_of_their_own() -> Iterator[None]:
+    """Processes that Ray starts in the body lead sessions of their own. Ray has no setting for it."""
+    from ray._private import services
+
+    plain = services.ConsolePopen
+    services.ConsolePopen = partial(plain, start_new_session=True)
+    try:
+        yield
+    finally:
+        services.ConsolePopen = plain
 
 
 @contextmanager
@@ -56,6 +69,21 @@ def worked_lean() -> Iterator[None]:
     finally:
         for (owner, name), old in plain.items():
             setattr(owner, name, old)
+
+
+def quiet_ray_data() -> None:
+    """What Ray Data would say beside our own progress is left unsaid, and it orders nothing."""
+    import ray
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.execution_options.preserve_order = False
+    # They tell users to pass `memory=` to functions of ours, once every 30 s, and call a unit at its engine stuck.
+    context.issue_detectors_config.detectors = []
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    # It warns, once a process, that its progress bars are off; ours are on.
+    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
 
 
 def _nothing(*_: Any, **__: Any) -> None: ...

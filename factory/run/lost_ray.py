@@ -22,16 +22,13 @@ from types import FrameType
 
 from factory.errors import ClusterError
 from factory.run.drain import is_leaving, leave
-from factory.run.forced_end import note_forced_end
+from factory.run.forced_end import PATIENCE_S, note_forced_end
 
 LOOK_S = 1.0
 
 SETTLE_S = 2.0
 """Between a death and what is done about it: a machine that shuts down sends SIGTERM to all processes, Ray's perhaps
 before ours, and then the run is interrupted, not failed."""
-
-PATIENCE_S = 8.0
-"""Seconds an orderly end may take without Ray; the same as after a signal (factory/run/command.py)."""
 
 NEEDED = {"raylet": "its node process (raylet)", "gcs_server": "its head process (GCS)"}
 

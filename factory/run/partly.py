@@ -12,11 +12,12 @@ from contextlib import ExitStack
 from factory.config import FactoryConfig
 from factory.credentials import blanked
 from factory.run.chain import build_chain
+from factory.run.engines import Served, count_engine_starts
 from factory.run.progress import Progress
 from factory.run.record import Record, now, read_record, write_record
 from factory.run.registration import check_index
 from factory.run.runner import record_of, work_stages
-from factory.run.stage import Served, Session, count_engine_starts
+from factory.run.stage import Session
 from factory.store.base import Store
 from factory.store.lease import held
 

@@ -18,7 +18,7 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -104,20 +104,11 @@ class Workers:
 
     def each(self, apply: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """`apply` over `items`, side by side; results in the order of the items."""
-        waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for place in range(len(items)):
-            waiting.put(place)
-        results: dict[int, Result] = {}
-
-        def take() -> int | None:
-            with suppress(queue.Empty):
-                return waiting.get_nowait()
-            return None
 
         def work(place: int) -> list[tuple[int, Result]]:
             return [(place, self.call(apply, items[place]))]
 
-        results.update(in_threads(take, work, min(self.count, len(items))))
+        results = dict(in_threads(one_after_another(range(len(items))), work, min(self.count, len(items))))
         return [results[place] for place in range(len(items))]
 
     def close(self) -> None:
@@ -198,6 +189,17 @@ def in_worker(task: Task, unit: Unit) -> Receipt:
         return task.committed(unit)
     except AbsentObjectError as error:
         raise absent(error) from error
+
+
+def one_after_another(items: Iterable[Item]) -> Callable[[], Item | None]:
+    """For many threads: gives the next of the items, and None when there are none left."""
+    left, lock = iter(items), threading.Lock()
+
+    def take() -> Item | None:
+        with lock:
+            return next(left, None)
+
+    return take
 
 
 def in_threads(

@@ -24,6 +24,7 @@ from factory.observe.session import observing
 from factory.publish.config import PublishConfig
 from factory.publish.gates.losses import explained
 from factory.run.chain import Chain, build_chain
+from factory.run.engines import Served, count_engine_starts
 from factory.run.forced_end import at_forced_end
 from factory.run.losses import passed_on
 from factory.run.lost_ray import RayLostError
@@ -33,7 +34,7 @@ from factory.run.record import Record, now, read_record, write_record
 from factory.run.registration import check_index, note_newer, pin, register
 from factory.run.rounds import draw_until_enough, draw_walks
 from factory.run.sharing import grown, member_of
-from factory.run.stage import Served, Session, Stage, count_engine_starts, ensure_ray, work_stage
+from factory.run.stage import Session, Stage, ensure_ray, work_stage
 from factory.store.base import Store, in_a_hurry
 from factory.store.lease import HURRY_S, held
 

@@ -20,16 +20,14 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 
 from factory.cluster.config import ClusterConfig
 from factory.cluster.joining import join
+from factory.engine.placement import ENGINE_RESOURCE
 from factory.errors import ClusterError, ConfigError
-from factory.run.lean_ray import started_lean, worked_lean
+from factory.run.lean_ray import in_sessions_of_their_own, quiet_ray_data, started_lean, worked_lean
 from factory.run.lost_ray import Watch, watched
 from factory.store.scratch import sweep
-
-ENGINE_RESOURCE = "engine"
 
 KEEP_IDLE_WORKERS_MS = 600_000
 """Ray ends workers beyond one a core after a second without work. Tasks that wait for an engine are more than
@@ -53,7 +51,7 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
     in_main = threading.current_thread() is threading.main_thread()
     try:
         if config.address is None:
-            with _session_of_its_own(), started_lean():
+            with in_sessions_of_their_own(), started_lean():
                 _start(config, engines)
         else:
             join(config.address)
@@ -78,7 +76,7 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
         ending.callback(ray.shutdown)
         if watch is not None:
             ending.callback(watch.stand_down)
-        _quiet_ray_data()
+        quiet_ray_data()
         yield
 
 
@@ -132,30 +130,3 @@ def _keep_to_this_user() -> None:
         os.environ["RAY_AUTH_MODE"] = "token"
         # Without one in the environment Ray writes ~/.ray/auth_token.
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-
-
-@contextmanager
-def _session_of_its_own() -> Iterator[None]:
-    """Processes that Ray starts in the body lead sessions of their own. Ray has no setting for it."""
-    from ray._private import services
-
-    plain = services.ConsolePopen
-    services.ConsolePopen = partial(plain, start_new_session=True)
-    try:
-        yield
-    finally:
-        services.ConsolePopen = plain
-
-
-def _quiet_ray_data() -> None:
-    import ray
-
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    context.execution_options.preserve_order = False
-    # They tell users to pass `memory=` to functions of ours, once every 30 s, and call a unit at its engine stuck.
-    context.issue_detectors_config.detectors = []
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
-    # It warns, once a process, that its progress bars are off; ours are on.
-    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)

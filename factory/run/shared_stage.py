@@ -8,7 +8,6 @@ keeps its engines from one offer to the next, and for the case that it comes to 
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,11 +15,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from factory.errors import ClusterError
-from factory.identity import canonical_json, fingerprint
 from factory.run.attempt import Receipt, StepRun
 from factory.run.drain import is_leaving, patient, under_way
+from factory.run.engines import pool_of
 from factory.run.execute import PASSES, LlmTask, WorkTask, too_late
-from factory.run.processes import Task, current, in_threads, in_worker
+from factory.run.processes import Task, current, in_threads, in_worker, one_after_another
 from factory.run.record import kept_plan_key, read_done
 from factory.run.sharing import (
     SHARES_A_POD,
@@ -31,7 +30,7 @@ from factory.run.sharing import (
     put_offer,
     read_offer,
 )
-from factory.run.stage import Planned, Session, Stage, ensure_ray, pool_of
+from factory.run.stage import Planned, Session, Stage, ensure_ray
 from factory.run.step import LlmStep, WorkStep
 from factory.run.units import Unit
 from factory.store.base import Store
@@ -49,8 +48,9 @@ def led(session: Session, stage: Stage, planned: Planned) -> Iterator[Receipt]:
     if session.member.completions == 1 or len(pending) == 1:
         ensure_ray(session)
         work, threads = _worker(session, stage, planned)
+        take = one_after_another(pending)
         with patient(session.cluster.grace_seconds):
-            yield from in_threads(_one_after_another(pending), work, min(threads, len(pending)))
+            yield from in_threads(lambda: None if is_leaving() else take(), work, min(threads, len(pending)))
         return
     offer = _offer(session, stage, planned)
     put_offer(session.store, session.run, offer)  # before engines start: the others' start at the same time
@@ -121,12 +121,9 @@ class Helper:
 
 
 def _offer(session: Session, stage: Stage, planned: Planned) -> Offer:
-    ids = [unit.unit_id for unit in planned.plan.units]
-    digest = fingerprint(sorted(ids))
-    body = {"step": stage.name, "folder": planned.folder, "units": ids}
-    session.store.put_if_absent(kept_plan_key(planned.folder, digest), canonical_json(body))
-    shares = min(len(ids), session.member.completions * SHARES_A_POD)
-    return Offer(stage.name, planned.folder, digest, shares, **session.grown())
+    """Names a plan that is kept already (stage.work_stage)."""
+    shares = min(len(planned.plan.units), session.member.completions * SHARES_A_POD)
+    return Offer(stage.name, planned.folder, planned.digest, shares, **session.grown())
 
 
 def _shares(session: Session, offer: Offer, units: Sequence[Unit], *, all_of_them: bool) -> Shares:
@@ -188,13 +185,3 @@ def _until_committed(run: StepRun, attempt: Callable[[Unit], Receipt], unit: Uni
         if receipts[-1].commit is not None:
             return receipts
     raise too_late(run, 1)
-
-
-def _one_after_another(units: Sequence[Unit]) -> Callable[[], Unit | None]:
-    left, lock = iter(units), threading.Lock()
-
-    def take() -> Unit | None:
-        with lock:
-            return None if is_leaving() else next(left, None)
-
-    return take

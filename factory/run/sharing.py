@@ -186,6 +186,7 @@ class Shares:
         self._left: dict[int, int] = {}
         self._finished: set[int] = set()
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
         self._stopped = threading.Event()
 
     def _wanted(self, share: int, length_s: float) -> Wanted:
@@ -195,13 +196,14 @@ class Shares:
 
     def take(self) -> tuple[int, Unit] | None:
         """A unit with the number of its share; None where there is nothing (more) to do here."""
-        while not self._stopped.is_set() and not is_leaving():
-            with self._lock:
-                if self._ready or self._take_share():
-                    return self._ready.popleft()
-                if not self._all or not self._open:
-                    return None  # what is left is in other hands, here or elsewhere
-            self._stopped.wait(self._member.look_s)
+        with self._turn:  # one looks and waits for all of them
+            while not self._stopped.is_set() and not is_leaving():
+                with self._lock:
+                    if self._ready or self._take_share():
+                        return self._ready.popleft()
+                    if not self._all or not self._open:
+                        return None  # what is left is in other hands, here or elsewhere
+                self._stopped.wait(self._member.look_s)
         return None
 
     def free(self) -> bool:

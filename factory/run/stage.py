@@ -1,10 +1,10 @@
 """One stage: a step as an execution plans, works, checks and records it.
 
-Design: what runs and training jobs share. A stage is planned from the committed outputs of the stages before
-it; only pending units are worked; the `done` record makes a finished stage cost one read. Ray and the
-engines are started at the first unit that needs them, once an execution; a model that no open stage needs
-makes room before another is loaded. While a stage has units to work its folder is leased (factory/store/lease.py), so
-that runs which agree up to a step do not pay for it twice: the second waits and finds the work done.
+Design: what runs and training jobs share. A stage is planned from the committed outputs of the stages before it; only
+pending units are worked; the `done` record makes a finished stage cost one read. Ray and the engines (engines.py) are
+started at the first unit that needs them, once an execution. While a stage has units to work its folder is leased
+(factory/store/lease.py), so that runs which agree up to a step do not pay for it twice: the second waits and finds the
+work done.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from factory.cluster.config import ClusterConfig
-from factory.engine.config import EngineConfig
-from factory.errors import FactoryError
 from factory.identity import canonical_json, fingerprint
 from factory.observe.events import NOBODY, Observer
 from factory.run.attempt import Receipt, StepRun
 from factory.run.charged import largest
 from factory.run.drain import patient
+from factory.run.engines import Served, count_engine_starts, make_room, pool_of
 from factory.run.folding import Folding
 from factory.run.ledger import GROUPS, Expected, Tally, expected_from, lost_attempts, tail_of
 from factory.run.outputs import write_outputs
@@ -38,7 +37,6 @@ from factory.store.commit_index import FOLD_AT, each_commit, fold
 from factory.store.lease import held
 
 if TYPE_CHECKING:
-    from factory.engine.models import ResolvedModel
     from factory.engine.pool import EnginePool
 
 Dones = Mapping[str, Record]
@@ -51,6 +49,11 @@ class Planned:
     step: LlmStep | WorkStep
     folder: str
     plan: Plan
+
+    @cached_property
+    def digest(self) -> str:
+        """Names the plan by its units."""
+        return fingerprint(sorted(unit.unit_id for unit in self.plan.units))
 
 
 Planner = Callable[[Store, Dones], Planned]
@@ -73,28 +76,6 @@ class Stage:
     @property
     def llm_step(self) -> LlmStep | None:
         return cast("LlmStep", self.step) if self.model_role else None
-
-
-@dataclass(frozen=True)
-class Served:
-    """A model, and the engines that answer for it."""
-
-    model: ResolvedModel
-    engine: EngineConfig
-
-    @property
-    def key(self) -> str:
-        """Equal where one pool serves both. Not the revision alone: endpoints have none of their own."""
-        config = self.model.config
-        return fingerprint(
-            [
-                self.model.id,
-                self.model.identity(),
-                config.max_model_len,
-                config.dtype,
-                self.engine.model_dump(mode="json"),
-            ]
-        )
 
 
 @dataclass
@@ -138,32 +119,31 @@ def work_stage(session: Session, stage: Stage, dones: Dones) -> Record:
     store, run = session.store, session.run
     with session.observer.planning():
         planned = stage.plan(store, dones)
-    plan_digest = fingerprint(sorted(unit.unit_id for unit in planned.plan.units))
     session.record["steps"][stage.name] = planned.folder
     done = read_done(store, run, stage.name)
     # Commits may have been deleted on purpose, to have lost files made again: the record alone does not finish a stage.
     finished = not planned.plan.pending
-    if finished and done and done["folder"] == planned.folder and done["plan"] == plan_digest:
+    if finished and done and done["folder"] == planned.folder and done["plan"] == planned.digest:
         session.observer.step_ended(done)
         return {**done, "spent_now": dict(session.spent.get(stage.name, {}))}
     expected = None if stage.reads is None else expected_from(dones[name] for name in stage.reads)
     identity = step_identity(planned.step, stage.model_identity)
     store.put_if_absent(f"steps/{planned.folder}/step.json", canonical_json(identity))
     body = {"step": stage.name, "folder": planned.folder, "units": [unit.unit_id for unit in planned.plan.units]}
-    store.put_if_absent(kept_plan_key(planned.folder, plan_digest), canonical_json(body))
+    store.put_if_absent(kept_plan_key(planned.folder, planned.digest), canonical_json(body))
     store.put(plan_key(run, stage.name), canonical_json(body))
     write_record(store, session.record)
     if session.rehearsal and not finished:
         raise UnworkedError(stage, planned)
     before = done if done and done["folder"] == planned.folder else None
     if finished:
-        return _work(session, stage, planned, plan_digest, expected, before)
+        return _work(session, stage, planned, expected, before)
     with held(store, planned.folder, f"run {run}", partial(_stand_aside, session)) as waited:
         if waited:  # another run worked in this folder, and may have done what was pending here
             planned = stage.plan(store, dones)
         if stage.prepare is not None:
             stage.prepare(store)
-        return _work(session, stage, planned, plan_digest, expected, before)
+        return _work(session, stage, planned, expected, before)
 
 
 def ensure_ray(session: Session) -> None:
@@ -190,31 +170,7 @@ def ensure_ray(session: Session) -> None:
         wait_for_room(engine, session.cluster.nodes_wait_s, session.progress.say)
 
 
-def count_engine_starts(session: Session, ask: bool = True) -> None:
-    """Notes in the record how often the engines that are alive were started, and what they were used for. Without `ask`
-    nothing is asked of them: what they noted themselves has to do."""
-    models = {served.key: served.model.id for served in session.served.values()}
-    for key, pool in session.pools.items():
-        try:
-            starts, uses = pool.starts(), pool.use(ask)
-        except FactoryError:
-            continue
-        noted = session.record.setdefault("engine_use", [])
-        own = [{"pool": pool.instance, "model": models[key], **asdict(use)} for use in uses]
-        noted[:] = [row for row in noted if row["pool"] != pool.instance] + own
-        counted = {"starts": starts.first, "replacements": starts.replacements, "seconds": starts.seconds}
-        session.record["engine_starts"][models[key]] = counted
-        session.observer.engine_starts(models[key], pool, starts)
-
-
-def _work(
-    session: Session,
-    stage: Stage,
-    planned: Planned,
-    plan_digest: str,
-    expected: Expected | None,
-    before: Record | None,
-) -> Record:
+def _work(session: Session, stage: Stage, planned: Planned, expected: Expected | None, before: Record | None) -> Record:
     """`before` is what this run recorded of the same folder with fewer units: seconds spent then count as well."""
     store, progress, plan, folder = session.store, session.progress, planned.plan, planned.folder
     started = time.monotonic()
@@ -250,7 +206,7 @@ def _work(
     done = {
         "step": stage.name,
         "folder": folder,
-        "plan": plan_digest,
+        "plan": planned.digest,
         "reads": list(stage.reads or ()),
         "units": len(plan.units),
         "units_reused": len(plan.units) - len(pending),
@@ -272,6 +228,14 @@ def _work(
     progress.end(done)
     session.observer.step_ended(done)
     return done
+
+
+def _stand_aside(session: Session, line: str) -> None:
+    """Says for whom the run waits, without models in memory: on a cluster that has room for one, whoever it waits for
+    may be waiting for just that room."""
+    session.progress.say(line)
+    count_engine_starts(session)
+    make_room(session)
 
 
 def _asked(session: Session, stage: Stage) -> tuple[str | None, int]:
@@ -323,52 +287,3 @@ def _folding(session: Session) -> type[Folding]:
     from factory.run.processes import FoldingHere
 
     return FoldingHere
-
-
-def pool_of(session: Session, role: str) -> EnginePool:
-    """The pool of a role's model: started once, unless it has to make room for another in between."""
-    served = session.served[role]
-    if served.key not in session.pools:
-        count_engine_starts(session)
-        if served.engine.kind == "vllm":
-            _make_room(session)
-        session.progress.say(f"starting engine: {served.model.id} ({served.engine.kind})")
-        pool = _started(session, served)
-        session.stack.callback(pool.stop)
-        session.stack.enter_context(session.observer.engine(served.model.id, pool))
-        session.pools[served.key] = pool
-    return session.pools[served.key]
-
-
-def _started(session: Session, served: Served) -> EnginePool:
-    if session.cluster.executor == "processes":
-        from factory.engine.process_pool import start_process_pool
-
-        return start_process_pool(served.engine, served.model, seed=session.seed, run=session.run)
-    from factory.engine.launch import start_pool
-
-    return start_pool(
-        served.engine,
-        served.model,
-        seed=session.seed,
-        run=session.run,
-        nodes_wait_s=session.cluster.nodes_wait_s,
-        say=session.progress.say,
-        observed=session.observer.on_workers,
-        count=session.observer.engine_metrics,
-    )
-
-
-def _stand_aside(session: Session, line: str) -> None:
-    """Says for whom the run waits, without models in memory: on a cluster that has room for one, whoever it waits for
-    may be waiting for just that room."""
-    session.progress.say(line)
-    count_engine_starts(session)
-    _make_room(session)
-
-
-def _make_room(session: Session) -> None:
-    """Ends the models that run in processes of ours; what an endpoint serves takes no memory here."""
-    loaded = {served.key for served in session.served.values() if served.engine.kind == "vllm"}
-    for key in loaded & session.pools.keys():
-        session.pools.pop(key).stop()

@@ -26,7 +26,8 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
-from factory.run.session import ENGINE_RESOURCE, KEEP_IDLE_WORKERS_MS
+from factory.engine.placement import ENGINE_RESOURCE
+from factory.run.session import KEEP_IDLE_WORKERS_MS
 from tests.bench.figures import Figures, Row
 from tests.bench.resume import Units, units_of
 from tests.cluster.several_nodes import SeveralNodes

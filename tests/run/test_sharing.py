@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -23,7 +25,7 @@ from factory.run.sharing import (
     read_offer,
 )
 from factory.run.units import FileRef, Unit
-from factory.store.base import Store
+from factory.store.base import ObjectInfo, Store
 from factory.store.lease import lease_key
 
 RUN = "abc"
@@ -118,6 +120,29 @@ def test_the_share_of_a_pod_that_died_is_taken_over(local_store: Store) -> None:
     taken = leader.take()  # waits until the lease has been silent for its length
     assert taken is not None
     assert taken[0] == 0
+
+
+def test_threads_that_wait_look_at_the_store_as_one(local_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = shares_of(local_store, 2, Member(0, 2), leads=False, shares=1)
+    assert other.take() is not None
+    looks: list[float] = []
+    plain = type(local_store).list
+
+    def counted(store: Store, prefix: str) -> Iterator[ObjectInfo]:
+        looks.append(time.monotonic())
+        return plain(store, prefix)
+
+    monkeypatch.setattr(type(local_store), "list", counted)
+    leader = shares_of(local_store, 2, Member(1, 2), leads=True, shares=1)
+    waiting = [threading.Thread(target=leader.take, daemon=True) for _ in range(8)]
+    for each in waiting:
+        each.start()
+    while len(looks) < 3:
+        time.sleep(0.01)
+    leader.stop()
+    for each in waiting:
+        each.join()
+    assert looks[2] - looks[0] >= 1.9, "look_s apart, however many wait"
 
 
 def test_a_pod_that_helps_passes_over_what_is_done_and_leaves_nothing_to_wait_for(local_store: Store) -> None:

@@ -14,8 +14,9 @@ from functools import partial
 
 from factory.engine.config import EngineConfig
 from factory.errors import ConfigError, EngineError
+from factory.run.engines import Served
 from factory.run.record import read_done
-from factory.run.stage import Served, Session, ensure_ray
+from factory.run.stage import Session, ensure_ray
 from factory.select.training.config import TrainingConfig
 
 WRITER = "writer"

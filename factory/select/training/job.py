@@ -22,10 +22,11 @@ from factory.domains.syllabus import Syllabus, load_syllabus
 from factory.engine.config import ModelConfig
 from factory.engine.models import resolve
 from factory.identity import fingerprint
+from factory.run.engines import Served, count_engine_starts
 from factory.run.lost_ray import RayLostError
 from factory.run.progress import Progress
 from factory.run.record import Record, now, read_record, write_record
-from factory.run.stage import Served, Session, count_engine_starts
+from factory.run.stage import Session
 from factory.run.units import Unit
 from factory.select.filters import Filter
 from factory.select.order import filters_of
