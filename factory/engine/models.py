@@ -2,9 +2,9 @@
 
 Design: a model is named as `smollm2` (the prepared default), as a local folder, or by its Hugging Face id (hub.py).
 `resolve` finds the files and hashes them in three classes (weights, tokenizer, chat template), because a changed chat
-template changes every prompt although no weight moved. Hashes are kept in a sidecar under the cache, keyed by path, size
-and times of each file: the model folder may be read-only, and a finished run that starts again reads no weights. Nothing
-here imports torch, transformers or vLLM.
+template changes every prompt although no weight moved. Hashes are kept in a sidecar under the cache, keyed by path,
+size and times of each file: the model folder may be read-only, and a finished run that starts again reads no weights.
+Nothing here imports torch, transformers or vLLM.
 
 Cost: a millisecond once hashed; the first time a folder is seen about 1 s a GB. Files in the Hugging Face
 cache that were stored by content (every large one) are named by their SHA-256 and are not read at all.

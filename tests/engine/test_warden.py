@@ -19,7 +19,7 @@ PLENTY = Allowance(killers=100, hangs=100, losses=100)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warden, "GATHER_S", 0.05)
     monkeypatch.setattr(warden, "POLL_S", 0.2)
-    monkeypatch.setattr(warden, "SILENT_S", 0.6)
+    monkeypatch.setattr(warden, "SILENT_S", 2.0)
 
 
 async def ask(guard: Warden, ticket: str, ids: Sequence[str], killers: set[str], slow_s: float = 0) -> dict[str, str]:
@@ -55,7 +55,7 @@ def test_several_askers_find_the_one_request_that_kills() -> None:
 
 
 def test_a_trial_that_takes_longer_than_the_silence_allowed_is_no_silence() -> None:
-    found = asyncio.run(ask(Warden(PLENTY), "a", ["a0", "a1"], {"a1"}, slow_s=1.0))
+    found = asyncio.run(ask(Warden(PLENTY), "a", ["a0", "a1"], {"a1"}, slow_s=2.5))
     assert found["a0"] == "answered"
     assert found["a1"].startswith("killed")
 
@@ -101,22 +101,22 @@ def test_a_replica_without_a_hunt_is_open() -> None:
     assert asyncio.run(Warden(PLENTY).closed()) == []
 
 
-def test_who_waits_for_a_place_gets_one_when_another_gives_it_back() -> None:
-    async def run() -> tuple[int, int, float]:
+def test_who_waits_for_a_place_gets_one_when_another_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warden, "DEAL_S", 600.0)  # what is given back is dealt out at once, not at the next deal
+
+    async def run() -> tuple[int, int]:
         guard = Warden(PLENTY, replicas=2, slots=2)
         held = list(await guard.place("first", 100, (), 1.0))
         assert {place.replica for place in held} == {0, 1}
-        waiting = asyncio.ensure_future(guard.place("second", 5, (), 5.0))
+        waiting = asyncio.ensure_future(guard.place("second", 5, (), 60.0))
         await asyncio.sleep(0.05)
         assert not waiting.done()
-        started = time.monotonic()
         await guard.give_back(held[0].number, 10, False)
         (place,) = await waiting
-        return place.replica, held[0].replica, time.monotonic() - started
+        return place.replica, held[0].replica
 
-    replica, given_back, seconds = asyncio.run(run())
+    replica, given_back = asyncio.run(run())
     assert replica == given_back
-    assert seconds < 1.0
 
 
 def test_who_was_not_served_in_time_asks_again_and_holds_nothing() -> None:

@@ -35,7 +35,8 @@ def work():
 
     with drain.patient(float(sys.argv[2])):
         first = unit.remote(float(sys.argv[3]))
-        time.sleep(2)
+        while not drain._units_under_way():
+            time.sleep(0.05)
         print("at work", flush=True)
         threading.Thread(target=passed_on, args=(first,), daemon=True).start()
         while not drain.is_leaving():
@@ -104,7 +105,9 @@ def ended(process: subprocess.Popen[str]) -> tuple[list[str], str]:
 def test_a_unit_that_takes_longer_than_the_platform_gives_is_left() -> None:
     process = started(LEAVES_S + 1, unit_s=LONG)
     process.terminate()
-    assert "committed" not in ended(process)[0]
+    said, errors = ended(process)
+    assert "committed" not in said
+    assert "1 unit is under way" in errors
 
 
 def test_units_in_threads_of_the_driver_end_as_well() -> None:
