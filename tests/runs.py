@@ -75,16 +75,26 @@ def run_factory(
 def _finished(module: str, typed: Sequence[str], check: bool, alone: bool) -> Finished:
     """`typed` is the command line, `module` whose `main` it comes to."""
     if alone:
-        done = subprocess.run(
-            typed, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=LONGEST_S
-        )
-        finished = Finished(done.returncode, done.stdout, done.stderr)
+        finished = run_module(*typed[2:])
     else:
         shared = resident(environment())
         joined = [] if any("cluster.address=" in item for item in typed) else [f"cluster.address={shared.join()}"]
         finished = Finished(*shared.run(module, [*typed[3:], *joined], LONGEST_S))
     assert not check or finished.code == 0, finished.stderr[-4000:]
     return finished
+
+
+def run_module(module: str, *arguments: str) -> Finished:
+    """`python -m module …` in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=REPOSITORY,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
 
 
 LONGEST_S = 500

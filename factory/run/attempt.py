@@ -35,8 +35,8 @@ PARALLEL_PUTS = 4
 """Files of a unit written at once: most have two to four, and a put waits for a disk (3 ms) or a network (20 ms)."""
 
 PARALLEL_BYTES = 32 << 20
-"""Tables that take more than this together are written one after another: side by side each is held as bytes once more
-(6 million edges: some 60 MiB a worker), and their puts are not what they wait for."""
+"""Tables that take more than this together are written one after another: side by side each is held as bytes once
+more, and their puts are not what they wait for."""
 
 
 @dataclass(frozen=True)

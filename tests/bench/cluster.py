@@ -16,19 +16,16 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import psutil  # type: ignore[import-untyped]
 
 from factory.engine.placement import ENGINE_RESOURCE
 from factory.run.session import KEEP_IDLE_WORKERS_MS
 from tests.bench.figures import Figures, Row
+from tests.bench.observe import sampled
 from tests.bench.resume import Units, units_of
 from tests.cluster.several_nodes import SeveralNodes
 from tests.corpora import write_corpus
@@ -49,41 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cluster-documents", type=int, default=240, help="cluster: of the disturbed run (default 240)"
     )
-
-
-@dataclass
-class Busy:
-    """Processor seconds of a process and everything below it, by looking twice a second."""
-
-    pids: Sequence[int]
-    seconds: dict[int, float] = field(default_factory=dict)
-    marks: list[tuple[float, float]] = field(default_factory=list)
-    _over: threading.Event = field(default_factory=threading.Event)
-
-    def watch(self) -> None:
-        while not self._over.wait(0.5):
-            for root in self.pids:
-                try:
-                    tree = [psutil.Process(root), *psutil.Process(root).children(recursive=True)]
-                except psutil.Error:
-                    continue
-                for process in tree:
-                    try:
-                        used = process.cpu_times()
-                    except psutil.Error:
-                        continue
-                    self.seconds[process.pid] = used.user + used.system
-            self.marks.append((time.time(), sum(self.seconds.values())))
-
-    def stop(self) -> None:
-        self._over.set()
-
-    def between(self, start: float, stop: float) -> float:
-        """Cores that were busy on the average."""
-        inside = [mark for mark in self.marks if start <= mark[0] <= stop]
-        if len(inside) < 2:
-            return 0.0
-        return (inside[-1][1] - inside[0][1]) / (inside[-1][0] - inside[0][0])
 
 
 def measure(options: argparse.Namespace) -> Figures:
@@ -119,18 +81,14 @@ def _step(there: SeveralNodes, replicas: int, units: int) -> dict[str, Any]:
         typed = [sys.executable, "-m", "tests.bench.cluster_step", there.address, folder, "--replicas", str(replicas)]
         typed += ["--units", str(units), "--rows", str(UNIT_ROWS), "--latency", json.dumps(dict(LATENCY))]
         process = subprocess.Popen(typed, cwd=REPOSITORY, env=there.environment, stdout=subprocess.PIPE, text=True)
-        busy = Busy([there.pid, process.pid])
-        thread = threading.Thread(target=busy.watch, daemon=True)
-        thread.start()
-        try:
+        with sampled(there.pid, process.pid) as watches:
             stdout, _ = process.communicate()
-        finally:
-            busy.stop()
-            thread.join()
     if process.returncode:
         raise RuntimeError(f"the step on {replicas} nodes ended with {process.returncode}")
     found: dict[str, Any] = json.loads(stdout.splitlines()[-1])
-    return {**found, "cores": round(busy.between(found["began"], found["ended"]), 2)}
+    began, ended = found["began"], found["ended"]
+    busy = sum(sum(watch.seconds_between(began, ended).values()) for watch in watches)
+    return {**found, "cores": round(busy / (ended - began), 2)}
 
 
 def tail_share(commits: Sequence[float]) -> float:

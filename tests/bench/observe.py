@@ -15,7 +15,8 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,27 +109,35 @@ def observe(command: Sequence[str], extra_environment: Mapping[str, str] | None 
         stderr=subprocess.PIPE,
         text=True,
     )
-    watch = Watch(process.pid)
-    over = threading.Event()
+    with sampled(process.pid) as (watch,):
+        try:
+            stdout, stderr = process.communicate()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{stderr[-4000:]}")
+    return Observed(Finished(process.returncode, stdout, stderr), watch, started, time.time() - started)
+
+
+@contextmanager
+def sampled(*pids: int) -> Iterator[list[Watch]]:
+    """A watch of each process and all below it, filled while the body runs."""
+    watches, over = [Watch(pid) for pid in pids], threading.Event()
 
     def keep_sampling() -> None:
         while not over.wait(INTERVAL_S):
-            watch.sample()
+            for watch in watches:
+                watch.sample()
 
     thread = threading.Thread(target=keep_sampling, daemon=True)
     thread.start()
     try:
-        stdout, stderr = process.communicate()
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
+        yield watches
     finally:
         over.set()
         thread.join()
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{stderr[-4000:]}")
-    return Observed(Finished(process.returncode, stdout, stderr), watch, started, time.time() - started)
 
 
 def kind_of(process: psutil.Process, driver: int) -> str:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import pytest
 
 from tests.bench.figures import DOCUMENT, Figures, Row, rewrite
-from tests.runs import REPOSITORY, environment
+from tests.runs import run_module
 
 KEYS = {
     "engine": {"ratio_median", "ratio_min", "ratio_with_step_start_median", "idle_engine_core_share_max"},
@@ -26,18 +22,10 @@ KEYS = {
 
 
 def run_bench(name: str) -> dict[str, object]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench", name, "--tiny"],
-        cwd=REPOSITORY,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=550,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-    assert result["benchmark"] == name
-    return result
+    done = run_module("tests.bench", name, "--tiny")
+    assert done.code == 0, done.stderr[-4000:]
+    assert done.result["benchmark"] == name
+    return done.result
 
 
 @pytest.mark.parametrize("name", ["decon", "engine", "evaluate", "graph", "pipeline", "requests", "select", "units"])

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
-import subprocess
-import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.bench.scale_model import World, simulate, undealt
-from tests.runs import REPOSITORY, environment
+from tests.runs import run_module
 
 SMALL = World(nodes=20, units=1500, unit_s=120.0, preempted_every_s=3600.0)
 
@@ -63,16 +60,9 @@ def test_more_preemptions_cost_more_and_larger_units_lose_more_to_them() -> None
 
 
 def test_the_script_ends_with_one_json_object_and_says_what_went_in() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.scale", "--shards", "5", "--nodes", "10"],
-        cwd=REPOSITORY,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    done = run_module("tests.bench.scale", "--shards", "5", "--nodes", "10")
+    assert done.code == 0, done.stderr[-4000:]
+    found = done.result
     assert found["benchmark"] == "scale"
     assert found["store"]["put"] >= 3  # receipt, rows, commit
     assert found["requests"]["put"] > found["store"]["put"] * 200

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import pytest
 
 from tests.faults.soak import trend
 from tests.faults.soak_round import Round
-from tests.runs import REPOSITORY, environment
+from tests.runs import run_module
 
 
 def rounds(*mib: float) -> list[Round]:
@@ -24,13 +20,7 @@ def test_a_driver_that_grows_over_the_rounds_is_told() -> None:
 
 @pytest.mark.slow
 def test_a_round_ends_with_its_figures_as_one_json_object() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.soak", "--minutes", "0", "--store", "folder"],
-        cwd=REPOSITORY,
-        env=environment(),
-        capture_output=True,
-        text=True,
-    )
-    result = json.loads(done.stdout.splitlines()[-1])
-    assert done.returncode == 0, result["failures"]
+    done = run_module("tests.faults.soak", "--minutes", "0", "--store", "folder")
+    result = done.result
+    assert done.code == 0, result["failures"]
     assert (result["ok"], result["rounds"], result["datasets_verified"], result["orphan_processes"]) == (True, 1, 1, 0)
