@@ -22,6 +22,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from factory.observe import logs
+
 NAMESPACE = b"factory-drain"
 
 LEAVES_S = 10.0
@@ -122,7 +124,7 @@ def _wait(patience_s: float) -> None:
                 break
             if not said:
                 said = True
-                print(_words(units, patience_s), file=sys.stderr, flush=True)
+                logs.tell(_words(units, patience_s), event="leaving", level="warning")
             time.sleep(LOOK_S)
     if not _drain.over:
         leave()

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from factory.errors import ClusterError
+from factory.observe import logs
 from factory.run.drain import is_leaving, leave
 from factory.run.forced_end import PATIENCE_S, note_forced_end
 
@@ -96,7 +96,7 @@ def _look(watch: Watch, over: threading.Event) -> None:
         if not over.wait(PATIENCE_S):
             error = _lost(gone)
             note_forced_end("failed", str(error), type(error).__name__)
-            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            logs.tell_error(error)
             os._exit(error.exit_code)
         return
 

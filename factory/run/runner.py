@@ -187,15 +187,10 @@ def _report_failure(session: Session, error: BaseException) -> None:
     """The report of a run that a gate or a conservation check stopped: it shows what to look at. Other
     failures may be the store's, and must not be hidden behind a second one."""
     if isinstance(error, GateError | ConservationError):
-        import ray
+        from factory.run.execute import on_worker
 
         write = partial(write_report, session.store, session.run)
-        if ray.is_initialized():
-            from factory.run.execute import on_worker
-
-            key = on_worker(write)
-        else:
-            key = write()
+        key = on_worker(write) if session.ray_started else write()
         session.progress.say(f"report: {session.store.uri.rstrip('/')}/{key}")
 
 

@@ -364,7 +364,7 @@ def test_the_requests_of_one_unit_are_spread_over_replicas_with_slots_and_come_b
     assert pressure.tokens == sum(each.prompt_tokens + sum(each.generated_tokens) for each in completions)
 
 
-def test_units_of_many_processes_share_the_replicas_evenly(pools: Any) -> None:
+def test_units_that_know_nothing_of_each_other_share_the_replicas_evenly(pools: Any) -> None:
     pool = pools(replicas=3, scripted_latency_s=0.5)
     asyncio.run(all_of(pool, [batch(f"u{number}", 4) for number in range(6)]))
     assert sorted(state.progress for state in pool.states()) == [8, 8, 8]

@@ -15,6 +15,7 @@ from tests.runs import REPOSITORY, environment
 RUN = """
 import signal, sys, threading, time
 import ray
+from ray.experimental import internal_kv
 from factory.run import command, drain
 
 def work():
@@ -39,9 +40,9 @@ def work():
             time.sleep(0.05)
         print("at work", flush=True)
         threading.Thread(target=passed_on, args=(first,), daemon=True).start()
-        while not drain.is_leaving():
+        mark = drain._mark_key(drain._job())
+        while not internal_kv._internal_kv_exists(mark, namespace=drain.NAMESPACE):
             time.sleep(0.05)
-        time.sleep(0.5)
         print(ray.get(unit.remote(0)), flush=True)
         time.sleep(600)
     return 0
