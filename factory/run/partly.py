@@ -11,12 +11,13 @@ from contextlib import ExitStack
 
 from factory.config import FactoryConfig
 from factory.credentials import blanked
+from factory.observe.session import state_of
 from factory.run.chain import build_chain
 from factory.run.engines import Served, count_engine_starts
 from factory.run.progress import Progress
 from factory.run.record import Record, now, read_record, write_record
 from factory.run.registration import check_index
-from factory.run.runner import record_of, work_stages
+from factory.run.runner import note_failure, record_of, work_stages
 from factory.run.stage import Session
 from factory.store.base import Store
 from factory.store.lease import held
@@ -40,8 +41,7 @@ def work_up_to(last: str, config: FactoryConfig, store: Store, progress: Progres
         try:
             work_stages(session, chain, dones, last)
         except BaseException as error:
-            state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            write_record(store, record | {"state": state, "error": blanked(str(error)), "finished": now()})
+            note_failure(store, record | {"state": state_of(error), "error": blanked(str(error)), "finished": now()})
             raise
         count_engine_starts(session)
         write_record(store, record | {"state": "interrupted", "error": MEASURED, "finished": now()})

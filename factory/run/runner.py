@@ -20,14 +20,13 @@ from factory.cost.engines import folded_use
 from factory.credentials import blanked
 from factory.errors import ConservationError, GateError, StoreError
 from factory.evaluate.report import write_report
-from factory.observe.session import observing
+from factory.observe.session import observing, state_of
 from factory.publish.config import PublishConfig
 from factory.publish.gates.losses import explained
 from factory.run.chain import Chain, build_chain
 from factory.run.engines import Served, count_engine_starts
 from factory.run.forced_end import at_forced_end
 from factory.run.losses import passed_on
-from factory.run.lost_ray import RayLostError
 from factory.run.progress import Progress
 from factory.run.publication import gate_results, publish, version_of
 from factory.run.record import Record, now, read_record, write_record
@@ -122,14 +121,12 @@ def _executed(session: Session, chain: Chain) -> int:
         try:
             spent = _stages(session, chain)
         except BaseException as error:
-            interrupted = isinstance(error, KeyboardInterrupt) and not isinstance(error, RayLostError)
-            state = "interrupted" if interrupted else "failed"
-            record |= {"state": state, "error": blanked(str(error)), "finished": now()}
+            record |= {"state": state_of(error), "error": blanked(str(error)), "finished": now()}
             record |= {"error_type": type(error).__name__}
             # First of all: what follows asks Ray, which a signal to every process may have ended already.
-            _note_failure(store, record)
+            note_failure(store, record)
             count_engine_starts(session, ask=False)
-            _note_failure(store, record)
+            note_failure(store, record)
             _report_failure(session, error)
             raise
         count_engine_starts(session)
@@ -145,10 +142,10 @@ def _executed(session: Session, chain: Chain) -> int:
 def _note_forced_end(store: Store, record: Record, state: str, error: str, error_type: str) -> None:
     if record["state"] == "running":
         ended = {"state": state, "error": blanked(error), "finished": now(), "error_type": error_type}
-        _note_failure(store, record | ended)
+        note_failure(store, record | ended)
 
 
-def _note_failure(store: Store, record: Record) -> None:
+def note_failure(store: Store, record: Record) -> None:
     """Writes the record of a run that ends with an error, if the store lets it: where the store itself is what failed,
     it has been waited for, and what a user has to read is the error that ended the run."""
     with suppress(StoreError):

@@ -22,8 +22,8 @@ from factory.domains.syllabus import Syllabus, load_syllabus
 from factory.engine.config import ModelConfig
 from factory.engine.models import resolve
 from factory.identity import fingerprint
+from factory.observe.session import state_of
 from factory.run.engines import Served, count_engine_starts
-from factory.run.lost_ray import RayLostError
 from factory.run.progress import Progress
 from factory.run.record import Record, now, read_record, write_record
 from factory.run.stage import Session
@@ -204,10 +204,8 @@ def execute(config: TrainConfig, store: Store, progress: Progress) -> TrainResul
             iterations = refine(job)
             record["selector"] = keep(job, iterations)
         except BaseException as error:
-            interrupted = isinstance(error, KeyboardInterrupt) and not isinstance(error, RayLostError)
-            state = "interrupted" if interrupted else "failed"
-            record |= {"state": state, "error": blanked(str(error)), "finished": now()}
-            count_engine_starts(session)
+            record |= {"state": state_of(error), "error": blanked(str(error)), "finished": now()}
+            count_engine_starts(session, ask=False)
             write_record(store, record)
             raise
         count_engine_starts(session)
