@@ -193,7 +193,7 @@ class Places:
         self._asker(ticket, now).memory_left = memory_left
 
     def leave(self, ticket: str) -> None:
-        """The asker has all its answers, or has died: what it still holds is given back."""
+        """The asker is gone: what it still holds is given back."""
         asker = self._askers.pop(ticket, None)
         for number in list(asker.places) if asker is not None else ():
             self.give_back(number, 0, False, 0.0)

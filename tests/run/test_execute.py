@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from factory.engine.places import Pressure
+from factory.run import execute, window
 from factory.run.attempt import Receipt, StepRun
-from factory.run.execute import PAYLOAD, TASKS_AT_MOST, WorkTask, largest_first, shared_out
+from factory.run.execute import PAYLOAD, TASKS_AT_MOST, WorkTask, largest_first, run_llm, shared_out
 from factory.run.units import Unit, unit_over
 from factory.store.local import LocalStore
 from tests.bench.units_root import FOLDER, STEP, parent_files
@@ -63,3 +69,21 @@ def test_a_task_that_is_run_again_begins_no_unit_that_is_committed(local_store: 
     assert [bool(receipt.spent) for receipt in again] == [False, False, True], "what is committed costs nothing now"
     begun = [info.key for info in local_store.list(f"steps/{FOLDER}/attempts/")]
     assert len(begun) == 3
+
+
+def test_a_step_begins_with_units_for_the_engines_that_are_there_not_for_those_that_may_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[int] = []
+
+    @contextmanager
+    def opened(opening: window.Window, _look: object) -> Iterator[None]:
+        begun.append(opening.limit)
+        yield
+
+    monkeypatch.setattr(window, "opened", opened)
+    monkeypatch.setattr(execute, "_until_committed", lambda *_: iter(()))
+    pool: Any = SimpleNamespace(replicas=1000, pressure=lambda: Pressure(2 * 64, 0, 0, 0, 0.9))
+    units, nothing = [Unit(str(number)) for number in range(3)], cast(Any, None)
+    assert not list(run_llm(nothing, nothing, StepRun(FOLDER, "run"), units, pool, {}, 8000, 64, adaptive=True))
+    assert begun == [2 * 64]
