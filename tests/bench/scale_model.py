@@ -106,6 +106,8 @@ class _Run:
         self.commits: list[float] = []
         self.since: dict[int, float] = {}
         self.rate: dict[int, float] = {}
+        self.engines = 1.0
+        """For each unit at work, as they were dealt out last."""
 
     def push(self, moment: float, kind: str, which: int, epoch: int = 0) -> None:
         self.count += 1
@@ -169,10 +171,11 @@ class _Run:
             self.set_rate(unit, 1.0)
         if not self.working:
             return
-        if len(self.working) > self.alive or (len(self.working) < self.alive and not self.waiting):
-            engines = min(float(self.world.spread), self.alive / len(self.working))
+        engines = min(float(self.world.spread), self.alive / len(self.working))
+        if engines != 1.0 or self.engines != 1.0:  # also when those that had several give them up
             for unit in list(self.working):
                 self.set_rate(unit, engines)
+        self.engines = engines
 
     # -- events -----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.bench.scale_model import World, simulate, undealt
@@ -16,6 +16,7 @@ SMALL = World(nodes=20, units=1500, unit_s=120.0, preempted_every_s=3600.0)
 
 
 @settings(max_examples=40, deadline=None)
+@example(nodes=2, units=62, unit_s=23.0, every_s=math.inf, open_units=2, seed=0, pinned=False)
 @given(
     nodes=st.integers(1, 30),
     units=st.integers(1, 300),
