@@ -37,6 +37,8 @@ def work():
             time.sleep(0.05)
         print("at work", flush=True)
         mark = drain._mark_key(drain._job())
+        while not drain.is_leaving():
+            time.sleep(0.05)  # where a signal that is not spared ends the run: not inside of Ray
         while not internal_kv._internal_kv_exists(mark, namespace=drain.NAMESPACE):
             time.sleep(0.05)
         print(ray.get(unit.remote(0)), flush=True)
