@@ -16,7 +16,7 @@ from factory.cost.money import read_prices
 from factory.cost.told import run_costs
 from factory.errors import ConfigError, StoreError
 from factory.run.diagnosis import is_alive
-from factory.run.record import Record, plan_key, read_done, record_key, run_ids
+from factory.run.record import Record, finished_steps, plan_key, record_key, run_ids
 from factory.store.base import AbsentObjectError, Store
 from factory.store.commits import committed_units
 from factory.store.lease import holder_of
@@ -45,8 +45,9 @@ def run(args: argparse.Namespace) -> int:
     prices = read_prices(args.prices) if args.prices else None
     while True:
         records, damaged = all_records(store, args.run_id)
-        runs = [run_status(store, record) for record in records]
-        costs = [run_costs(store, record, prices) for record in records]
+        finished = [finished_steps(store, record) for record in records]
+        runs = [run_status(store, record, dones) for record, dones in zip(records, finished, strict=True)]
+        costs = [run_costs(store, record, dones, prices) for record, dones in zip(records, finished, strict=True)]
         if args.json:
             told = [status | {"cost": cost.to_json()} for status, cost in zip(runs, costs, strict=True)]
             print(json.dumps({"root": store.uri, "runs": told}))
@@ -93,11 +94,14 @@ def all_records(store: Store, run_id: str | None = None) -> tuple[list[Record], 
     return sorted(records, key=lambda record: str(record["started"])), damaged
 
 
-def run_status(store: Store, record: Record) -> dict[str, Any]:
+def run_status(store: Store, record: Record, dones: Mapping[str, Record]) -> dict[str, Any]:
     """State of a run and of each of its steps: units done and planned, rows in and accepted, tokens.
 
     A run whose record says `running` and that gave no sign of life is `stopped`: it was killed."""
-    steps = [_step_status(store, record["run"], name, folder) for name, folder in record["steps"].items()]
+    steps = [
+        _step_done(name, dones[name]) if name in dones else _step_working(store, record["run"], name, folder)
+        for name, folder in record["steps"].items()
+    ]
     found = holder_of(store, f"run-{record['run']}") if record["state"] == "running" else None
     lives = record["state"] == "running" and is_alive(store, record["run"])
     return {
@@ -116,19 +120,20 @@ def run_status(store: Store, record: Record) -> dict[str, Any]:
     }
 
 
-def _step_status(store: Store, run: str, name: str, folder: str) -> dict[str, Any]:
-    done = read_done(store, run, name)
-    if done and done["folder"] == folder:
-        return {
-            "step": name,
-            "state": "done",
-            "units": done["units"],
-            "units_done": done["units"],
-            "rows_in": done["counts"]["inputs"],
-            "accepted": done["counts"]["accepted"],
-            "generated_tokens": done["ledger"].get("generated_tokens", 0),
-            "seconds": round(done["wall_seconds"], 1),
-        }
+def _step_done(name: str, done: Record) -> dict[str, Any]:
+    return {
+        "step": name,
+        "state": "done",
+        "units": done["units"],
+        "units_done": done["units"],
+        "rows_in": done["counts"]["inputs"],
+        "accepted": done["counts"]["accepted"],
+        "generated_tokens": done["ledger"].get("generated_tokens", 0),
+        "seconds": round(done["wall_seconds"], 1),
+    }
+
+
+def _step_working(store: Store, run: str, name: str, folder: str) -> dict[str, Any]:
     try:
         planned = set(read_mapping(store, plan_key(run, name), ("units",))["units"])
     except AbsentObjectError:

@@ -20,7 +20,7 @@ from factory.cost.config import PricesConfig
 from factory.cost.runs import cost_of_run
 from factory.errors import ConfigError, FactoryError, StoreError, TransientStoreError
 from factory.run.diagnosis import NOT_AS_WRITTEN, is_alive
-from factory.run.record import Record, plan_key, read_done, record_key, run_ids
+from factory.run.record import Record, finished_steps, plan_key, record_key, run_ids
 from factory.store.base import AbsentObjectError, Store
 from factory.store.commits import committed_units
 from factory.store.objects import read_mapping
@@ -183,7 +183,7 @@ def _row(store: Store, record: Record, prices: PricesConfig | None, problems: li
 
 def _whole_row(store: Store, record: Record, prices: PricesConfig | None, problems: list[str]) -> Compared:
     run = str(record["run"])
-    dones = _dones(store, run, record, problems)
+    dones = finished_steps(store, record, problems)
     state = str(record["state"])
     if state == "running" and not is_alive(store, run):
         state = "stopped"
@@ -211,20 +211,6 @@ def _whole_row(store: Store, record: Record, prices: PricesConfig | None, proble
             **_evaluations(store, dataset, problems),
         },
     )
-
-
-def _dones(store: Store, run: str, record: Record, problems: list[str]) -> dict[str, Record]:
-    """Records of the steps that have finished as this run has them now, in their order."""
-    found = {}
-    for name, folder in record["steps"].items():
-        try:
-            done = read_done(store, run, name)
-        except StoreError as error:
-            problems.append(f"the figures of step {name} of run {run}: {error.what}")
-            continue
-        if done is not None and done["folder"] == folder:
-            found[name] = done
-    return found
 
 
 def _at(store: Store, run: str, record: Record, dones: Mapping[str, Record]) -> str:

@@ -62,8 +62,7 @@ def nothing(currency: str) -> Money:
 
 def total_money(each: Iterable[Money], currency: str) -> Money:
     """The sum; of no parts, nothing."""
-    found = list(each)
-    return sum(found[1:], found[0]) if found else nothing(currency)
+    return sum(each, nothing(currency))
 
 
 def price(amounts: Amounts, prices: PricesConfig, models: Sequence[str] = ()) -> Money:

@@ -9,13 +9,13 @@ share is shared out among them by their accepted samples. So steps and levels bo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from factory.cost.amounts import BUSY, Amounts, of_ledger, total
+from factory.cost.amounts import BUSY, Amounts, of_ledger
 from factory.cost.config import PricesConfig
-from factory.cost.money import Money, price, prices_of, total_money
+from factory.cost.money import Money, nothing, price, prices_of
 from factory.cost.shares import shared_out
 from factory.errors import ConfigError
 
@@ -82,28 +82,25 @@ class RunCost:
     @property
     def all(self) -> Cost:
         """What the dataset's rows took, whoever paid, lost attempts included."""
-        return self._sum([step.all for step in self.steps])
+        return self.sum_of(step.all for step in self.steps)
 
     @property
     def lost(self) -> Cost:
-        return self._sum([step.lost for step in self.steps])
+        return self.sum_of(step.lost for step in self.steps)
 
     @property
     def paid(self) -> Cost:
         """What this run paid, its lost attempts included."""
-        return self._sum([step.paid for step in self.steps])
+        return self.sum_of(step.paid for step in self.steps)
 
     @property
     def per_thousand(self) -> Money:
         """For a thousand accepted samples, lost attempts included."""
         return self.all.money.over(self.samples / 1000)
 
-    def step(self, name: str) -> StepCost | None:
-        return next((step for step in self.steps if step.step == name), None)
-
-    def _sum(self, each: Sequence[Cost]) -> Cost:
-        money = total_money((cost.money for cost in each), self.currency)
-        return Cost(total(cost.amounts for cost in each), money)
+    def sum_of(self, parts: Iterable[Cost]) -> Cost:
+        """The sum of some of its parts; of none, nothing in its currency."""
+        return sum(parts, Cost(Amounts(), nothing(self.currency)))
 
 
 def cost_of_run(

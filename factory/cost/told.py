@@ -1,6 +1,6 @@
 """A run's cost from the store, for whoever asks from a terminal: its finished steps, its engines, its estimate.
 
-Cost: one read a finished step and one of the estimate; nothing of the run's rows.
+Cost: one read, of the estimate; nothing of the run's rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from factory.cost.estimate.kept import read_estimate
 from factory.cost.money import Money
 from factory.cost.runs import RunCost, cost_of_run
 from factory.cost.words import compared_lines, cost_lines, engine_lines
-from factory.run.record import read_done
+from factory.run.record import Record
 from factory.store.base import Store
 
 
@@ -70,13 +70,11 @@ def _money(money: Money) -> dict[str, Any]:
     return {"amount": money.amount, "no_price": list(money.missing)}
 
 
-def run_costs(store: Store, record: Mapping[str, Any], prices: PricesConfig | None = None) -> Told:
-    """Of the steps that are finished. `prices` replaces those of the run.
-
-    Raises StoreError where a step's record is damaged, ConfigError where the recorded prices are none.
-    """
+def run_costs(
+    store: Store, record: Record, dones: Mapping[str, Record], prices: PricesConfig | None = None
+) -> Told:
+    """Of `dones`, the steps of the run that are finished. `prices` replaces those of the run."""
     run = str(record["run"])
-    dones = {name: done for name in record["steps"] if (done := read_done(store, run, name)) is not None}
     problems: list[str] = []
     estimate = read_estimate(store, run, problems)
     config = record.get("config")

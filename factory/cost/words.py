@@ -14,7 +14,7 @@ from factory.cost.runs import RunCost
 def money_text(amount: float, currency: str) -> str:
     """Two decimals from one unit on, three significant digits below it."""
     digits = 2 if amount >= 1 else min(8, 2 - math.floor(math.log10(amount))) if amount > 0 else 2
-    return f"{amount:,.{digits}f} {currency}"
+    return f"{amount:,.{digits}f} {currency}".strip()
 
 
 def said_money(money: Money) -> str:
@@ -115,7 +115,7 @@ def _money_range(money: Range, currency: str) -> str:
     said = money_text(money.middle, currency)
     if money.low is None or money.high is None:
         return f"~{said}"
-    return f"{said} ({money_text(money.low, '').strip()} to {money_text(money.high, '').strip()})"
+    return f"{said} ({money_text(money.low, '')} to {money_text(money.high, '')})"
 
 
 def _hours(hours: Range) -> str:

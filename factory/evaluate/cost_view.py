@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from factory.cost.amounts import total
-from factory.cost.money import NO_PRICE, Money, total_money
+from factory.cost.money import NO_PRICE, Money
 from factory.cost.runs import Cost, GroupCost, RunCost
 from factory.evaluate import text
 
@@ -16,13 +15,6 @@ def said(money: Money) -> str:
     if money.amount is None:
         return NO_PRICE if money.missing else text.NONE
     return text.money(money.amount, money.currency)
-
-
-def in_full(money: Money) -> str:
-    """With what has no price."""
-    if money.amount is None or not money.missing:
-        return said(money)
-    return f"{said(money)} without {', '.join(money.missing)} ({NO_PRICE})"
 
 
 @dataclass(frozen=True)
@@ -47,8 +39,8 @@ def steps(cost: RunCost) -> list[MoneyRow]:
         for step in others:
             for run, part in step.reused.items():
                 reused[run] = reused[run] + part if run in reused else part
-        whole, lost = _sum(cost, [step.all for step in others]), _sum(cost, [step.lost for step in others])
-        paid = _sum(cost, [step.paid for step in others])
+        whole, lost = cost.sum_of(step.all for step in others), cost.sum_of(step.lost for step in others)
+        paid = cost.sum_of(step.paid for step in others)
         rows.append(_row(cost, f"{len(others)} steps without a model", whole, lost, paid, reused))
     return rows
 
@@ -57,11 +49,6 @@ def _row(cost: RunCost, name: str, whole: Cost, lost: Cost, paid: Cost, reused: 
     per_thousand = whole.money.over(cost.samples / 1000)
     by_run = tuple((run, part.money) for run, part in reused.items())
     return MoneyRow(name, whole.money, lost.money, paid.money, per_thousand, by_run)
-
-
-def _sum(cost: RunCost, parts: Sequence[Cost]) -> Cost:
-    money = total_money((part.money for part in parts), cost.currency)
-    return Cost(total(part.amounts for part in parts), money)
 
 
 SUBJECTS_SHOWN = 12

@@ -17,7 +17,7 @@ import orjson
 from factory.cost.amounts import parts_in
 from factory.cost.engines import engine_uses
 from factory.cost.estimate.kept import read_estimate
-from factory.errors import ConfigError, FactoryError, StoreError
+from factory.errors import ConfigError, FactoryError
 from factory.evaluate.distributions import scan
 from factory.evaluate.diversity.gather import gather_diversity
 from factory.evaluate.examples import EXAMPLES, gather_examples
@@ -32,7 +32,7 @@ from factory.evaluate.facts import (
     StepFacts,
 )
 from factory.evaluate.models import parameters_in
-from factory.run.record import read_done, read_record
+from factory.run.record import finished_steps, read_record
 from factory.store.base import Store
 
 Record = Mapping[str, Any]
@@ -52,7 +52,7 @@ def gather(store: Store, run_id: str, diversity: Mapping[str, Any] | None = None
         )
     config = record.get("config") or {}
     problems: list[str] = []
-    dones = _dones(store, run_id, record, problems)
+    dones = finished_steps(store, record, problems)
     steps = tuple(_step(name, str(folder), dones.get(name)) for name, folder in (record.get("steps") or {}).items())
     manifest = _manifest(store, record, problems)
     dataset = _dataset(store, record, manifest)
@@ -94,19 +94,6 @@ def _json(store: Store, key: str) -> dict[str, Any] | None:
     except (KeyError, orjson.JSONDecodeError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _dones(store: Store, run: str, record: Record, problems: list[str]) -> dict[str, dict[str, Any]]:
-    found = {}
-    for name in record.get("steps") or {}:
-        try:
-            done = read_done(store, run, name)
-        except StoreError as error:
-            problems.append(f"the figures of step {name}: {error.what}; {error.remedy}")
-            continue
-        if done is not None:
-            found[name] = done
-    return found
 
 
 def _step(name: str, folder: str, done: Record | None) -> StepFacts:

@@ -25,6 +25,7 @@ from factory.cost.config import PricesConfig
 from factory.cost.engines import by_model
 from factory.cost.estimate.estimate import Compared, held_against
 from factory.cost.runs import RunCost
+from factory.cost.words import said_money
 from factory.credentials import without_credentials
 from factory.evaluate import charts, cost_view, costs, text
 from factory.evaluate.checks import Equation, broken_equations
@@ -111,7 +112,7 @@ def _environment() -> Environment:
         link=text.link,
         parameters=in_words,
     )
-    environment.globals.update(said_money=cost_view.said, in_full=cost_view.in_full, money=text.money)
+    environment.globals.update(said_money=cost_view.said, in_full=said_money, money=text.money)
     environment.globals.update(between=text.between, share_bar=charts.share_bar)
     return environment
 
@@ -159,7 +160,7 @@ def _tiles(data: ReportInput, total: costs.Spent, cost: RunCost) -> list[Tile]:
     ]
     if cost.all.money.amount is not None:
         per_thousand = cost_view.said(cost.per_thousand) if samples else text.NONE
-        tiles.append(Tile("Cost a thousand samples", per_thousand, f"{cost_view.in_full(cost.all.money)} in all"))
+        tiles.append(Tile("Cost a thousand samples", per_thousand, f"{said_money(cost.all.money)} in all"))
     else:
         tiles.append(Tile("Start to end", text.seconds(wall), "no prices are set, so no cost is shown"))
     return tiles

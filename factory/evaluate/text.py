@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import math
 import re
 from typing import Any
 
 from markupsafe import Markup
 
+from factory.cost.words import money_text
 from factory.printable import printable as shown_text
 
 NONE = "–"
@@ -61,9 +61,8 @@ def seconds(value: float | None) -> str:
 
 
 def money(value: float, currency: str) -> str:
-    """Two decimals from one unit on, three significant digits below it."""
-    digits = 2 if value >= 1 else min(8, 2 - math.floor(math.log10(value))) if value > 0 else 2
-    return f"{value:,.{digits}f}{NBSP}{currency}".strip()
+    """As terminals say it, with the currency kept beside the number."""
+    return money_text(value, currency).replace(" ", NBSP)
 
 
 def moment(iso: str) -> str:

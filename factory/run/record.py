@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from factory.config import FactoryConfig
+from factory.errors import StoreError
 from factory.identity import canonical_json, fingerprint
 from factory.store.base import AbsentObjectError, Store
 from factory.store.objects import damaged, names_below, read_mapping, typed_in
@@ -56,6 +57,24 @@ def read_done(store: Store, run: str, step: str) -> Record | None:
     if done is not None:
         typed_in(_Done, done, store.uri, key)
     return done
+
+
+def finished_steps(store: Store, record: Mapping[str, Any], problems: list[str] | None = None) -> dict[str, Record]:
+    """The done records of the steps that have finished as the run has them now, in their order; one of another folder
+    is of an earlier execution, over other rows. A damaged one is named in `problems`; without those, raises
+    StoreError."""
+    run, found = str(record["run"]), {}
+    for name, folder in (record.get("steps") or {}).items():
+        try:
+            done = read_done(store, run, name)
+        except StoreError as error:
+            if problems is None:
+                raise
+            problems.append(f"the figures of step {name} of run {run}: {error.what}; {error.remedy}")
+            continue
+        if done is not None and done["folder"] == folder:
+            found[name] = done
+    return found
 
 
 @dataclass(frozen=True)

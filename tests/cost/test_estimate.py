@@ -56,9 +56,9 @@ def test_more_units_narrow_the_interval_and_none_is_left_where_all_is_known() ->
 
 def test_what_rests_on_a_guess_has_no_interval() -> None:
     rng = np.random.default_rng(1)
-    assert predicted(units(rng, 20), guess(100), rng)[1].range.guessed
+    assert predicted(units(rng, 20), guess(100), rng)[1].range.low is None
     assert (known(3) + guess(4)).range == Range(7.0)
-    assert predicted(units(rng, 2), known(100), rng)[1].range.guessed
+    assert predicted(units(rng, 2), known(100), rng)[1].range.low is None
     assert predicted(np.zeros((5, 2)), known(10), rng)[1].middle == 0
     assert (NOTHING + known(3)).less(5).range == Range(0.0, 0.0, 0.0)
 

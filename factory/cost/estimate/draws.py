@@ -6,7 +6,7 @@ drawn with replacement, ratios to rows are formed anew, widened by Student's t f
 so the ends bound a run's figure and not only its expectation. What is drawn for one step goes on into the next. A guess
 has no draws, and makes everything that rests on it a guess.
 
-Cost: 16 ms a step at 100 clusters, 56 ms at 512.
+Cost, measured on one core: 11 ms a step at 100 clusters, 47 ms at 512.
 """
 
 from __future__ import annotations

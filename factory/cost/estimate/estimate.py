@@ -25,10 +25,6 @@ class Range:
     low: float | None = None
     high: float | None = None
 
-    @property
-    def guessed(self) -> bool:
-        return self.low is None or self.high is None
-
 
 @dataclass(frozen=True)
 class StepEstimate:

@@ -1,5 +1,5 @@
 """What a run would ask for where nothing below the root has measured it: from rows where they are known, and else from
-the bytes of the corpus and the configuration. Guesses, with no interval; docs/cost.md says how far they were off."""
+the bytes of the corpus and the configuration. Guesses, with no interval; how far off they are was not measured."""
 
 from __future__ import annotations
 
@@ -71,17 +71,18 @@ class Guesses:
 
     def pairs(self) -> int:
         """Walks with two passages; fewer than all epochs have where a number of samples is asked for."""
-        target = self.config.target_samples
         paired, walked = self._accepted("pair"), self._accepted("walk")
         if paired is not None or walked is not None:
             return paired if paired is not None else int(walked or 0)
         graph = self.dones.get("graph_joined") or self.dones.get("graph_edges")
         passages = self.passages("extract")
         topics = int(graph["facts"].get("topics", 0)) if graph else round(passages * TOPICS_A_PASSAGE)
-        walks = topics * self.config.walk.epochs
-        if target is None:
-            return walks
-        return min(walks, round(target / self.config.question.level_3_questions / QUESTION_YIELD))
+        return round(self.asked_for(topics * self.config.walk.epochs))
+
+    def asked_for(self, walks: float) -> float:
+        """Of so many walks those that are drawn: fewer where a number of samples is asked for."""
+        target = self.config.target_samples
+        return walks if target is None else min(walks, target / self.config.question.level_3_questions / QUESTION_YIELD)
 
     def questions(self) -> float:
         distinct = self._accepted("semantic")

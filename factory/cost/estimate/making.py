@@ -4,7 +4,7 @@ Design: a rehearsal (run/rehearsal.py) says what is committed and where work beg
 step to step, each with the figures that its own units showed before (observed.py), so that rejects, requests a row and
 tokens a request are measured where anything was. What nothing measured is guessed, said to be, and has no interval.
 
-Cost: one listing and the commits of every folder that asks a model.
+Cost: the records of the root's runs once, and one listing and the commits of every folder that asks a model.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from factory.cost.estimate.guesses import QUESTION_YIELD, TOPICS_A_PASSAGE, Gues
 from factory.cost.estimate.observed import (
     ACCEPTED,
     BUSY_SECONDS,
-    CACHED,
     GENERATED,
     PROMPT,
     REQUESTS,
@@ -32,10 +31,10 @@ from factory.cost.estimate.observed import (
     observe,
 )
 from factory.cost.estimate.pricing import Priced, priced
-from factory.cost.estimate.siblings import Sibling, elsewhere, largest_sibling, own_runs
+from factory.cost.estimate.siblings import Sibling, elsewhere, largest_sibling, own_runs, readable_records
 from factory.run.chain import Chain
 from factory.run.plan import row_wise_folder
-from factory.run.record import now
+from factory.run.record import Record, now
 from factory.run.rehearsal import Rehearsed
 from factory.run.stage import Stage
 from factory.select.step import source_bytes
@@ -107,12 +106,16 @@ class _Making:
         return Guesses(self.config, self.chain, self.rehearsed.dones)
 
     @cached_property
+    def records(self) -> list[Record]:
+        return readable_records(self.store)
+
+    @cached_property
     def own(self) -> frozenset[str]:
-        return own_runs(self.store, self.chain)
+        return own_runs(self.records, self.chain)
 
     @cached_property
     def sibling(self) -> Sibling | None:
-        return largest_sibling(self.store, self.own)
+        return largest_sibling(self.store, self.records, self.own)
 
     @property
     def growth(self) -> float | None:
@@ -154,7 +157,9 @@ class _Making:
         step = stage.llm_step
         assert step is not None
         folder = row_wise_folder(step, stage.model_identity)
-        observed = observe(self.store, folder, self.own) or elsewhere(self.store, self.chain, stage, self.own)
+        observed = observe(self.store, folder, self.own)
+        if observed is None:
+            observed = elsewhere(self.store, self.records, self.chain, stage, self.own)
         done = self._done(stage, observed)
         rows = self._rows(stage).less(done.inputs)
         if observed is not None:
@@ -202,7 +207,6 @@ class _Making:
         taken[REQUESTS], taken[ACCEPTED] = requests, rows.middle * outputs
         taken[PROMPT] = requests * self.guesses.prompt_tokens(stage)
         taken[GENERATED] = requests * step.sampling.max_tokens * step.sampling.samples
-        taken[CACHED] = taken[BUSY_SECONDS] = 0.0
         return [guess(value) for value in taken]
 
     def _passages(self) -> Quantity:
@@ -218,7 +222,7 @@ class _Making:
             return guess(self.guesses.passages("extract"))
         accepted = sum(commit.counts.accepted for commit in commits)
         clusters = np.array([[sizes[commit.unit], float(commit.counts.accepted)] for commit in commits])
-        rest = sum(size for name, size in sizes.items() if name not in set(read))
+        rest = sum(sizes.values()) - sum(sizes[unit] for unit in read)
         found = known(accepted)
         if rest:
             found += predicted(clusters, known(rest), self.rng)[1]
@@ -230,7 +234,7 @@ class _Making:
 
     def _pairs(self) -> Quantity:
         """Walks with two passages. Topics grow slower than passages, so growth by passages is an upper bound."""
-        target, epochs = self.config.target_samples, self.config.walk.epochs
+        epochs = self.config.walk.epochs
         passages = self.accepted["merge"].middle
         if self.sibling is not None and self.sibling.pairs and self.growth is not None:
             pairs = self.sibling.pairs * self.growth
@@ -241,9 +245,7 @@ class _Making:
         else:
             pairs = passages * TOPICS_A_PASSAGE * epochs
             self.assumptions.append(f"walks are guessed: {TOPICS_A_PASSAGE} topics a passage, {epochs} epochs of them")
-        if target is not None:
-            pairs = min(pairs, target / self.config.question.level_3_questions / QUESTION_YIELD)
-        return guess(pairs)
+        return guess(self.guesses.asked_for(pairs))
 
     def _curated(self) -> Quantity:
         """Questions that are left to answer."""

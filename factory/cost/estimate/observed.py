@@ -51,14 +51,12 @@ def done_by(commit: Commit) -> Done:
 @dataclass(frozen=True)
 class Observed:
     """`clusters`: one row a unit (or input row), columns as above. `held`: what engines held over the same units.
-    `runs`: who paid. `own`: of all units of the folder those that runs over the same corpus paid for."""
+    `own`: of all units of the folder those that runs over the same corpus paid for."""
 
     folder: str
     clusters: Matrix
-    by_unit: bool
     units: int
     held: Amounts
-    runs: tuple[str, ...]
     own: Done
     other_settings: bool = False
 
@@ -85,18 +83,15 @@ def observe(store: Store, folder: str, own: Iterable[str], other_settings: bool 
             near.append(commit)
     if not any(commit.ledger.get("requests") for commit in near):
         return None
-    by_unit = len(near) >= LEAST_UNITS
-    if by_unit:
+    if len(near) >= LEAST_UNITS:
         rows = [_of_unit(commit) for commit in near]
     else:
         rows = [row for commit in near for row in _rows(store, commit)]
     return Observed(
         folder,
         np.array(rows, dtype=np.float64),
-        by_unit,
         len(near),
         total(of_ledger(commit.ledger) for commit in near),
-        tuple(sorted({commit.run for commit in near})),
         paid,
         other_settings,
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from factory.cost.estimate.observed import Observed, observe
 from factory.errors import StoreError
 from factory.run.chain import Chain
-from factory.run.record import Record, read_done, record_key, run_ids
+from factory.run.record import Record, finished_steps, record_key, run_ids
 from factory.run.stage import Stage
 from factory.store.base import AbsentObjectError, Store
 from factory.store.objects import read_mapping
@@ -31,32 +31,34 @@ class Sibling:
     start_seconds: float | None
 
 
-def records(store: Store) -> Iterator[Record]:
-    """Records of runs, those that can be read."""
+def readable_records(store: Store) -> list[Record]:
+    """Records of runs, those that can be read; the run that began last comes first."""
+    found = []
     for run in run_ids(store):
         try:
             record = read_mapping(store, record_key(run), ("run", "started", "steps"))
         except (StoreError, AbsentObjectError):
             continue
         if all(isinstance(record.get(name, {}), Mapping) for name in ("steps", "config", "models")):
-            yield record
+            found.append(record)
+    return sorted(found, key=lambda record: str(record["started"]), reverse=True)
 
 
-def own_runs(store: Store, chain: Chain) -> frozenset[str]:
+def own_runs(records: Sequence[Record], chain: Chain) -> frozenset[str]:
     """Ids of runs over this very corpus, this one included; which of their steps this run shares, folders tell."""
     corpus = chain.settings.config.corpus.model_dump(mode="json")
-    found = (record for record in records(store) if record.get("config", {}).get("corpus") == corpus)
+    found = (record for record in records if record.get("config", {}).get("corpus") == corpus)
     return frozenset({chain.run, *(str(record["run"]) for record in found)})
 
 
-def largest_sibling(store: Store, own: frozenset[str]) -> Sibling | None:
-    found = [_sibling(store, record) for record in records(store) if record["run"] in own]
+def largest_sibling(store: Store, records: Sequence[Record], own: frozenset[str]) -> Sibling | None:
+    found = [_sibling(store, record) for record in records if record["run"] in own]
     known = [sibling for sibling in found if sibling is not None]
     return max(known, key=lambda sibling: (sibling.curated_share is not None, sibling.passages), default=None)
 
 
 def _sibling(store: Store, record: Record) -> Sibling | None:
-    dones = {name: done for name in record["steps"] if (done := _done(store, str(record["run"]), name)) is not None}
+    dones = finished_steps(store, record, [])
     if "merge" not in dones:
         return None
     written = sum(_accepted(done) for name, done in dones.items() if name.startswith("question_"))
@@ -82,21 +84,16 @@ def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
 
 
-def _done(store: Store, run: str, step: str) -> Record | None:
-    try:
-        return read_done(store, run, step)
-    except StoreError:
-        return None
-
-
 def _accepted(done: Mapping[str, Any]) -> int:
     return int(done["counts"]["accepted"])
 
 
-def elsewhere(store: Store, chain: Chain, stage: Stage, own: frozenset[str]) -> Observed | None:
+def elsewhere(
+    store: Store, records: Sequence[Record], chain: Chain, stage: Stage, own: frozenset[str]
+) -> Observed | None:
     """What a step of the same name took with the same model, under other settings: of the run that began last."""
     model = chain.settings.models[stage.model_role or ""]
-    for record in sorted(records(store), key=lambda record: str(record["started"]), reverse=True):
+    for record in records:
         folder = record["steps"].get(stage.name)
         asked = record.get("models", {}).get(stage.model_role)
         if (
