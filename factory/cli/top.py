@@ -14,12 +14,18 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from factory.errors import ConfigError, StoreError
 from factory.leaving import INTERRUPTED_CODE
 from factory.printable import unguarded
 from factory.store.base import Store
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from factory.observe.glimpse import Glimpse, RunView
 
 WATCHED = (
     "factory_engine_replicas",
@@ -61,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     chosen, others = _chosen(store, args.run_id)
     view = RunView(store, chosen)
     if args.once:
-        _print(_frame(view, others, args.metrics))
+        _print(_drawn(_look(view, others), args.metrics))
         return 0
     if not sys.stdout.isatty():
         return _lines(view, others, args)
@@ -78,13 +84,14 @@ def _chosen(store: Store, run_id: str | None) -> tuple[str, int]:
     return str(chosen["run"]), max(0, len(working) - 1)
 
 
-def _frame(view: Any, others: int, metrics: str | None, *, width: int | None = None, height: int = 0) -> Any:
-    from dataclasses import replace
+def _look(view: RunView, others: int) -> Glimpse:
+    return replace(view.look(), others=others)
 
+
+def _drawn(glimpse: Glimpse, metrics: str | None, *, width: int | None = None, height: int = 0) -> Text:
     from factory.observe.frame import frame
 
-    size = width or _width()
-    return frame(replace(view.look(), others=others), size, live_values(metrics) if metrics else None, height)
+    return frame(glimpse, width or _width(), live_values(metrics) if metrics else None, height)
 
 
 def _width() -> int:
@@ -93,45 +100,46 @@ def _width() -> int:
     return int(os.environ.get("COLUMNS", "") or 80)
 
 
-def _print(text: Any) -> None:
+def _print(text: Text) -> None:
     from rich.console import Console
 
     Console(file=unguarded(sys.stdout), soft_wrap=True).print(text, end="")
 
 
-def _lines(view: Any, others: int, args: argparse.Namespace) -> int:
+def _lines(view: RunView, others: int, args: argparse.Namespace) -> int:
     """Frames below each other until the run has ended."""
     while True:
-        text = _frame(view, others, args.metrics)
-        _print(text)
+        glimpse = _look(view, others)
+        _print(_drawn(glimpse, args.metrics))
         sys.stdout.flush()
-        if not text.plain.split("  ")[1].startswith("running"):
+        if glimpse.state != "running":
             return 0
         time.sleep(args.interval)
 
 
-def _screen(view: Any, others: int, args: argparse.Namespace) -> int:
+def _screen(view: RunView, others: int, args: argparse.Namespace) -> int:
     """Frames on the second screen until Ctrl-C or the end of the run, whose last frame stays on the first."""
     from rich.console import Console
     from rich.live import Live
 
     console = Console(file=unguarded(sys.stdout))
-    last: Any = None
-    code = 0
+    last: Text | None = None
+    works, code = True, 0
     try:
         with Live(console=console, screen=True, auto_refresh=False, vertical_overflow="crop") as live:
-            while True:
+            while works:
                 try:
-                    last = _frame(view, others, args.metrics, width=console.width, height=console.height)
+                    glimpse = _look(view, others)
+                    works = glimpse.state == "running"
+                    last = _drawn(glimpse, args.metrics, width=console.width, height=console.height)
                 except StoreError as error:
                     if last is None:
                         raise
                     last = last.copy()  # a store that does not answer for a while is no reason to look away
                     last.append(f"\nthe store does not answer: {error.what[:200]}", "yellow")
                 live.update(last, refresh=True)
-                if not last.plain.split("  ")[1].startswith("running"):
-                    break
-                time.sleep(args.interval)
+                if works:
+                    time.sleep(args.interval)
     except KeyboardInterrupt:
         code = INTERRUPTED_CODE
     if last is not None:

@@ -18,6 +18,7 @@ from factory.cost.config import PricesConfig
 from factory.cost.money import Money, nothing, price, prices_of
 from factory.cost.shares import shared_out
 from factory.errors import ConfigError
+from factory.run.record import section_of
 
 Record = Mapping[str, Any]
 
@@ -173,8 +174,7 @@ def _lost(run: str, rows: Amounts, done: Record) -> tuple[Amounts, Amounts]:
 
 def models_of(step: str, config: Record, done: Record) -> tuple[str, ...]:
     """Names of the model that a step asked: as configured, and as its engines called it."""
-    section = config.get(_SECTIONS.get(step, ""))
-    own = section.get("model") if isinstance(section, Mapping) else None
+    own = section_of(config, _SECTIONS.get(step, "")).get("model")
     configured = own if isinstance(own, Mapping) else config.get("model")
     names = [configured.get("id")] if isinstance(configured, Mapping) else []
     engines = done.get("engines")

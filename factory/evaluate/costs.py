@@ -8,11 +8,10 @@ of every figure per sample. Money is factory/cost's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
-from factory.cost.amounts import BUSY, IDLE
+from factory.cost.amounts import of_ledger
 from factory.cost.runs import RunCost, cost_of_run
 from factory.evaluate.facts import ReportInput, StepFacts
 
@@ -58,23 +57,23 @@ class Spent:
 
 def spent_by(step: StepFacts) -> Spent:
     ledger, now, lost = step.ledger, step.spent_now, step.lost
-    requests = ledger.get("requests", 0)
+    took = of_ledger(ledger)
     lost_requests = lost.get("requests_at_most", lost.get("requests", 0))
 
     def lost_tokens(name: str) -> float:
         if name in lost:
             return float(lost[name])
-        return lost_requests * ledger.get(name, 0) / requests if requests else 0
+        return lost_requests * ledger.get(name, 0) / took.requests if took.requests else 0
 
     return Spent(
-        requests=requests,
-        prompt_tokens=ledger.get("prompt_tokens", 0),
-        cached_tokens=ledger.get("cached_tokens", 0),
-        generated_tokens=ledger.get("generated_tokens", 0),
+        requests=took.requests,
+        prompt_tokens=took.prompt_tokens,
+        cached_tokens=took.cached_tokens,
+        generated_tokens=took.generated_tokens,
         samples_saved=ledger.get("samples_saved", 0),
         tokens_saved=ledger.get("tokens_saved", 0),
-        engine_seconds=ledger[BUSY] + ledger.get(IDLE, 0) if BUSY in ledger else ledger.get("engine_seconds", 0),
-        busy_seconds=ledger.get(BUSY, ledger.get("engine_seconds", 0)),
+        engine_seconds=took.engine_seconds,
+        busy_seconds=took.busy_seconds,
         paid_requests=now.get("requests", 0),
         paid_prompt_tokens=now.get("prompt_tokens", 0),
         paid_generated_tokens=now.get("generated_tokens", 0),
@@ -102,12 +101,6 @@ def cost_of(data: ReportInput) -> RunCost:
     dones = {step.name: step.record() for step in data.steps if step.finished}
     found = cost_of_run(data.run, data.config, dones, accepted=accepted)
     return replace(found, samples=samples_of(data))
-
-
-def section_of(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A section of a recorded configuration; empty where an older record has none."""
-    found = config.get(name)
-    return found if isinstance(found, Mapping) else {}
 
 
 def samples_of(data: ReportInput) -> int:

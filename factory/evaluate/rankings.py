@@ -8,8 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from factory.evaluate import charts, costs, text
+from factory.evaluate import charts, text
 from factory.evaluate.facts import Categories, Numbers, ReportInput
+from factory.run.record import section_of
 from factory.select.findings import findings_of
 
 
@@ -136,4 +137,4 @@ def _ranking(title: str, found: Categories, *, wide: bool, by_name: bool) -> Ran
 
 def answers_asked(data: ReportInput) -> int:
     """k: answers sampled a question at most."""
-    return int(costs.section_of(data.config, "answer").get("samples", 1))
+    return int(section_of(data.config, "answer").get("samples", 1))

@@ -37,6 +37,7 @@ from factory.evaluate.models import in_words
 from factory.evaluate.notices import notices
 from factory.evaluate.rankings import answers_asked, decontamination, distributions, selection
 from factory.evaluate.verification import verification
+from factory.run.record import section_of
 from factory.store.base import Store
 
 
@@ -214,7 +215,7 @@ def _templates(data: ReportInput) -> str:
     groups, variants = (int(step.ledger.get(name, 0)) if step else 0 for name in ("templates", "template_variants"))
     if not groups:
         return ""
-    most = costs.section_of(data.config, "curate").get("template_variants")
+    most = section_of(data.config, "curate").get("template_variants")
     kept = "all of them stay (curate.template_variants)" if most is None else f"at most {most:,} of one stay"
     moulds = "one template" if groups == 1 else f"{groups:,} templates"
     return f"{variants:,} different questions are of {moulds}: they say the same words with other numbers; {kept}."
@@ -222,7 +223,7 @@ def _templates(data: ReportInput) -> str:
 
 def _commands(data: ReportInput) -> list[tuple[str, str]]:
     """(what it does, shell command), for the dataset of this run."""
-    endpoint = costs.section_of(data.config, "store").get("endpoint_url")
+    endpoint = section_of(data.config, "store").get("endpoint_url")
     options = f" --endpoint-url {shlex.quote(str(without_credentials(endpoint)))}" if endpoint else ""
     root = shlex.quote(data.root)
     found = []

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from factory.evaluate.costs import section_of
 from factory.evaluate.facts import ReportInput
 from factory.publish.required import TURNED_AWAY
+from factory.run.record import section_of
 from factory.select.findings import findings_of
 
 VERDICTS = ("yes", "no", "unchecked")

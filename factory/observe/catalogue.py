@@ -67,14 +67,18 @@ REJECTS = Metric(
     ("run", "step", "side", "reason"),
     "rows turned away, by reason; side: input, output, quarantine",
 )
-REQUESTS = Metric("factory_requests_total", "counter", ("run", "step", "model"), "LLM calls of committed units")
+REQUESTS = Metric(
+    "factory_requests_total", "counter", ("run", "step", "model"), "LLM calls of attempts that ended, too late ones too"
+)
 TOKENS = Metric(
     "factory_tokens_total",
     "counter",
     ("run", "step", "model", "kind"),
-    f"tokens of committed units: {', '.join(TOKEN_KINDS)} (cached ones are among the prompt's)",
+    f"tokens of these calls: {', '.join(TOKEN_KINDS)} (cached ones are among the prompt's)",
 )
-COMMITS = Metric("factory_commits_total", "counter", ("run", "step"), "units that this execution committed itself")
+COMMITS = Metric(
+    "factory_commits_total", "counter", ("run", "step"), "units committed since this execution planned them, by whomever"
+)
 ATTEMPTS = Metric(
     "factory_attempts_total",
     "counter",
@@ -118,7 +122,7 @@ LOST_ATTEMPTS = Metric(
     "attempts that began and never became a commit, known when the step ends",
 )
 ENGINE_STARTS = Metric(
-    "factory_engine_starts_total", "counter", ("run", "model", "kind"), "engine starts: first, replacement"
+    "factory_engine_starts_total", "counter", ("run", "model", "kind"), f"engine starts: {', '.join(STARTS)}"
 )
 ENGINE_START_SECONDS = Metric(
     "factory_engine_start_seconds_total", "counter", ("run", "model"), "seconds engines took to start"

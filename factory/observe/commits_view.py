@@ -60,7 +60,7 @@ class StepView:
     """What is known of one step's folder; looks add to it. Mutable: a look reads only what is new."""
 
     def __init__(self, store: Store, folder: str) -> None:
-        self._store, self._folder = store, folder
+        self._store, self.folder = store, folder
         self._planned: dict[str, list[str]] = {}
         self._units = 0
         self._commits: dict[str, dict[str, float]] = {}
@@ -96,11 +96,11 @@ class StepView:
         for kind in wanted:
             self._commits[kind], self._attempts[kind] = {}, {}
         planned = {kind: set(self._planned.get(kind, ())) for kind in wanted}
-        below = f"steps/{self._folder}/commits/{prefix}" + ("/" if prefix else "")
+        below = f"steps/{self.folder}/commits/{prefix}" + ("/" if prefix else "")
         for unit, info in _named(self._store.list(below)):
             if unit in planned.get(unit[:2], ()):
                 self._commits[unit[:2]][unit] = info.modified
-        for unit, info in _named(self._store.list(f"steps/{self._folder}/attempts/{prefix}")):
+        for unit, info in _named(self._store.list(f"steps/{self.folder}/attempts/{prefix}")):
             if unit in planned.get(unit[:2], ()):
                 self._attempts[unit[:2]].setdefault(unit, []).append(info.modified)
 
@@ -116,7 +116,7 @@ class StepView:
 
         def read(unit: str) -> Commit | None:
             with suppress(AbsentObjectError, StoreError):
-                return read_commit(self._store, self._folder, unit)
+                return read_commit(self._store, self.folder, unit)
             return None
 
         for unit, commit in zip(chosen, ahead(chosen, read), strict=True):

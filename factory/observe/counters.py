@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from factory.run.attempt import Receipt
 
 TOKENS_IN_LEDGER = {kind: f"{kind}_tokens" for kind in metrics.TOKEN_KINDS}
-
-
 ENGINE_SECONDS_IN_LEDGER = {"busy": BUSY, "idle": IDLE}
 
 
@@ -40,7 +38,7 @@ class RunMetrics(Listener):
     def __init__(self, run: str, numbers: Numbers, prices: PricesConfig) -> None:
         self._run, self._numbers, self._prices = run, numbers, prices
         self._active: str | None = None
-        self._starts: dict[int, PoolStarts] = {}
+        self._starts: dict[str, PoolStarts] = {}
         self._paid: dict[tuple[str, str | None], Counter[str]] = {}
         self._paying, self._starting = threading.Lock(), threading.Lock()
         self._retries = retries.so_far()
@@ -99,11 +97,10 @@ class RunMetrics(Listener):
         self._numbers.set(metrics.LOST_ATTEMPTS, done["lost"]["attempts"], self._run, step)
 
     def engine_starts(self, model: str, pool: EnginePool, starts: PoolStarts) -> None:
-        """`starts` are those of the pool so far; told by the driver and by who looks into engines. A pool lives as
-        long as its run, so its address names it."""
+        """`starts` are those of the pool so far; told by the driver and by who looks into engines."""
         with self._starting:
-            before = self._starts.get(id(pool))
-            self._starts[id(pool)] = starts
+            before = self._starts.get(pool.instance)
+            self._starts[pool.instance] = starts
         first, again, seconds = (before.first, before.replacements, before.seconds) if before else (0, 0, 0.0)
         self._numbers.add(metrics.ENGINE_STARTS, max(0, starts.first - first), self._run, model, "first")
         self._numbers.add(metrics.ENGINE_STARTS, max(0, starts.replacements - again), self._run, model, "replacement")

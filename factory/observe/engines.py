@@ -29,12 +29,13 @@ class EngineLooks:
     def __init__(self, run: str, numbers: Numbers, counted: RunMetrics, every_s: float = LOOK_S) -> None:
         self._run, self._numbers, self._counted, self._every_s = run, numbers, counted, every_s
         self._texts: dict[tuple[str, str, str], str] = {}
-        self._families: list[Any] = []
+        self._gone: set[str] = set()
 
     @contextmanager
     def watched(self, model: str, pool: EnginePool) -> Iterator[None]:
         """Looks into the pool while the body runs."""
         over = threading.Event()
+        self._gone.discard(model)
         self._numbers.set(metrics.ENGINE_REPLICAS, pool.replicas, self._run, model, "configured")
         thread = threading.Thread(target=self._looking, args=(model, pool, over), name="engine-looks", daemon=True)
         thread.start()
@@ -46,8 +47,8 @@ class EngineLooks:
             self._forget(model)
 
     def families(self) -> list[Any]:
-        """vLLM's own metrics, as they were found last."""
-        return self._families
+        """vLLM's own metrics, as they were found last; of engines that are gone what they counted, and no gauges."""
+        return families(dict(self._texts), frozenset(self._gone))
 
     def _looking(self, model: str, pool: EnginePool, over: threading.Event) -> None:
         while True:
@@ -68,7 +69,6 @@ class EngineLooks:
             numbers.set(metrics.OPEN_BATCHES, state.open_batches, run, model, replica)
         for number, text in texts.items():
             self._texts[run, model, str(number)] = text
-        self._families = families(self._texts)
 
     def _forget_replicas(self, model: str) -> None:
         for metric in (metrics.OPEN_REQUESTS, metrics.OPEN_BATCHES):
@@ -77,5 +77,6 @@ class EngineLooks:
     def _forget(self, model: str) -> None:
         """An engine that is gone has nothing open; what it counted stays until the endpoint ends."""
         self._forget_replicas(model)
+        self._gone.add(model)
         for state in ("configured", "answering"):
             self._numbers.set(metrics.ENGINE_REPLICAS, 0, self._run, model, state)

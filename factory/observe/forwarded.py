@@ -1,14 +1,14 @@
 """vLLM's own metrics: taken out of an engine's process as text, and put into the run's endpoint.
 
 Design: an engine inside a Ray actor has no port of its own, so the driver asks for what its registry holds (engines.py)
-and forwards a closed list; the rest of vLLM's histograms would be some thousand series a replica. The labels are
-vLLM's, and `run`, `model` and `replica` before them. Engines of `kind: openai` are somebody else's servers: Prometheus
-scrapes their own /metrics.
+and forwards a closed list: of a histogram every bucket is a series of every replica. The labels are vLLM's, and `run`,
+`model` and `replica` before them. Engines of `kind: openai` are somebody else's servers: Prometheus scrapes their own
+/metrics.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 FORWARDED = (
@@ -43,8 +43,9 @@ def exposition() -> str:
     return generate_latest(registry).decode()
 
 
-def families(texts: Mapping[tuple[str, str, str], str]) -> list[Any]:
-    """The families of many engines as one exposition may have them: each name once. `texts` by run, model, replica.
+def families(texts: Mapping[tuple[str, str, str], str], gone: Collection[str] = ()) -> list[Any]:
+    """The families of many engines as one exposition may have them: each name once. `texts` by run, model, replica;
+    models in `gone` have no engine any more, and what an engine had open went with it.
 
     What is no exposition is left out: it comes from another process.
     """
@@ -60,7 +61,7 @@ def families(texts: Mapping[tuple[str, str, str], str]) -> list[Any]:
         except ValueError:
             continue
         for family in found:
-            if family.name not in FORWARDED:
+            if family.name not in FORWARDED or (family.type == "gauge" and own["model"] in gone):
                 continue
             into = merged.setdefault(family.name, Metric(family.name, family.documentation, family.type))
             into.samples += [

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from factory.cost.words import said_money
 from factory.observe.glimpse import Glimpse, StepLine
 from factory.printable import printable
 
@@ -29,8 +30,8 @@ def frame(glimpse: Glimpse, width: int = 80, live: Mapping[str, float] | None = 
     width = max(width, NARROWEST)
     lines = [_head(glimpse), *_error(glimpse), _heading(width)]
     steps = glimpse.steps
-    shown = min(STEPS_SHOWN, height - 10) if height else len(steps)
-    if 0 < shown < len(steps):
+    shown = max(1, min(STEPS_SHOWN, height - 10)) if height else len(steps)
+    if shown < len(steps):
         lines.append((f"  … {len(steps) - shown} steps before these are done", "dim"))
         steps = steps[-shown:]
     lines += [_step(step, width) for step in steps]
@@ -39,7 +40,7 @@ def frame(glimpse: Glimpse, width: int = 80, live: Mapping[str, float] | None = 
         lines += [("", ""), *_rates(working)]
     lines += _reasons(glimpse.steps)
     lines += _engines(glimpse, live or {})
-    lines.append((_money(glimpse), ""))
+    lines.append((f"cost of what is committed: {said_money(glimpse.spent)}", ""))
     text = Text()
     for line, style in lines:
         cut = printable(line).replace("\n", " ")
@@ -136,16 +137,6 @@ def _engines(glimpse: Glimpse, live: Mapping[str, float]) -> list[tuple[str, str
     return lines
 
 
-def _money(glimpse: Glimpse) -> str:
-    money = glimpse.spent
-    if money is None or (money.amount is None and not money.missing):
-        return "cost: unknown"
-    if money.amount is None:
-        return f"cost: no price given ({', '.join(money.missing)})"
-    without = f", without {', '.join(money.missing)}" if money.missing else ""
-    return f"cost of what is committed: {money.amount:,.2f} {money.currency}{without}"
-
-
 def duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
@@ -155,7 +146,7 @@ def duration(seconds: float) -> str:
 
 
 def short(number: float) -> str:
-    """Six characters at most: 987,654 is 988k."""
+    """Seven characters at most: 987,654 is 988k."""
     for limit, unit, divisor in ((100_000, "", 1), (10_000_000, "k", 1e3), (10_000_000_000, "M", 1e6)):
         if number < limit:
             return f"{number / divisor:,.0f}{unit}"

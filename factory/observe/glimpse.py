@@ -3,7 +3,7 @@
 Design: one listing of `runs/<run>/` a look says by entity tags which plans and records of steps are new; only those are
 read. A step with a record of its plan is done; the others are looked into (commits_view.py). What is estimated says so
 (`exact`). Works while the run does, after it, and from any machine that reaches the store.
-Cost a look on S3: three requests, and for each step that is being worked two listings and up to 64 small reads.
+Cost a look on S3: four requests, and for each step that is being worked two listings and up to 64 small reads.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from typing import Any
 
 from factory.cost.money import Money
 from factory.cost.runs import cost_of_run
-from factory.errors import FactoryError, StoreError
+from factory.errors import StoreError
 from factory.observe.commits_view import Seen, StepView, rate_of
 from factory.run.diagnosis import is_alive
-from factory.run.record import Record, read_record, record_key
+from factory.run.record import Counted, Record, read_record, record_key, section_of
 from factory.store.base import AbsentObjectError, Store
-from factory.store.lease import holder_of
 from factory.store.objects import read_mapping, typed_in
 
 
@@ -57,17 +56,14 @@ class StepLine:
 class Glimpse:
     """A run at one moment."""
 
-    root: str
     run: str
     state: str
     dataset: str
     seconds: float
     steps: tuple[StepLine, ...]
-    spent: Money | None
+    spent: Money
     engines: Mapping[str, Mapping[str, float]]
-    sign_of_life_s: float | None
     error: str | None
-    target: int | None
     others: int = 0
     """Other runs that work under the same root."""
 
@@ -93,21 +89,12 @@ class _Planned:
 
 
 @dataclass(frozen=True)
-class _Counted:
-    inputs: int
-    rejected: int
-    quarantined: int
-    accepted: int
-    output_rejected: int
-
-
-@dataclass(frozen=True)
 class _Done:
     """Of a step's done record."""
 
     folder: str
     units: int
-    counts: _Counted
+    counts: Counted
     ledger: Mapping[str, float]
     reasons: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     lost: Mapping[str, Any] = field(default_factory=dict)
@@ -122,7 +109,7 @@ class RunView:
         self._tags: dict[str, str] = {}
         self._bodies: dict[str, Record] = {}
         self._views: dict[str, StepView] = {}
-        self._planned: dict[str, str] = {}
+        self._planned: dict[str, Record | None] = {}
 
     def look(self) -> Glimpse:
         """Raises StoreError when the run's record is gone or damaged, or the store cannot be read."""
@@ -141,20 +128,16 @@ class RunView:
         lines = []
         for step, folder in record["steps"].items():
             lines.append(self._line(step, folder, since, now, alive, dones))
-        holder = holder_of(store, f"run-{run}") if alive else None
         ended = _moment(record.get("finished"))
         return Glimpse(
-            root=store.uri,
             run=run,
             state="stopped" if record["state"] == "running" and not alive else record["state"],
-            dataset=str((record.get("config") or {}).get("publish", {}).get("name", "")),
+            dataset=str(section_of(record.get("config"), "publish").get("name", "")),
             seconds=max(0.0, (now if alive or ended is None else ended) - since),
             steps=tuple(lines),
-            spent=_spent(record, dones),
+            spent=cost_of_run(run, record.get("config") or {}, dones).all.money,
             engines=record.get("engine_starts") or {},
-            sign_of_life_s=holder[1] if holder else None,
             error=record.get("error") if record["state"] in ("failed", "interrupted") else None,
-            target=(record.get("config") or {}).get("target_samples"),
         )
 
     def _refresh(self) -> None:
@@ -174,16 +157,19 @@ class RunView:
     ) -> StepLine:
         done = self._bodies.get(f"runs/{self._run}/{step}.done.json")
         plan = self._bodies.get(f"runs/{self._run}/{step}.plan.json")
-        units = list(plan["units"]) if plan and plan["folder"] == folder else []
+        plan = plan if plan and plan["folder"] == folder else None
+        units = plan["units"] if plan else []
         if done and done["folder"] == folder and (not units or len(units) == done["units"]):
             self._views.pop(step, None)
             dones[step] = done
             return _finished(step, done)
         view = self._views.get(step)
-        if view is None or self._planned.get(step) != folder:
+        if view is None or view.folder != folder:
             view = self._views[step] = StepView(self._store, folder)
-            self._planned[step] = folder
-        view.plan(units)
+            self._planned[step] = None
+        if plan is not self._planned[step]:
+            view.plan(units)
+            self._planned[step] = plan
         seen = view.look(since, alive)
         line = _working(step, seen, view, now, alive)
         dones[step] = _as_if_done(self._run, step, folder, line, view)
@@ -250,14 +236,6 @@ def _as_if_done(run: str, step: str, folder: str, line: StepLine, view: StepView
     engines = [{"model": model} for model in sorted(details.models)]
     done = {"step": step, "folder": folder, "counts": counts, "ledger": ledger, "engines": engines}
     return {**done, "spent_now": ledger, "lost": {}, "facts": {}}
-
-
-def _spent(record: Record, dones: Mapping[str, Record]) -> Money | None:
-    """What the run's steps took so far; None where that cannot be said."""
-    try:
-        return cost_of_run(record["run"], record.get("config") or {}, dones).all.money
-    except (FactoryError, KeyError, TypeError, ValueError):  # prices of another version, a record without numbers
-        return None
 
 
 def _since(record: Record, now: float) -> float:

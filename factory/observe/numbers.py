@@ -50,10 +50,6 @@ class Numbers:
             for known in [known for known in series if known[: len(labels)] == labels]:
                 del series[known]
 
-    def value(self, metric: Metric, *labels: str) -> float:
-        with self._lock:
-            return self._values.get(metric.name, {}).get(_shown(metric, labels), 0.0)
-
     def collect(self) -> Iterator[Any]:
         """Families for prometheus_client, in the catalogue's order; a metric without a series is left out."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily

@@ -36,14 +36,14 @@ class Watch:
 
     def __enter__(self) -> Watch:
         if self._run.observed.gauges:
-            _in_flight(self._run).set(1)
+            _set_in_flight(self._run, 1)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         if self._run.observed.gauges:
-            _in_flight(self._run).set(0)
+            _set_in_flight(self._run, 0)
         if error is not None:
             self._event("unit_failed", "error", error=type(error).__name__, message=str(error))
 
@@ -94,7 +94,7 @@ class Watch:
         if receipt.commit is None:
             self._event("unit_late", "warning", seconds=round(timeline.seconds, 3))
         else:
-            self._event("unit_committed", **_told(receipt, timeline))
+            self._event("unit_committed", **(_told(receipt, timeline) if self._run.observed.json_logs else {}))
         return replace(receipt, timeline=timeline)
 
     def _event(self, name: str, level: logs.Level = "info", **fields: Any) -> None:
@@ -126,13 +126,5 @@ def _gauge() -> Any:
     return Gauge("factory_units_in_flight", "Units that this worker process has begun and not ended.", ("run", "step"))
 
 
-class _InFlight:
-    def __init__(self, tags: Mapping[str, str]) -> None:
-        self._tags = dict(tags)
-
-    def set(self, value: float) -> None:
-        _gauge().set(value, tags=self._tags)
-
-
-def _in_flight(run: StepRun) -> _InFlight:
-    return _InFlight({"run": run.run, "step": logs.step_of(run.folder)})
+def _set_in_flight(run: StepRun, value: float) -> None:
+    _gauge().set(value, tags={"run": run.run, "step": logs.step_of(run.folder)})

@@ -59,6 +59,12 @@ def read_done(store: Store, run: str, step: str) -> Record | None:
     return done
 
 
+def section_of(config: Any, name: str) -> Mapping[str, Any]:
+    """A section of a recorded configuration; empty where an older record, or one that was edited, has none."""
+    found = config.get(name) if isinstance(config, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
 def finished_steps(store: Store, record: Mapping[str, Any], problems: list[str] | None = None) -> dict[str, Record]:
     """The done records of the steps that have finished as the run has them now, in their order; one of another folder
     is of an earlier execution, over other rows. A damaged one is named in `problems`; without those, raises
@@ -82,12 +88,12 @@ class _Done:
     """What everybody reads of a done record."""
 
     folder: str
-    counts: _Counted
+    counts: Counted
     ledger: Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class _Counted:
+class Counted:
     inputs: int
     used: int
     rejected: int

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from factory.cost.money import Money
 from factory.identity import canonical_json
 from factory.observe.commits_view import LISTED_AT_MOST, PREFIXES_AT_MOST, READ_AT_MOST, Seen, StepView, rate_of
 from factory.observe.frame import duration, frame, short
@@ -80,7 +81,6 @@ def test_a_step_is_counted_from_its_commits_and_attempts(store: Store) -> None:
     assert step.rows_s is not None
     assert step.rows_s == pytest.approx(10 * step.units_s)
     assert step.seconds_left == pytest.approx(8 / step.units_s)
-    assert glimpse.spent is not None
     assert glimpse.spent.amount == pytest.approx(12 * 36 / 3600 * 2)
     stopped = RunView(store, "r").look()
     assert stopped.state == "stopped"
@@ -159,7 +159,7 @@ def test_frames_fit_their_width_and_obey_nothing() -> None:
             hostile, False, 100_000, 12_345, in_flight=16, lost=2, rows_in=5e9, reasons={hostile: 3.0}, units_s=0.5
         ),
     )
-    glimpse = Glimpse("root", hostile, "running", hostile, 99.0, steps, None, {hostile: {"starts": 1}}, 1.0, None, None)
+    glimpse = Glimpse(hostile, "running", hostile, 99.0, steps, Money(None, "EUR"), {hostile: {"starts": 1}}, None)
     for width in (60, 80, 200):
         text = frame(glimpse, width).plain
         assert all(len(line) <= width for line in text.splitlines())
