@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Timer
-from typing import IO
+from typing import IO, Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -60,10 +60,14 @@ class Resident:
             self.address = _line(self._ray.stdout)
         return self.address
 
-    def run(self, module: str, arguments: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
-        """Exit code, stdout and stderr of `main(arguments)` of a module, in a process of its own."""
+    def run(
+        self, module: str, arguments: Sequence[str], timeout_s: float, variables: Mapping[str, str] | None = None
+    ) -> tuple[int, str, str]:
+        """Exit code, stdout and stderr of `main(arguments)` of a module, in a process of its own; `variables` are set
+        in it alone, so that Ray and its workers need not start anew for them."""
         out, err = Path(self._folder.name, "stdout"), Path(self._folder.name, "stderr")
-        said = {"module": module, "arguments": list(arguments), "stdout": str(out), "stderr": str(err)}
+        said: dict[str, Any] = {"module": module, "arguments": list(arguments), "stdout": str(out), "stderr": str(err)}
+        said["variables"] = dict(variables or {})
         assert self._zygote.stdin is not None
         self._zygote.stdin.write(json.dumps(said) + "\n")
         self._zygote.stdin.flush()

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,30 +66,38 @@ def environment() -> dict[str, str]:
 
 
 def run_factory(
-    corpus: Path, root: str, extra: Sequence[str] = (), check: bool = True, alone: bool = False
+    corpus: Path,
+    root: str,
+    extra: Sequence[str] = (),
+    check: bool = True,
+    alone: bool = False,
+    variables: Mapping[str, str] | None = None,
 ) -> Finished:
-    """A run to its end. `alone`: with a Ray that it starts itself."""
-    return _finished("factory.run.command", command(corpus, root, extra), check, alone)
+    """A run to its end. `alone`: with a Ray that it starts itself. `variables` are added to its environment, and not to
+    that of a Ray it joins."""
+    return _finished("factory.run.command", command(corpus, root, extra), check, alone, variables)
 
 
-def _finished(module: str, typed: Sequence[str], check: bool, alone: bool) -> Finished:
+def _finished(
+    module: str, typed: Sequence[str], check: bool, alone: bool, variables: Mapping[str, str] | None = None
+) -> Finished:
     """`typed` is the command line, `module` whose `main` it comes to."""
     if alone:
-        finished = run_module(*typed[2:])
+        finished = run_module(*typed[2:], variables=variables)
     else:
         shared = resident(environment())
         joined = [] if any("cluster.address=" in item for item in typed) else [f"cluster.address={shared.join()}"]
-        finished = Finished(*shared.run(module, [*typed[3:], *joined], LONGEST_S))
+        finished = Finished(*shared.run(module, [*typed[3:], *joined], LONGEST_S, variables))
     assert not check or finished.code == 0, finished.stderr[-4000:]
     return finished
 
 
-def run_module(module: str, *arguments: str) -> Finished:
-    """`python -m module …` in a process of its own."""
+def run_module(module: str, *arguments: str, variables: Mapping[str, str] | None = None) -> Finished:
+    """`python -m module …` in a process of its own; `variables` are added to its environment."""
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=REPOSITORY,
-        env=environment(),
+        env=environment() | dict(variables or {}),
         capture_output=True,
         text=True,
         timeout=LONGEST_S,

@@ -1,9 +1,9 @@
 """Runs commands in forks of one process that has imported what they import: `python -m tests.zygote`.
 
-A line of standard input is one command, as JSON: {"module", "arguments", "stdout", "stderr"} (files); the answer is a
-line with its process id, and one with its exit code. Every command is a process of its own, as when a user types it;
-what it saves is importing Ray, Arrow and the factory, 3 s of a core a command. Nothing here may start a thread before
-the fork, so Ray is imported and not started.
+A line of standard input is one command, as JSON: {"module", "arguments", "stdout", "stderr", "variables"} (two files,
+and what is added to its environment); the answer is a line with its process id, and one with its exit code. Every
+command is a process of its own, as when a user types it; what it saves is importing Ray, Arrow and the factory, 3 s of
+a core a command. Nothing here may start a thread before the fork, so Ray is imported and not started.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ def _run(command: dict[str, Any]) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         for number, path in ((0, os.devnull), (1, command["stdout"]), (2, command["stderr"])):
             os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), number)
+        os.environ.update(command["variables"])
         sys.argv = [command["module"], *command["arguments"]]
         code = importlib.import_module(command["module"]).main(command["arguments"])
     except SystemExit as end:

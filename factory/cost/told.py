@@ -70,9 +70,7 @@ def _money(money: Money) -> dict[str, Any]:
     return {"amount": money.amount, "no_price": list(money.missing)}
 
 
-def run_costs(
-    store: Store, record: Record, dones: Mapping[str, Record], prices: PricesConfig | None = None
-) -> Told:
+def run_costs(store: Store, record: Record, dones: Mapping[str, Record], prices: PricesConfig | None = None) -> Told:
     """Of `dones`, the steps of the run that are finished. `prices` replaces those of the run."""
     run = str(record["run"])
     problems: list[str] = []

@@ -77,7 +77,10 @@ TOKENS = Metric(
     f"tokens of these calls: {', '.join(TOKEN_KINDS)} (cached ones are among the prompt's)",
 )
 COMMITS = Metric(
-    "factory_commits_total", "counter", ("run", "step"), "units committed since this execution planned them, by whomever"
+    "factory_commits_total",
+    "counter",
+    ("run", "step"),
+    "units committed since they were planned, by whomever",
 )
 ATTEMPTS = Metric(
     "factory_attempts_total",

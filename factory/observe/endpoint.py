@@ -63,8 +63,8 @@ def serving(
 def linger(config: ObserveConfig, say: Callable[[str], None]) -> None:
     """Waits as long as the endpoint is to stay after a run."""
     if config.metrics_linger_s:
-        say(f"metrics stay for {config.metrics_linger_s:g} s; Ctrl-C ends that")
         with suppress(KeyboardInterrupt):
+            say(f"metrics stay for {config.metrics_linger_s:g} s; Ctrl-C ends that")
             time.sleep(config.metrics_linger_s)
 
 

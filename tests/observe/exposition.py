@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client.parser import text_string_to_metric_families
 
 Series = dict[tuple[tuple[str, str], ...], float]
 
 
+@cache
 def samples(text: str) -> dict[str, list[tuple[dict[str, str], float]]]:
     """Sample name -> labels and value of each series."""
     found: dict[str, list[tuple[dict[str, str], float]]] = {}

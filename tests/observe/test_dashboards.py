@@ -13,7 +13,7 @@ import yaml
 
 from factory.observe import catalogue
 from factory.observe.forwarded import FORWARDED, OWN_LABELS
-from factory.observe.phases import PHASES
+from tests.observe.closed_sets import VALUES
 from tests.observe.promql import asked, grouped, holds, parsed
 from tests.resident import REPOSITORY
 
@@ -28,21 +28,6 @@ LABELS: dict[str, set[str]] = {
     **{name + end: VLLM_LABELS | {"le"} for name in FORWARDED for end in ("", "_total", "_bucket", "_sum", "_count")},
 }
 del LABELS[catalogue.UNIT_TIME.name]  # a histogram is exported as its parts
-
-VALUES = {
-    ("factory_rows_total", "kind"): catalogue.ROW_KINDS,
-    ("factory_committed_rows", "kind"): catalogue.ROW_KINDS,
-    ("factory_tokens_total", "kind"): catalogue.TOKEN_KINDS,
-    ("factory_committed_tokens", "kind"): catalogue.TOKEN_KINDS,
-    ("factory_attempts_total", "outcome"): catalogue.OUTCOMES,
-    ("factory_run_state", "state"): catalogue.STATES,
-    ("factory_retries_total", "kind"): catalogue.RETRIES,
-    ("factory_engine_starts_total", "kind"): catalogue.STARTS,
-    ("factory_phase_seconds_total", "phase"): PHASES,
-    ("factory_engine_seconds_total", "kind"): ("busy", "idle"),
-    ("factory_units", "state"): ("planned", "committed", "reused"),
-    ("factory_engine_replicas", "state"): ("configured", "answering"),
-}
 
 
 def _dashboard() -> dict[str, Any]:

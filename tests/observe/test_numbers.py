@@ -8,13 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
+from factory.cost.config import PricesConfig
 from factory.observe import catalogue
-from factory.observe.events import Listener, Observer
+from factory.observe.counters import RunMetrics
+from factory.observe.events import Began, Listener, Observer
 from factory.observe.forwarded import families
 from factory.observe.numbers import Numbers
 from factory.run.attempt import Receipt
 from factory.run.ledger import Tally
 from factory.run.plan import Plan
+from factory.store.commits import Commit, Counts
 from tests.observe.exposition import samples, value
 
 
@@ -109,3 +112,36 @@ def test_what_engines_count_is_forwarded_by_replica_each_name_once() -> None:
     assert value(text, "vllm:prefix_cache_hits_total", replica="1", engine="0") == 40
     assert "python_info" not in text
     assert "_created" not in text
+
+
+def test_of_engines_that_are_gone_counters_stay_and_gauges_do_not() -> None:
+    texts = {("run", "gone", "0"): VLLM, ("run", "m", "0"): VLLM}
+    shown = {family.name: [sample.labels["model"] for sample in family.samples] for family in families(texts, {"gone"})}
+    assert shown == {"vllm:num_requests_running": ["m"], "vllm:prefix_cache_hits": ["gone", "m"]}
+
+
+def test_rows_and_units_are_counted_whoever_committed_them_and_tokens_only_where_this_execution_asked() -> None:
+    numbers = Numbers()
+    counted = RunMetrics("run", numbers, PricesConfig())
+    began = Began("answer", "answer-1", 4, 0, Counts(), {}, 0.0, 0.0, "m")
+    counted.step_began(began)
+    spent = {"requests": 3.0, "prompt_tokens": 30.0, "generated_tokens": 9.0}
+    for unit, attempt, commit, paid in (
+        ("a", "mine", _commit("a", "mine"), spent),
+        ("b", "mine", _commit("b", "theirs"), spent),
+        ("c", "theirs", _commit("c", "theirs"), {}),
+        ("d", "mine", None, spent),
+    ):
+        counted.unit(began, Receipt(unit, attempt, commit, paid))
+    text = _text(numbers)
+    for outcome in catalogue.OUTCOMES:
+        assert value(text, "factory_attempts_total", outcome=outcome) == 1, outcome
+    assert value(text, "factory_commits_total") == value(text, "factory_units", state="committed") == 3
+    assert value(text, "factory_rows_total", kind="accepted") == 3 * 5
+    assert value(text, "factory_requests_total") == 3 * 3
+    assert value(text, "factory_tokens_total", kind="generated") == 3 * 9
+
+
+def _commit(unit: str, attempt: str) -> Commit:
+    counts = Counts(inputs=5, used=5, accepted=5)
+    return Commit(unit, attempt, "answer-1", "run", "", None, (), {}, counts, {}, "", "", {})

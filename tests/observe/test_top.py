@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import orjson
 import pytest
 
 from factory.cost.money import Money
@@ -17,7 +20,6 @@ from factory.store.base import Store
 from factory.store.commits import Commit, Counts, commit_key, put_commit
 from factory.store.lease import held
 from factory.store.local import LocalStore
-from tests.observe.conftest import Watched
 from tests.observe.terminal import Terminal
 from tests.runs import factory_cli
 
@@ -179,34 +181,52 @@ def test_numbers_are_short() -> None:
     assert [duration(seconds) for seconds in (5, 600, 36000, 864000)] == ["5 s", "10 min", "10.0 h", "10.0 d"]
 
 
-def test_a_live_run_is_shown_until_ctrl_c_and_the_terminal_is_as_it_was(first: Watched) -> None:
-    assert "running" in first.frames
-    assert first.top_code == 130
-    assert first.restored
-    assert first.screen.count(b"\x1b[?1049h") == first.screen.count(b"\x1b[?1049l") == 1
-    assert first.screen.rindex(b"\x1b[?25h") > first.screen.rindex(b"\x1b[?25l")
-    assert "Traceback" not in first.frames
+@contextmanager
+def _watching(local_store: LocalStore) -> Iterator[Terminal]:
+    """`factory top` in a terminal, beside a run that this process says it works; the body begins with its second
+    frame."""
+    _run(local_store, 20)
+    for number in range(12):
+        _commit(local_store, number)
+    with held(local_store, "run-r", "the run", print):
+        terminal = Terminal(["top", local_store.root, "--interval", "0.5"])
+        try:
+            assert terminal.wait(lambda text: text.count("dataset data") >= 2, seconds=200), terminal.text
+            yield terminal
+        finally:
+            terminal.close()
 
 
-def test_the_view_ends_with_the_run_and_leaves_its_last_frame(grown: Watched) -> None:
-    assert grown.top_code == 0, grown.frames[-2000:]
-    left = grown.frames.rsplit("run ", 1)[1]
-    assert left.startswith(f"{grown.run}  finished")
-    assert "shards" in left
-    assert grown.restored
+def test_a_live_run_is_shown_until_ctrl_c_and_the_terminal_is_as_it_was(local_store: LocalStore) -> None:
+    with _watching(local_store) as terminal:
+        terminal.type(b"\x03")
+        assert terminal.end(seconds=200) == 130
+        assert terminal.after() == terminal.before
+        assert "run r  running" in terminal.text
+        assert "12/20" in terminal.text
+        assert terminal.screen.count(b"\x1b[?1049h") == terminal.screen.count(b"\x1b[?1049l") == 1
+        assert terminal.screen.rindex(b"\x1b[?25h") > terminal.screen.rindex(b"\x1b[?25l")
+        assert "Traceback" not in terminal.text
 
 
-def test_once_and_without_a_terminal_there_is_no_colour(first: Watched, grown: Watched) -> None:
-    done = factory_cli("top", str(grown.root), "--once")
-    assert done.code == 0
-    assert "\x1b" not in done.stdout
-    dones = grown.dones()
-    line = next(line for line in done.stdout.splitlines() if line.startswith("extract "))
-    counts = dones["extract"]["counts"]
-    assert f"{dones['extract']['units']}/{dones['extract']['units']}" in line
-    assert line.split()[3:5] == [str(counts["inputs"]), str(counts["accepted"])]
-    followed = factory_cli("top", str(grown.root))
-    assert followed.stdout == done.stdout  # the run has ended: one frame
+def test_the_view_ends_with_the_run_and_leaves_its_last_frame(local_store: LocalStore) -> None:
+    with _watching(local_store) as terminal:
+        for number in range(12, 20):
+            _commit(local_store, number)
+        _run(local_store, 20, "finished")
+        assert terminal.end(seconds=200) == 0, terminal.text[-2000:]
+        left = terminal.text.rsplit("run r", 1)[1]
+        assert left.startswith("  finished")
+        assert "20/20" in left
+        assert terminal.after() == terminal.before
+
+
+def test_a_record_that_somebody_edited_is_shown_as_far_as_it_says_something(local_store: LocalStore) -> None:
+    _run(local_store, 20, "finished")
+    record = orjson.loads(local_store.get("runs/r.json"))
+    local_store.put("runs/r.json", canonical_json(record | {"config": {"publish": 3, "prices": "x"}}))
+    glimpse = RunView(local_store, "r").look()
+    assert (glimpse.dataset, glimpse.spent.amount) == ("", None)
 
 
 def test_a_root_without_a_run_is_said_to_be_one(tmp_path: Path) -> None:

@@ -13,33 +13,12 @@ import pytest
 from factory.errors import ConfigError
 from factory.observe.events import Began
 from factory.observe.phases import Phase, Timeline
-from factory.observe.traces import UnitTraces, trace_id_of
+from factory.observe.traces import UnitTraces
 from factory.run.attempt import Receipt
 from factory.store.commits import Counts
-from tests.observe.conftest import Watched
-from tests.observe.otlp_receiver import Received, receiving
+from tests.corpora import write_corpus
+from tests.observe.otlp_receiver import receiving
 from tests.runs import run_factory
-
-
-def test_every_unit_of_a_run_is_a_trace_with_its_phases(first: Watched, receiver: Received) -> None:
-    done = first.dones()["extract"]
-    steps = [span for span in receiver.named("step extract") if span.attributes["factory.run"] == first.run]
-    units = [span for span in receiver.named("unit") if span.attributes["factory.step"] == "extract"]
-    first_units = [span for span in units if steps[0].span in span.links]
-    assert len(first_units) == done["units"]
-    for unit in first_units:
-        parts = sorted((span for span in receiver.spans if span.parent == unit.span), key=lambda span: span.start)
-        assert [span.name for span in parts] == ["read", "wait", "generate", "parse", "commit"]
-        assert all(span.trace == unit.trace for span in parts)
-        assert all(unit.start <= span.start <= span.end for span in parts)
-        assert unit.attributes["factory.rows.inputs"] > 0
-        assert unit.attributes["factory.requests"] > 0
-        assert int(unit.trace, 16) == trace_id_of(first.run, done["folder"], unit.attributes["factory.unit"])
-    plans = [span for span in receiver.named("plan") if span.parent == steps[0].span]
-    assert len(plans) == 1
-    assert "factory" in receiver.services
-    assert receiver.paths == {"/v1/traces"}
-
 
 BEGAN = Began("answer", "answer-1", 3, 0, Counts(), {}, time.time(), 0.1, "model", 1)
 
@@ -67,7 +46,7 @@ def test_two_attempts_at_a_unit_are_in_one_trace(monkeypatch: pytest.MonkeyPatch
     assert len({span.span for span in received.spans}) == len(received.spans)
 
 
-def test_a_collector_that_does_not_answer_costs_a_note_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collector_that_does_not_answer_costs_seconds_and_holds_up_no_unit(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         traces = UnitTraces("run", "data", print)
@@ -78,13 +57,11 @@ def test_a_collector_that_does_not_answer_costs_a_note_and_seconds(monkeypatch: 
         fed = time.monotonic() - began
         traces.ended("finished")
         traces.closed()
-    assert fed < 60
-    assert time.monotonic() - began < fed + 20
+    assert fed < 60  # a unit that waited for the collector would take 10 s, the exporter's time-out
+    assert time.monotonic() - began < fed + 20  # FLUSH_S, and what a busy machine adds
 
 
-def test_a_run_goes_on_when_there_is_no_collector(
-    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_goes_on_when_there_is_no_collector(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as port:
         address = f"http://127.0.0.1:{port.getsockname()[1]}"
@@ -101,9 +78,7 @@ def test_a_run_goes_on_when_there_is_no_collector(
     assert "the run goes on" in said[0]
 
 
-def test_without_the_extra_the_message_says_what_to_install(
-    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_extra_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     module = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
     monkeypatch.setitem(sys.modules, module, None)  # as Python marks what cannot be imported
     with pytest.raises(ConfigError, match="needs OpenTelemetry") as raised:
@@ -111,9 +86,10 @@ def test_without_the_extra_the_message_says_what_to_install(
     assert "corpus-factory[otel]" in raised.value.remedy
 
 
-def test_a_port_that_is_taken_ends_the_run_before_it_begins(tmp_path: Path, corpus: Path) -> None:
+def test_a_port_that_is_taken_ends_the_run_before_it_begins(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", 2)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: Any = taken.getsockname()[1]
-        failed = run_factory(corpus, str(tmp_path), [f"observe.metrics_port={port}"], check=False)
+        failed = run_factory(corpus, str(tmp_path / "root"), [f"observe.metrics_port={port}"], check=False)
     assert failed.code == 2
     assert "observe.metrics_port=0" in failed.stderr
