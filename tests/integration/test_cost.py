@@ -14,7 +14,7 @@ from tests.corpora import write_corpus
 from tests.resident import resident
 from tests.runs import command, done_of, environment, factory_cli, requests_spent, run_factory
 
-DOCUMENTS, SAMPLE = 48, 12
+DOCUMENTS, SAMPLE = 32, 8
 PRICED = (
     "question.levels=[1,2]",
     "select.unit_rows=4",
