@@ -6,7 +6,7 @@ import pytest
 
 from factory.cost.told import run_costs
 from factory.errors import StoreError
-from factory.run.record import done_key, finished_steps, read_record, record_keys, section_of
+from factory.run.record import done_key, finished_steps, read_record, section_of
 from factory.store.local import LocalStore
 from tests.compare.roots import run_name, whole_sweep
 
@@ -38,13 +38,6 @@ def test_a_damaged_record_is_named_or_raised(local_store: LocalStore) -> None:
     assert f"step extract of run {RUN}" in problems[0]
     with pytest.raises(StoreError, match="extract"):
         finished_steps(local_store, record)
-
-
-def test_keys_of_records_are_of_runs_alone(local_store: LocalStore) -> None:
-    whole_sweep(local_store)
-    keys = record_keys(local_store)
-    assert f"runs/{RUN}.json" in keys
-    assert all(key.count("/") == 1 for key in keys)
 
 
 @pytest.mark.parametrize("config", [None, 3, {}, {"publish": 3}, {"publish": None}])
