@@ -29,7 +29,7 @@ def snapshot(model_id: str, revision: str | None) -> Path:
     wanted = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "*.tiktoken", "*.py"]
     try:
         cached = Path(snapshot_download(model_id, revision=revision, local_files_only=True))
-        if _is_whole(cached):
+        if is_whole(cached):
             return cached
     except (LocalEntryNotFoundError, HFValidationError):
         pass
@@ -68,13 +68,14 @@ def snapshot(model_id: str, revision: str | None) -> Path:
         raise ConfigError(f"{model_id!r} is no valid Hugging Face id (model.id): {error}") from error
 
 
-def _is_whole(folder: Path) -> bool:
+def is_whole(folder: Path) -> bool:
     """A cached snapshot can be partial: config alone, or some shards of the index."""
     if not (folder / "config.json").exists():
         return False
+    present = {path.name for path in folder.iterdir() if path.exists()}  # a link may lead nowhere
     for index in folder.glob("*.index.json"):
         shards = _shards(index)
-        if shards is not None and all((folder / shard).exists() for shard in shards):
+        if shards and shards <= present:
             return True
     return any(
         path.suffix in (".safetensors", ".bin") and "-of-" not in path.name for path in folder.iterdir()

@@ -16,6 +16,7 @@ from factory.curate.benchmarks import Item
 from factory.curate.decon.index import build_index, index_from_bytes, index_to_bytes
 from factory.curate.decon.nearest import ItemVectors, vectors_from_bytes, vectors_to_bytes
 from factory.engine.config import ModelConfig
+from factory.engine.hub import is_whole
 from factory.engine.models import chat_template_of, resolve
 from factory.engine.smollm2 import read_manifest
 from factory.engine.tokenizer import Tokenizer
@@ -171,6 +172,24 @@ def test_a_sidecar_of_hashes_only_saves_work(folder: Path, monkeypatch_cache: Pa
         path.write_bytes(data)
         assert file_hashes(folder, ["config.json"]) == right
     assert right["config.json"] == sha256_hex((folder / "config.json").read_bytes())
+
+
+@fuzzed(
+    "factory.engine.hub.is_whole",
+    data=json_bytes({"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}),
+)
+@example(data=orjson.dumps({"weight_map": {"a": "x" * 300}}))
+@example(data=orjson.dumps({"weight_map": {}}))
+@example(data=orjson.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}}))
+def test_a_snapshot_whose_index_cannot_be_followed_is_not_whole(place: Path, data: bytes) -> None:
+    snapshot = place / "snapshot"
+    snapshot.mkdir(exist_ok=True)
+    for name in ("config.json", "model-00001-of-00002.safetensors"):
+        (snapshot / name).touch()
+    (snapshot / "model.safetensors.index.json").write_bytes(data)
+    if is_whole(snapshot):
+        named = {name for name in orjson.loads(data)["weight_map"].values() if isinstance(name, str)}
+        assert named == {"model-00001-of-00002.safetensors"}
 
 
 @fuzzed(
