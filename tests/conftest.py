@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,11 +61,18 @@ LONG = (
     "tests/bench/test_bench.py",
     "tests/faults/",
     "tests/integration/",
+    "tests/engine/test_pool.py",
+    "tests/observe/",
     "tests/evaluate/diversity/test_after_a_run.py",
     "tests/select/test_document_duplicates.py",
 )
 """Files (or folders of them) that take a minute and more, longest first. Files are dealt out whole: with the last of
 these begun at the end, one core waits minutes for the other."""
+
+
+def pytest_configure() -> None:
+    # Begun in the background of a script (`make test &`) it ignores Ctrl-C, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

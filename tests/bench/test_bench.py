@@ -28,7 +28,10 @@ def run_bench(name: str) -> dict[str, object]:
     return done.result
 
 
-@pytest.mark.parametrize("name", ["decon", "engine", "evaluate", "graph", "pipeline", "requests", "select", "units"])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("pipeline", "requests")]
+
+
+@pytest.mark.parametrize("name", ["decon", "engine", "evaluate", "graph", "select", "units", *SLOW])
 def test_a_benchmark_ends_with_its_figures_as_one_json_object(name: str) -> None:
     result = run_bench(name)
     assert result.keys() >= KEYS[name] | {"sizes", "machine"}

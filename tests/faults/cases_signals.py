@@ -142,7 +142,7 @@ def nothing_redone(_trial: Trial, outcome: Outcome) -> None:
 
 
 CASES = (
-    Case("preempted", terminated, quick=True, check=nothing_redone),
+    Case("preempted", terminated, check=nothing_redone),
     Case("preempted without grace", terminated_without_grace, disturbing=("cluster.grace_seconds=5",)),
     Case("preempted twice", terminated_twice, disturbing=("engine.scripted_latency_s=8",), documents=12),
     Case("SIGTERM to the group", terminated_with_group, check=nothing_redone),

@@ -137,7 +137,8 @@ def test_more_documents_pay_only_for_the_new_ones(corpus: Path, trained: tuple[P
     assert more["requests"] == 8
 
 
-@pytest.mark.parametrize("step", [pytest.param("write_documents", marks=pytest.mark.slow), "rate_documents"])
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["write_documents", "rate_documents"])
 def test_killed_in_the_middle_the_same_command_pays_for_nothing_twice(
     step: str, corpus: Path, trained: tuple[Path, Finished], tmp_path: Path
 ) -> None:
