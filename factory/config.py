@@ -4,7 +4,7 @@ Design: Hydra composes YAML from `conf/`, this schema checks it before anything 
 unknown keys refused with the nearest known name. Every section lies in the folder whose work it describes
 (`config.py` there), with bounds, units and the reasons for defaults. Three groups of keys never change a row and are
 left out of fingerprints and of the run id: `cluster`, `store` and `engine` (with `prices`, `diversity`, `observe`,
-`sweep`).
+`sweep`, `governance`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from factory.curate.decon.config import EmbeddingConfig
 from factory.domains.config import DomainConfig
 from factory.engine.config import EngineConfig, ModelConfig
 from factory.evaluate.diversity.config import DiversityConfig
+from factory.govern.config import GovernanceConfig
 from factory.identity import sha256_hex
 from factory.observe.config import ObserveConfig
 from factory.publish.config import PublishConfig
@@ -62,6 +63,7 @@ class FactoryConfig(Section):
     judge: JudgeConfig = JudgeConfig()
     gate: GateConfig = GateConfig()
     publish: PublishConfig = PublishConfig()
+    governance: GovernanceConfig = GovernanceConfig()
     prices: PricesConfig = PricesConfig()
     sweep: SweepConfig = SweepConfig()
     diversity: DiversityConfig = DiversityConfig()
@@ -122,7 +124,7 @@ class FactoryConfig(Section):
 
     def recipe(self) -> dict[str, Any]:
         """The keys that can change a row: what the run id is the hash of."""
-        left_out = {"cluster", "store", "engine", "prices", "diversity", "observe", "sweep"}
+        left_out = {"cluster", "store", "engine", "prices", "diversity", "observe", "sweep", "governance"}
         values = self.model_dump(mode="json", exclude=left_out)
         if self.curate.index == IndexConfig():
             del values["curate"]["index"]  # runs from before there was an index keep their ids

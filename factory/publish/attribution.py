@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,18 +54,22 @@ def attribution_text(entries: Iterable[Attribution], title: str) -> Iterator[str
     yield f"\nEntries: {total}\n"
 
 
-def write_attribution(tables: Iterable[pa.Table], title: str, path: Path) -> tuple[int, str]:
+Seen = Callable[[Iterable[Attribution]], Iterable[Attribution]]
+"""Looks at the entries as they stream by (sources.py)."""
+
+
+def write_attribution(tables: Iterable[pa.Table], title: str, path: Path, seen: Seen = iter) -> tuple[int, str]:
     """Writes the file from tables with the `attribution` column; returns its bytes and SHA-256."""
     size, hasher = 0, hashlib.sha256()
     with path.open("wb") as file:
-        for data in attribution_bytes(tables, title):
+        for data in attribution_bytes(tables, title, seen):
             file.write(data)
             hasher.update(data)
             size += len(data)
     return size, hasher.hexdigest()
 
 
-def attribution_bytes(tables: Iterable[pa.Table], title: str) -> Iterator[bytes]:
+def attribution_bytes(tables: Iterable[pa.Table], title: str, seen: Seen = iter) -> Iterator[bytes]:
     """The file's bytes, piece by piece. Spills to the system's temporary folder."""
     with tempfile.TemporaryDirectory(prefix="attribution-") as folder:
         runs: list[Path] = []
@@ -74,7 +78,7 @@ def attribution_bytes(tables: Iterable[pa.Table], title: str) -> Iterator[bytes]
             _spill(table, runs[-1])
         while len(runs) > FAN_IN:
             runs = [_merge(runs[start : start + FAN_IN]) for start in range(0, len(runs), FAN_IN)]
-        for line in attribution_text(_merged(runs), title):
+        for line in attribution_text(seen(_merged(runs)), title):
             yield line.encode()
 
 

@@ -1,4 +1,4 @@
-"""Publishing: shards, card and attribution under `datasets/<name>/<version>/`, and the manifest last.
+"""Publishing: shards, card, prompts and attribution under `datasets/<name>/<version>/`, and the manifest last.
 
 Design: a dataset exists when its manifest does, and that is put only if absent. Before anything is written
 a claim on the version (also put if absent) says what will stand there and when it was created, so that
@@ -32,6 +32,7 @@ from factory.publish.manifest import (
     KIND,
     MANIFEST,
     MANIFEST_VERSION,
+    Claimed,
     Manifest,
     Publication,
     Shard,
@@ -44,6 +45,8 @@ from factory.publish.manifest import (
 )
 from factory.publish.sample_facts import SPLITS
 from factory.publish.samples import DIGITAL_SOURCE_TYPE, SAMPLE
+from factory.publish.sources import SourceCounts
+from factory.publish.wording import PROMPTS
 from factory.run.outputs import Output
 from factory.run.record import now
 from factory.run.units import FileRef
@@ -112,7 +115,7 @@ def finalise(store: Store, publication: Publication, outputs: Sequence[Output], 
     content = content_digest(
         publication, [{"path": place.path, "content_sha256": place.source.content_sha256} for place in placements]
     )
-    created = _claim(store, publication, content)
+    claimed = _claim(store, publication, content)
     finished = standing(store, prefix)
     if finished is not None:
         return Published(prefix, _same(finished, publication, placements, store), True)
@@ -124,11 +127,14 @@ def finalise(store: Store, publication: Publication, outputs: Sequence[Output], 
         shards = list(each(_ShardWriter(store), placements))
     _conserved(publication, shards)
 
-    entries = [_write_attribution(store, prefix, publication.name, shards)]
-    card = render_card(build_manifest(publication, shards, created, entries)).encode()
-    _put(store, f"{prefix}/{CARD}", card)
-    entries.append({"path": CARD, "bytes": len(card), "sha256": sha256_hex(card), "rows": None})
-    manifest = build_manifest(publication, shards, created, entries)
+    sources = SourceCounts()
+    entries = [
+        _write_attribution(store, prefix, publication.name, shards, sources),
+        _write(store, prefix, PROMPTS, canonical_json(dict(publication.wording))),
+    ]
+    card = render_card(build_manifest(publication, shards, claimed, sources.to_json(), entries)).encode()
+    entries.append(_write(store, prefix, CARD, card))
+    manifest = build_manifest(publication, shards, claimed, sources.to_json(), entries)
     remove_strangers(store, prefix, {entry["path"] for entry in manifest["files"]})
     sealed = seal(manifest)
     if not _retried(lambda: store.put_if_absent(f"{prefix}/{MANIFEST}", sealed)):
@@ -227,14 +233,15 @@ def require_free(store: Store, name: str, version: str, run: str) -> None:
         )
 
 
-def _claim(store: Store, publication: Publication, content: str) -> str:
-    """Takes the version for this content; returns when its first attempt began. Raises StoreError when taken."""
+def _claim(store: Store, publication: Publication, content: str) -> Claimed:
+    """Takes the version for this content; returns what its first attempt claimed. Raises StoreError when taken."""
     key = claim_key(publication.name, publication.version)
-    mine = {"content": content, "created": now(), "run": publication.run}
+    clock = dict(publication.clock)
+    mine = {"content": content, "created": now(), "run": publication.run, **({"clock": clock} if clock else {})}
     store.put_if_absent(key, canonical_json(mine))
     held = read_mapping(store, key, ("content", "run"))
     if held["content"] == content:
-        return str(held["created"])
+        return Claimed(str(held["created"]), held.get("clock", {}))
     where = f"{store.uri}/{dataset_prefix(publication.name, publication.version)}"
     raise StoreError(
         f"{where} is already the dataset of run {held['run']} with content {held['content'][:12]}; this is run "
@@ -278,14 +285,22 @@ def _conserved(publication: Publication, shards: Sequence[Shard]) -> None:
         )
 
 
-def _write_attribution(store: Store, prefix: str, title: str, shards: Sequence[Shard]) -> dict[str, Any]:
+def _write(store: Store, prefix: str, path: str, data: bytes) -> dict[str, Any]:
+    """Puts a small file and gives its entry in the manifest."""
+    _put(store, f"{prefix}/{path}", data)
+    return {"path": path, "bytes": len(data), "sha256": sha256_hex(data), "rows": None}
+
+
+def _write_attribution(
+    store: Store, prefix: str, title: str, shards: Sequence[Shard], sources: SourceCounts
+) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="attribution-") as folder:
         tables = (
             pq.read_table(pa.BufferReader(store.get(f"{prefix}/{shard.path}")), columns=["attribution"])
             for shard in shards
         )
         path = Path(folder) / ATTRIBUTION
-        size, digest = write_attribution(tables, title, path)
+        size, digest = write_attribution(tables, title, path, sources.counted)
         _retried(lambda: store.put_file(f"{prefix}/{ATTRIBUTION}", str(path)))
     return {"path": ATTRIBUTION, "bytes": size, "sha256": digest, "rows": None}
 

@@ -2,8 +2,9 @@
 
 Design: one canonical JSON object with a digest over itself, so that no byte of it, white space included,
 can change unnoticed. It is built from committed facts alone (shards as read back, `done` records, step
-identities), and the card is rendered from it, so the two cannot disagree. What differs between two
-executions of the same run (wall clocks, hosts) stays out; `created` comes from the claim on the version.
+identities), and the card is rendered from it, so the two cannot disagree, and every document of the bundle
+(factory/govern) likewise. What differs between two executions of the same run (hosts) stays out; `created` and `clock`,
+when each step was worked, come from the claim on the version, which the first attempt makes.
 Cost: a few kB plus about 1.5 kB a shard.
 """
 
@@ -27,7 +28,7 @@ from factory.publish.samples import DIGITAL_SOURCE_TYPE, SAMPLE
 from factory.tables import SCHEMA_VERSION
 
 MANIFEST, CARD, ATTRIBUTION = "manifest.json", "README.md", "ATTRIBUTION.md"
-KIND, MANIFEST_VERSION = "factory-dataset", 2
+KIND, MANIFEST_VERSION = "factory-dataset", 3
 
 UNITS_LISTED = 1000
 """Input files a shard's lineage names one by one (about 60 kB). A larger set is given by number and digest,
@@ -55,6 +56,8 @@ class Publication:
     is what the publisher gives the dataset (None: the combined licence of the sources). `steps` come from
     `step_record`; `recipe` is the configuration that can change rows; `index` is what of other datasets it was
     compared with, and the segment its questions are registered as (run/registration.py), None where neither is on.
+    `governance` is that section of the configuration, `wording` the body of prompts.json, `clock` when the run started
+    and when each step was worked, as ISO 8601 in UTC.
     """
 
     name: str
@@ -73,6 +76,9 @@ class Publication:
     license: str | None = None
     languages: tuple[str, ...] = ()
     index: Mapping[str, Any] | None = None
+    governance: Mapping[str, Any] = field(default_factory=dict)
+    wording: Mapping[str, Any] = field(default_factory=dict)
+    clock: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -186,10 +192,23 @@ def _counts(column: Any) -> dict[str, int]:
     return {str(pair["values"]): pair["counts"] for pair in pc.value_counts(column).to_pylist()}
 
 
+@dataclass(frozen=True)
+class Claimed:
+    """What the claim on a version holds: when its first attempt began to publish, and `Publication.clock` as it was."""
+
+    created: str
+    clock: Mapping[str, Any] = field(default_factory=dict)
+
+
 def build_manifest(
-    publication: Publication, shards: Sequence[Shard], created: str, files: Sequence[Mapping[str, Any]] = ()
+    publication: Publication,
+    shards: Sequence[Shard],
+    claimed: Claimed,
+    sources: Mapping[str, Any],
+    files: Sequence[Mapping[str, Any]] = (),
 ) -> Manifest:
-    """The manifest without its digest. `files` are the entries of files that are not shards."""
+    """The manifest without its digest. `sources` are the figures of the attribution (sources.py), `files` the entries
+    of files that are not shards."""
     totals = totals_of(shards)
     combined = combine(totals["licenses"])
     return {
@@ -197,7 +216,8 @@ def build_manifest(
         "manifest_version": MANIFEST_VERSION,
         "name": publication.name,
         "version": publication.version,
-        "created": created,
+        "created": claimed.created,
+        "clock": dict(claimed.clock),
         "run": publication.run,
         "seed": publication.seed,
         "domain": publication.domain,
@@ -210,7 +230,12 @@ def build_manifest(
             "rows": totals["licenses"],
             "duties": totals["duties"],
         },
+        "governance": dict(publication.governance),
         "generators": [asdict(generator) for generator in publication.generators],
+        "prompts": [
+            {key: prompt[key] for key in ("name", "prompt_id", "steps")}
+            for prompt in publication.wording.get("prompts", ())
+        ],
         "tokenizer": publication.tokenizer,
         "schema": {
             "version": SCHEMA_VERSION,
@@ -225,6 +250,7 @@ def build_manifest(
         },
         "splits": splits_of(shards),
         "totals": totals,
+        "sources": dict(sources),
         "shards": [asdict(shard) for shard in shards],
         "steps": [dict(step) for step in publication.steps],
         "gates": [gate.to_json() for gate in publication.gates],

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -43,6 +44,9 @@ from factory.publish.manifest import (
     unseal,
 )
 from factory.publish.samples import DIGITAL_SOURCE_TYPE, SAMPLE, sort_key, split_of
+from factory.publish.sources import SourceCounts
+from factory.publish.wording import PROMPTS
+from factory.publish.wording import faults as wording_faults
 from factory.store.base import Store
 from factory.store.local import LocalStore
 from factory.store.local_files import LOCK
@@ -90,16 +94,19 @@ def _check_all(store: Store, prefix: str, manifest: Manifest) -> Iterator[Check]
     present = set(every_file(store, prefix))
     yield check_files(set(listed) | {MANIFEST}, present)
     hashes, rows = Faults("hashes"), Faults("rows")
-    pieces = attribution_bytes(_checked_shards(store, prefix, manifest, listed, hashes, rows), manifest["name"])
+    sources = SourceCounts()
+    shards = _checked_shards(store, prefix, manifest, listed, hashes, rows)
+    pieces = attribution_bytes(shards, manifest["name"], sources.counted)
     attribution = hashlib.sha256()
     for piece in pieces:
         attribution.update(piece)
+    prompts = read_checked(store, prefix, PROMPTS, listed, hashes)
     for path in (CARD, ATTRIBUTION):
         read_checked(store, prefix, path, listed, hashes)
     yield hashes.check(f"{len(listed)} files have the bytes the manifest names")
     yield rows.check(f"{manifest['totals']['rows']} rows: schema, ids, order, splits, licences and lineage agree")
     yield _check_totals(manifest, listed)
-    yield _check_texts(manifest, attribution.hexdigest())
+    yield _check_texts(manifest, attribution.hexdigest(), sources, prompts)
     failed = [gate["name"] for gate in manifest["gates"] if not gate["passed"] and gate["severity"] != "warn"]
     yield Check(
         "gates", not failed, f"failed: {', '.join(failed)}" if failed else "no gate that stops publishing failed"
@@ -289,9 +296,23 @@ def equation_faults(counts: Mapping[str, int]) -> Iterator[str]:
         yield f"{counts['produced']} rows produced are not accepted + rejected"
 
 
-def _check_texts(manifest: Manifest, attribution: str) -> Check:
+def _check_texts(manifest: Manifest, attribution: str, sources: SourceCounts, prompts: bytes | None) -> Check:
     faults = Faults("card")
     listed = {entry["path"]: entry["sha256"] for entry in manifest["files"]}
     faults.expect(listed.get(CARD) == sha256_hex(render_card(manifest).encode()), f"{CARD} is not the manifest's card")
     faults.expect(listed.get(ATTRIBUTION) == attribution, f"{ATTRIBUTION} does not list exactly the rows' sources")
-    return faults.check(f"{CARD} follows from the manifest, {ATTRIBUTION} from the rows")
+    faults.expect(manifest["sources"] == sources.to_json(), "the counts of sources are not those of the rows")
+    faults.extend(f"{PROMPTS}: {fault}" for fault in _prompt_faults(manifest, prompts))
+    return faults.check(
+        f"{CARD} follows from the manifest, {ATTRIBUTION} and counts of sources from the rows, {PROMPTS} from the steps"
+    )
+
+
+def _prompt_faults(manifest: Manifest, data: bytes | None) -> Iterator[str]:
+    body = orjson.loads(data) if data is not None else {}
+    if not body:
+        return  # a file that is missing or changed is named with the hashes
+    yield from wording_faults(body, manifest["steps"])
+    named = [{key: prompt[key] for key in ("name", "prompt_id", "steps")} for prompt in body["prompts"]]
+    if manifest["prompts"] != named:
+        yield "the manifest lists other prompts"

@@ -38,16 +38,24 @@ def gate_results(store: Store, run: str) -> list[GateResult]:
     return read_gates(store, read_outputs(store, outputs_key(run, "gate"))[0].file.key)
 
 
-def publish(store: Store, chain: Chain, dones: Dones) -> str:
-    """Writes the dataset of a run whose stages are all done; its prefix below the root. Ray must be connected.
+def publish(store: Store, chain: Chain, dones: Dones, started: str) -> str:
+    """Writes the dataset of a run that began at `started` and whose stages are all done; its prefix below the root.
+    Ray must be connected.
 
     Raises GateError when a gate failed, StoreError when another dataset stands under the given version.
     """
+    from factory.answers.judge.rubric import load_rubric
     from factory.publish.manifest import GeneratorTerms, Publication, step_record
+    from factory.publish.wording import wording
     from factory.run.execute import on_worker
 
     settings = chain.settings
     config = settings.config
+    rubric = load_rubric(config.judge.rubric, config.domain) if config.judge.rubric is not None else None
+    steps = tuple(
+        step_record(done, _identity(store, done["folder"]), chain.stage(name).reads or ())
+        for name, done in dones.items()
+    )
     roles = [("extract", "generator"), ("question", "generator"), ("answer", "answerer")]
     if "judge" in settings.models:
         roles.append(("judge", "judge"))
@@ -67,14 +75,17 @@ def publish(store: Store, chain: Chain, dones: Dones) -> str:
         tokenizer=settings.tokenizer_name,
         generators=terms,
         gates=tuple(gate_results(store, chain.run)),
-        steps=tuple(
-            step_record(done, _identity(store, done["folder"]), chain.stage(name).reads or ())
-            for name, done in dones.items()
-        ),
+        steps=steps,
         recipe=config.recipe(),
         software=software(),
         license=config.publish.license,
         index=index_facts(store, config, chain.run, dones, version_of(chain, dones)),
+        governance=config.governance.model_dump(mode="json", exclude_defaults=True),
+        wording=wording(settings.pack, rubric, steps),
+        clock={
+            "started": started,
+            "steps": {name: [done.get("began"), done.get("ended")] for name, done in dones.items()},
+        },
     )
     return on_worker(partial(_finalised, store, publication, outputs_key(chain.run, "shards")))
 

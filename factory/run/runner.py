@@ -198,7 +198,7 @@ def _stages(session: Session, chain: Chain) -> int:
     ensure_ray(session)
     if chain.settings.config.curate.index.register:
         _registered(session, chain, dones)
-    session.record["dataset"] = publish(session.store, chain, dones)
+    session.record["dataset"] = publish(session.store, chain, dones, session.record["started"])
     session.record["samples"] = dones["shards"]["counts"]["accepted"]
     if (note := empty_splits_note(chain.settings.config.publish, dones["samples"]["facts"])) is not None:
         session.progress.say(f"note: {note}")

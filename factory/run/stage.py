@@ -29,7 +29,7 @@ from factory.run.ledger import GROUPS, Expected, Tally, expected_from, lost_atte
 from factory.run.outputs import write_outputs
 from factory.run.plan import Plan, step_identity
 from factory.run.progress import Progress
-from factory.run.record import Record, kept_plan_key, plan_key, read_done, write_done, write_record
+from factory.run.record import Record, kept_plan_key, now, plan_key, read_done, write_done, write_record
 from factory.run.sharing import ALONE, Member
 from factory.run.step import LlmStep, WorkStep
 from factory.store.base import Store
@@ -173,7 +173,7 @@ def ensure_ray(session: Session) -> None:
 def _work(session: Session, stage: Stage, planned: Planned, expected: Expected | None, before: Record | None) -> Record:
     """`before` is what this run recorded of the same folder with fewer units: seconds spent then count as well."""
     store, progress, plan, folder = session.store, session.progress, planned.plan, planned.folder
-    started = time.monotonic()
+    started, began = time.monotonic(), now()
     pending = plan.pending
     ended: list[float] = []
     begun: float | None = None
@@ -223,6 +223,8 @@ def _work(session: Session, stage: Stage, planned: Planned, expected: Expected |
         "input_digest": tally.input_digest,
         "accepted_digest": tally.accepted_digest,
         "wall_seconds": earlier[1] + wall,
+        "began": (before or {}).get("began", began),
+        "ended": now(),
     }
     write_done(store, session.run, done)
     progress.end(done)

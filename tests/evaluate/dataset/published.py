@@ -15,8 +15,18 @@ import pyarrow as pa
 from factory.corpus.documents import document_id
 from factory.identity import make_id, sha256_hex
 from factory.publish.finalise import dataset_prefix, encode_shard
-from factory.publish.manifest import MANIFEST, GeneratorTerms, Publication, Shard, build_manifest, seal, shard_lineage
+from factory.publish.manifest import (
+    MANIFEST,
+    Claimed,
+    GeneratorTerms,
+    Publication,
+    Shard,
+    build_manifest,
+    seal,
+    shard_lineage,
+)
 from factory.publish.samples import SAMPLE
+from factory.publish.sources import SourceCounts
 from factory.run.attempt import StepRun, begin, finish
 from factory.run.outputs import Output, resolve, write_outputs
 from factory.run.record import record_key
@@ -119,5 +129,8 @@ def publish(store: Store, rows: Sequence[Mapping[str, Any]] | pa.Table, shards: 
         generators=(GeneratorTerms("question", "house", "r1", "MIT", "free"),), gates=(), steps=(), recipe={},
         software={"factory": "0.1.0"}, license="MIT", languages=("en",),
     )  # fmt: skip
-    store.put(f"{prefix}/{MANIFEST}", seal(build_manifest(publication, found, "2026-01-02T03:04:05+00:00")))
+    store.put(
+        f"{prefix}/{MANIFEST}",
+        seal(build_manifest(publication, found, Claimed("2026-01-02T03:04:05+00:00"), SourceCounts().to_json())),
+    )
     return f"{store.uri.rstrip('/')}/{prefix}"

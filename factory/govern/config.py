@@ -1,0 +1,53 @@
+"""Keys of `governance`: who answers for the dataset, what it is for, and what must hold before it is approved.
+
+Design: none of these keys changes a row, so none is part of the run's identity; what stands here when a dataset is
+published goes into its manifest, and every document of the bundle takes it from there. Nothing is filled in by
+default: a document says "not stated" where the publisher has said nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from factory.section import Section
+
+Text = Annotated[str, Field(min_length=1, max_length=4000)]
+Conditions = tuple[Annotated[str, Field(min_length=3, max_length=200)], ...]
+
+
+class ThresholdsConfig(Section):
+    """Conditions on the figures of `python -m jobs.evaluate`, FIGURE>=NUMBER (docs/approval.md lists the figures)."""
+
+    utility: Conditions = ()
+    bias: Conditions = ()
+    privacy: Conditions = ()
+
+
+class GovernanceConfig(Section):
+    owner: Text | None = Field(default=None, description="person or organisation that answers for the dataset")
+    contact: Text | None = Field(default=None, description="e-mail address or URL of the owner")
+    homepage: Text | None = Field(default=None, description="where the dataset will be found: a URL")
+    approvers: tuple[Text, ...] = Field(default=(), description="who may approve; empty: whoever can write the root")
+    intended_uses: tuple[Text, ...] = ()
+    prohibited_uses: tuple[Text, ...] = ()
+    legal_basis: Text | None = Field(default=None, description="on what ground the source documents are processed")
+    licence_policy: Text | None = Field(default=None, description="which licences of sources are accepted, and why")
+    collection: Text | None = Field(default=None, description="how and when the source corpus was collected")
+    crawled: bool | None = Field(default=None, description="whether sources were crawled from the web by the owner")
+    known_bias: tuple[Text, ...] = ()
+    limitations: tuple[Text, ...] = ()
+    social_impact: Text | None = None
+    personal_data: Literal["yes", "no", "unknown"] = Field(
+        default="unknown", description="whether sources hold sensitive personal information"
+    )
+    confidentiality: Literal["red", "amber", "green", "clear"] | None = Field(
+        default=None, description="traffic-light protocol, as SPDX names it"
+    )
+    maintenance: Text | None = Field(default=None, description="who repairs the dataset, how often, and how to ask")
+    retention_days: int | None = Field(
+        default=None, ge=0, description="days after which raw requests are to be removed (`factory retention`)"
+    )
+    review_board: Text | None = Field(default=None, description="reference of the review board's decision")
+    thresholds: ThresholdsConfig = ThresholdsConfig()
