@@ -1,8 +1,8 @@
 """What a manifest says, with types: the one reading that every document of the bundle is written from.
 
 Design: documents never look into the manifest themselves, so that a figure has one path from the manifest to all of
-them and two documents cannot read it differently. What a publisher did not state is None or empty here, and each document
-says so in its own way. Cost: none to speak of; nothing but the manifest is read.
+them and two documents cannot read it differently. What a publisher did not state is None or empty here, and each
+document says so in its own way. Cost: none to speak of; nothing but the manifest is read.
 """
 
 from __future__ import annotations

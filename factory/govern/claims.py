@@ -1,0 +1,36 @@
+"""What one document of the bundle says of the dataset, read back from its bytes.
+
+Design: every document can be read as well as written, and what comes back is compared with the facts: the cross-document
+check looks at finished bytes, not at the code that wrote them. A field is None where documents of that kind do not say
+it; documents that name a thing in another form (a date for a time) give it back in the form that they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Claims:
+    """`files` maps paths below the dataset to SHA-256 in hexadecimal digits; `models` holds (model, revision);
+    `licenses` are SPDX expressions given to the dataset, `source_licenses` those of its sources; `created` is the time
+    or date of publication as the document has it; `steps` the step folders; `gates` name -> passed."""
+
+    name: str | None = None
+    version: str | None = None
+    created: str | None = None
+    run: str | None = None
+    digest: str | None = None
+    rows: int | None = None
+    splits: Mapping[str, int] | None = None
+    bytes: int | None = None
+    files: Mapping[str, str] | None = None
+    licenses: frozenset[str] | None = None
+    source_licenses: frozenset[str] | None = None
+    models: frozenset[tuple[str, str]] | None = None
+    languages: frozenset[str] | None = None
+    steps: frozenset[str] | None = None
+    prompts: frozenset[str] | None = None
+    gates: Mapping[str, bool] | None = None
+    synthetic: bool | None = None
