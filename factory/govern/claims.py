@@ -1,7 +1,7 @@
 """What one document of the bundle says of the dataset, read back from its bytes.
 
-Design: every document can be read as well as written, and what comes back is compared with the facts, so the check looks
-at finished bytes and not at the code that wrote them. A field is None where documents of that kind do not say it;
+Design: every document can be read as well as written, and what comes back is compared with the facts, so the check
+looks at finished bytes and not at the code that wrote them. A field is None where documents of that kind do not say it;
 documents that name a thing in another form (a date for a time) give it back in the form that they have.
 """
 
