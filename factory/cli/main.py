@@ -19,6 +19,7 @@ from factory.cli import (
     compare,
     config,
     decon,
+    diff,
     doctor,
     forecast,
     gc,
@@ -42,7 +43,7 @@ from factory.store.base import AbsentObjectError
 from factory.store.objects import absent
 
 SUBCOMMANDS = (
-    *(plan, status, top, verify, replay, show, report, review, judge, decon, index, forecast, compare),
+    *(plan, status, top, verify, replay, show, report, review, judge, decon, index, forecast, compare, diff),
     *(doctor, gc, config, trouble),
 )
 

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from factory.publish.gates import summaries
+from factory.publish.gates.apart import both_counts, lengths_apart
 from factory.publish.gates.batch import Batch
 from factory.publish.gates.config import BalanceConfig, Column, GateConfig
 from factory.publish.gates.divergence import Divergence, divergence
@@ -21,8 +21,6 @@ from factory.publish.gates.measure import Context, percent
 from factory.publish.gates.results import EXAMPLES, GateResult, at_least, at_most
 from factory.publish.gates.shape import FIELDS, Earlier, Shape, bin_start, quantile
 from factory.publish.gates.summaries import shares
-
-DECILES = 10
 
 
 @dataclass
@@ -74,11 +72,9 @@ class Shaped:
         drift, severity = self.config.drift, self.config.severity.drift
         compared: list[tuple[str, Divergence]] = []
         for text in FIELDS:
-            edges = _edges(earlier.lengths[text])
-            before, now = (_by_edges(bins, edges) for bins in (earlier.lengths[text], self.shape.lengths[text]))
-            compared.append((f"{text}_length", divergence(before, now)))
+            compared.append((f"{text}_length", lengths_apart(earlier, self.shape, text)))
         for column in drift.columns:
-            compared.append((column, divergence(*self._both(earlier, column))))
+            compared.append((column, divergence(*both_counts(earlier, self.shape, column))))
         for name, found in compared:
             told = _told(found, "earlier version")
             yield at_most(f"drift.{name}.divergence", drift.max_divergence, found.jensen_shannon, severity,
@@ -86,18 +82,8 @@ class Shaped:
             yield at_most(f"drift.{name}.stability_index", drift.max_stability_index, found.stability_index, severity,
                           f"population stability index of `{name}` against the earlier version", told)  # fmt: skip
         for column in drift.columns:
-            kept, found_now = self._both(earlier, column)
+            kept, found_now = both_counts(earlier, self.shape, column)
             yield self._vanished(column, shares(kept), found_now)
-
-    def _both(self, earlier: Earlier, column: Column) -> tuple[dict[str, int], dict[str, int]]:
-        """Rows by group before and now, of the groups that both shapes would have kept: what one of them left out for
-        being too many is neither gone nor new."""
-        bound = min(earlier.bounds[column], self.shape.groups[column].bound)
-        counts = (earlier.groups[column], self.shape.counts(column))
-        before, now = (
-            {name: rows for name, rows in found.items() if summaries.place(name) < bound} for found in counts
-        )
-        return before, now
 
     def _vanished(self, column: Column, before: Mapping[str, float], now: Mapping[str, int]) -> GateResult:
         gone = [name for name, part in before.items() if name not in now and part >= self.config.drift.vanished_from]
@@ -138,27 +124,3 @@ def _told(found: Divergence, before: str) -> tuple[str, ...]:
     head = f"with what chance gives: divergence {found.raw_jensen_shannon:.4f}, index {found.raw_stability_index:.4f}"
     bins = sorted(found.bins, key=lambda each: (-each.index, each.name))
     return (f"{head}; shares {before} -> now (part of the index)", *(each.in_words() for each in bins))
-
-
-def _edges(bins: Mapping[int, int]) -> list[int]:
-    """Bins at which the deciles of lengths begin, fewer where lengths are alike, and where there were none any more:
-    lengths that the earlier version did not have are drift, however narrow it was."""
-    if not bins:
-        return []
-    return sorted({min(bins), max(bins) + 1, *(quantile(bins, number / DECILES) for number in range(1, DECILES))})
-
-
-def _by_edges(bins: Mapping[int, int], edges: list[int]) -> dict[str, float]:
-    """Rows between the edges, by a name that says which lengths they have."""
-    names = [_between(None, edges[0])] if edges else ["all"]
-    names += [_between(edge, edges[place + 1] if place + 1 < len(edges) else None) for place, edge in enumerate(edges)]
-    found = dict.fromkeys(names, 0.0)
-    for place, count in bins.items():
-        found[names[sum(place >= edge for edge in edges)]] += count
-    return found
-
-
-def _between(low: int | None, high: int | None) -> str:
-    if low is None:
-        return f"below {bin_start(high or 0)}"
-    return f"{bin_start(low)} and more" if high is None else f"{bin_start(low)} to {bin_start(high) - 1}"
