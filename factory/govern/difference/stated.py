@@ -51,6 +51,8 @@ def _dataset(facts: Facts, steps: Steps) -> Said:
         "run": facts.run,
         "digest": facts.digest,
         "dry run": facts.dry_run,
+        "shards": sum(file.rows is not None for file in facts.files),
+        "bytes": facts.published_bytes,
     }
 
 
@@ -170,8 +172,6 @@ def _form(facts: Facts, steps: Steps) -> Said:
         "languages": list(facts.languages),
         "digital source type": facts.digital_source_type,
         "tokenizer": facts.tokenizer,
-        "shards": sum(file.rows is not None for file in facts.files),
-        "bytes": facts.published_bytes,
         **{f"column {name}": kind for name, kind in facts.columns},
     }
 
