@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from factory import __version__
 from factory.cli import (
+    approve,
     compare,
     config,
     decon,
@@ -23,6 +24,7 @@ from factory.cli import (
     doctor,
     forecast,
     gc,
+    impact,
     index,
     judge,
     plan,
@@ -34,6 +36,7 @@ from factory.cli import (
     top,
     trouble,
     verify,
+    withdraw,
 )
 from factory.credentials import blanked, print_blanked
 from factory.errors import FactoryError
@@ -44,6 +47,7 @@ from factory.store.objects import absent
 
 SUBCOMMANDS = (
     *(plan, status, top, verify, replay, show, report, review, judge, decon, index, forecast, compare, diff),
+    *(approve, withdraw, impact),
     *(doctor, gc, config, trouble),
 )
 

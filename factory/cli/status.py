@@ -48,12 +48,13 @@ def run(args: argparse.Namespace) -> int:
         finished = [finished_steps(store, record) for record in records]
         runs = [run_status(store, record, dones) for record, dones in zip(records, finished, strict=True)]
         costs = [run_costs(store, record, dones, prices) for record, dones in zip(records, finished, strict=True)]
+        datasets = dataset_states(store) if args.run_id is None else []
         if args.json:
             told = [status | {"cost": cost.to_json()} for status, cost in zip(runs, costs, strict=True)]
-            print(json.dumps({"root": store.uri, "runs": told}))
+            print(json.dumps({"root": store.uri, "runs": told, "datasets": datasets}))
         elif runs:
             tables = [_table(status, cost.lines()) for status, cost in zip(runs, costs, strict=True)]
-            print("\n\n".join(tables))
+            print("\n\n".join([*tables, *_datasets(datasets)]))
         if damaged:
             raise damaged[0]  # after the runs that can be told about
         if not args.follow or all(status["state"] != "running" for status in runs):
@@ -171,6 +172,35 @@ def _table(status: dict[str, Any], costs: Sequence[str] = ()) -> str:
     if status["dataset"]:
         lines.append(f"  dataset: {status['dataset']}")
     return "\n".join(lines)
+
+
+def dataset_states(store: Store) -> list[dict[str, Any]]:
+    """Every dataset and mix below a root, and whether it is a draft, approved or withdrawn; what is damaged is told
+    as `unreadable`."""
+    from factory.govern.state import datasets_below, read_dataset, state_of
+
+    told = []
+    for name, version in datasets_below(store):
+        entry: dict[str, Any] = {"dataset": name, "version": version}
+        try:
+            dataset = read_dataset(store, name, version)
+            entry |= {"kind": "mix" if dataset.mix else "dataset", "rows": dataset.rows, "license": dataset.license}
+            entry |= state_of(store, dataset).to_json()
+        except StoreError as error:
+            entry |= {"state": "unreadable", "why": error.what}
+        told.append(entry)
+    return told
+
+
+def _datasets(datasets: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not datasets:
+        return []
+    lines = [
+        f"  {each['dataset']}@{each['version']}  {each.get('kind', '')}  {_number(each.get('rows'))} rows  "
+        f"{each['state'].upper() if each['state'] != 'approved' else 'approved'}: {each['why']}"
+        for each in datasets
+    ]
+    return ["\n".join(["datasets", *lines])]
 
 
 def round_lines(target: int, rounds: Sequence[Mapping[str, Any]]) -> list[str]:

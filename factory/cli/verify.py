@@ -52,10 +52,32 @@ def run(args: argparse.Namespace) -> int:
         # A forged manifest with a right digest may hold anything; it is no reason to end without a verdict.
         checks.append(Check("readable", False, str(error)))
         print(f"FAILED  {error}", file=sys.stderr)
-    result = summary(checks, dataset=address, rows=rows, mode="bytes" if args.bytes else "full")
+    state = None
+    try:
+        state = state_at(address, args.root, args.endpoint_url) if not args.bytes else None
+    except FactoryError as error:
+        checks.append(Check("sign-off", False, error.what))
+        print(f"FAILED  {error}", file=sys.stderr)
+    if state is not None:
+        print(f"state   {state['state']}: {state['why']}", file=sys.stderr)
+    facts = {"dataset": address, "rows": rows, "mode": "bytes" if args.bytes else "full", "state": state}
+    result = summary(checks, **facts)
     print(f"{address}: {'verified' if result['ok'] else 'NOT verified'}", file=sys.stderr)
     print(json_printable(orjson.dumps(result).decode()))
     return 0 if result["ok"] else 1
+
+
+def state_at(address: str, root: str | None, endpoint_url: str | None) -> dict[str, Any] | None:
+    """Whether the dataset is a draft, approved or withdrawn, by its records; None where there is no dataset, or no
+    place for records. Raises StoreError where they are damaged."""
+    from factory.govern.places import find
+    from factory.govern.state import state_of
+
+    try:
+        found = find(address, root, endpoint_url)
+    except FactoryError:  # the checks have said so
+        return None
+    return state_of(found.root, found.dataset).to_json()
 
 
 def verify(

@@ -9,12 +9,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from factory.conditions import parse_condition
 from factory.section import Section
 
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
-Conditions = tuple[Annotated[str, Field(min_length=3, max_length=200)], ...]
+
+
+def _condition(text: str) -> str:
+    try:
+        parse_condition(text)
+    except ValueError as error:
+        raise ValueError(f"{error}: write FIGURE>=NUMBER (docs/approval.md)") from None
+    return text
+
+
+Conditions = tuple[Annotated[str, Field(min_length=3, max_length=300), AfterValidator(_condition)], ...]
 
 
 class ThresholdsConfig(Section):

@@ -7,11 +7,11 @@ so that ten acceptances out of ten need not count as certainty.
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from factory.conditions import Condition, Outcome, outcome, parse_condition
+from factory.conditions import failed as failed_of
 from factory.errors import ConfigError, GateError
 from factory.review.summary import Estimate, Summary
 
@@ -20,56 +20,24 @@ FIGURES = ("reviewed", "complete", "reviewers", *_ESTIMATES)
 """`complete` is the share of the sample that somebody decided; each of the others that has an interval also exists with
 _low and _high."""
 
-_OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-}
-_CONDITION = re.compile(r"\s*([a-z_]+)\s*(>=|<=|>|<)\s*([0-9.]+)\s*(%?)\s*")
-
-
-@dataclass(frozen=True)
-class Condition:
-    figure: str
-    comparison: str
-    threshold: float
-
-    def __str__(self) -> str:
-        return f"{self.figure}{self.comparison}{self.threshold:g}"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """`value` None: the figure could not be computed, and `why` says why; `holds` is False then."""
-
-    condition: str
-    value: float | None
-    holds: bool
-    why: str = ""
-
 
 def parse_conditions(text: str) -> list[Condition]:
     """Raises ConfigError naming the part that is not understood."""
     found = []
     for part in text.split(","):
-        match = _CONDITION.fullmatch(part)
         try:
-            threshold = float(match[3]) if match else 0.0
-        except ValueError:
-            match = None
-        if match is None:
+            condition = parse_condition(part)
+        except ValueError as error:
             raise ConfigError(
-                f"--require: {part.strip()!r} is no condition",
+                f"--require: {error}",
                 remedy="write FIGURE>=NUMBER, joined by commas: accepted>=0.9,kappa>=0.6,reviewed>=50",
-            )
-        base = re.sub(r"_(low|high)$", "", match[1])
-        if match[1] not in FIGURES and base not in _ESTIMATES:
+            ) from None
+        base = re.sub(r"_(low|high)$", "", condition.figure)
+        if condition.figure not in FIGURES and base not in _ESTIMATES:
             raise ConfigError(
-                f"--require: there is no figure {match[1]!r}",
+                f"--require: there is no figure {condition.figure!r}",
                 remedy=f"there are {', '.join(FIGURES)}, and _low and _high for the ends of intervals",
             )
-        condition = Condition(match[1], match[2], threshold / 100 if match[4] else threshold)
         _check_range(condition, base)
         found.append(condition)
     return found
@@ -94,14 +62,14 @@ def _check_range(condition: Condition, base: str) -> None:
 
 def check(summary: Summary, conditions: Sequence[Condition]) -> list[Outcome]:
     """What every condition comes to, in their order."""
-    return [_outcome(summary, condition) for condition in conditions]
+    return [outcome(condition, *_value(summary, condition.figure)) for condition in conditions]
 
 
 def require(outcomes: Sequence[Outcome], review: str) -> None:
     """Raises GateError naming every condition that does not hold."""
-    failed = [outcome for outcome in outcomes if not outcome.holds]
+    failed = failed_of(outcomes)
     if failed:
-        said = "; ".join(f"{outcome.condition} ({_measured(outcome)})" for outcome in failed)
+        said = "; ".join(each.in_words for each in failed)
         raise GateError(
             f"the review {review} does not meet what is required: {said}",
             cause=_causes(failed),
@@ -111,10 +79,10 @@ def require(outcomes: Sequence[Outcome], review: str) -> None:
 
 def _causes(failed: Sequence[Outcome]) -> str:
     """By the figures that do not hold."""
-    figures = {re.split("[<>]", outcome.condition)[0] for outcome in failed}
+    figures = {re.split("[<>]", each.condition)[0] for each in failed}
     bases = {re.sub(r"_(low|high)$", "", figure) for figure in figures}
     found = []
-    if bases & {"reviewed", "complete"} or any(outcome.value is None for outcome in failed):
+    if bases & {"reviewed", "complete"} or any(each.value is None for each in failed):
         found.append("too few rows were looked at yet")
     if "reviewers" in bases:
         found.append("too few people have reviewed")
@@ -125,16 +93,6 @@ def _causes(failed: Sequence[Outcome]) -> str:
     if figures - bases:
         found.append("an interval is wide where few rows were looked at")
     return "; ".join(found)
-
-
-def _measured(outcome: Outcome) -> str:
-    return f"no value: {outcome.why}" if outcome.value is None else f"it is {outcome.value:.4g}"
-
-
-def _outcome(summary: Summary, condition: Condition) -> Outcome:
-    value, why = _value(summary, condition.figure)
-    holds = value is not None and _OPERATORS[condition.comparison](value, condition.threshold)
-    return Outcome(str(condition), value, holds, why)
 
 
 def _value(summary: Summary, figure: str) -> tuple[float | None, str]:

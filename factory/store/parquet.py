@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import bisect
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from factory.errors import StoreError
-from factory.store.base import AbsentObjectError, Store
+from factory.store.base import Store
+from factory.store.object_reader import ObjectReader
 from factory.store.objects import damaged
 
 ROW_GROUP_ROWS = 256
@@ -31,14 +31,6 @@ ROW_GROUP_ROWS = 256
 ZSTD_LEVEL = 3
 WHOLE_BYTES = 4 << 20
 """Bytes asked for at once before anything is known of a file."""
-
-HOLE_BYTES = 64 << 10
-"""Bytes read along rather than asked for with a request of their own."""
-
-PARALLEL_RANGES = 8
-
-TAIL_BYTES = 64 << 10
-"""Bytes of a large file's end read with its size: a footer of some hundred row groups fits."""
 
 SPARE_SHARE = 2
 """Times its own bytes that a range may keep alive before it is copied: readers of a partition collect the ranges of
@@ -116,7 +108,7 @@ def read_rows(store: Store, key: str, rows: Sequence[int], columns: Sequence[str
     if len(head) < WHOLE_BYTES:
         file = _opened(pa.BufferReader(head), key, store.uri)
     else:
-        file = _opened(pa.PythonFile(_ObjectReader(store, key, head), mode="r"), key, store.uri)
+        file = _opened(pa.PythonFile(ObjectReader(store, key, head), mode="r"), key, store.uri)
     wanted = np.asarray(rows, dtype=np.int64).reshape(-1)
     if wanted.size and (wanted.min() < 0 or wanted.max() >= file.metadata.num_rows):
         raise StoreError(
@@ -140,7 +132,7 @@ def read_scattered(store: Store, key: str, rows: Sequence[int], columns: Sequenc
 
     Fetches the chunks of these columns alone, those that lie together in one request.
     """
-    reader = _ObjectReader(store, key, b"")
+    reader = ObjectReader(store, key, b"")
     file = _opened(pa.PythonFile(reader, mode="r"), key, store.uri, pre_buffer=False)
     metadata = file.metadata
     starts = np.cumsum([0] + [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)])
@@ -149,14 +141,31 @@ def read_scattered(store: Store, key: str, rows: Sequence[int], columns: Sequenc
     needed = np.unique(groups)
     if wanted.size and (wanted.min() < 0 or wanted.max() >= metadata.num_rows):
         raise damaged(store.uri, key, f"a row was asked for that its {metadata.num_rows} rows do not have")
-    leaves = [leaf for leaf in range(metadata.num_columns) if metadata.schema.column(leaf).path in set(columns)]
-    chunks = [metadata.row_group(int(group)).column(leaf) for group in needed for leaf in leaves]
-    begins = [chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset for chunk in chunks]
-    reader.fetch([(begin, begin + chunk.total_compressed_size) for begin, chunk in zip(begins, chunks, strict=True)])
+    reader.fetch(_spans(metadata, columns, [int(group) for group in needed]))
     table = _read(file, [int(group) for group in needed], columns, key, store.uri, threads=False)
     offsets = np.cumsum([0] + [int(starts[group + 1] - starts[group]) for group in needed])[:-1]
     places = wanted - starts[groups] + offsets[np.searchsorted(needed, groups)] if wanted.size else wanted
     return _taken(table, places, key, store.uri)
+
+
+def read_columns(store: Store, key: str, columns: Sequence[str], dictionaries: Sequence[str] = ()) -> pa.Table:
+    """Some leaves ("doc_ids.list.element") of all rows of a large file, of which those in `dictionaries` stay encoded
+    as they are stored: each distinct value is then looked at once a row group.
+
+    Fetches the chunks of these leaves alone, those that lie together in one request. Raises as `read_rows` does.
+    """
+    reader = ObjectReader(store, key, b"")
+    file = _opened(pa.PythonFile(reader, mode="r"), key, store.uri, pre_buffer=False, dictionaries=dictionaries)
+    reader.fetch(_spans(file.metadata, columns, range(file.num_row_groups)))
+    return _read(file, None, columns, key, store.uri)
+
+
+def _spans(metadata: pq.FileMetaData, columns: Sequence[str], groups: Iterable[int]) -> list[tuple[int, int]]:
+    """Bytes [start, stop) of the chunks of these leaves in these row groups."""
+    leaves = [leaf for leaf in range(metadata.num_columns) if metadata.schema.column(leaf).path in set(columns)]
+    chunks = [metadata.row_group(group).column(leaf) for group in groups for leaf in leaves]
+    begins = [chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset for chunk in chunks]
+    return [(begin, begin + chunk.total_compressed_size) for begin, chunk in zip(begins, chunks, strict=True)]
 
 
 def read_range(
@@ -167,7 +176,7 @@ def read_range(
     Reads the footer and the row groups whose statistics meet the range, not the file. Raises as `read_rows` does.
     """
     chosen = None if columns is None else [*dict.fromkeys([column, *columns])]
-    file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri)
+    file = _opened(pa.PythonFile(ObjectReader(store, key, b""), mode="r"), key, store.uri)
     table = _read(file, _groups_between(file, column, first, last), chosen, key, store.uri)
     values = _integers(table, column, key, store.uri)
     # As the column's own type: between int64 and uint64 numpy compares by float64, which has 53 bits.
@@ -200,7 +209,7 @@ def read_groups(store: Store, key: str, column: str, bounds: tuple[int, int]) ->
 
     Raises as `read_range` does.
     """
-    file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri, pre_buffer=False)
+    file = _opened(pa.PythonFile(ObjectReader(store, key, b""), mode="r"), key, store.uri, pre_buffer=False)
     for group in _groups_between(file, column, *bounds):
         yield _integers(_read(file, [group], [column], key, store.uri, threads=False), column, key, store.uri)
 
@@ -216,7 +225,7 @@ def _read_groups(
     store: Store, key: str, column: str, columns: list[str] | None, wanted: Callable[[int, int], bool]
 ) -> pa.Table:
     """The row groups of which `wanted` is true of the least and greatest value of `column`."""
-    file = _opened(pa.PythonFile(_ObjectReader(store, key, b""), mode="r"), key, store.uri)
+    file = _opened(pa.PythonFile(ObjectReader(store, key, b""), mode="r"), key, store.uri)
     return _read(file, _groups_with(file, column, wanted), columns, key, store.uri)
 
 
@@ -273,58 +282,11 @@ def _bounds(file: pq.ParquetFile, group: int, leaf: int) -> tuple[int, int] | No
     return (least, most) if isinstance(least, int) and isinstance(most, int) else None
 
 
-class _ObjectReader(io.RawIOBase):
-    """A stored object as a file: its first bytes are there already, the rest is fetched by range."""
-
-    def __init__(self, store: Store, key: str, head: bytes) -> None:
-        found = store.head(key)
-        if found is None:
-            raise AbsentObjectError(key, store.uri)
-        self.store, self.key, self.length, self.position = store, key, found.size, 0
-        start = max(len(head), self.length - TAIL_BYTES)
-        # Footers of files this large take some kB to some tens of kB: one range holds them.
-        self.known = [(0, head), (start, store.get_range(key, start, self.length))]
-
-    def fetch(self, ranges: Sequence[tuple[int, int]]) -> None:
-        """Holds these ranges [start, stop) from now on; with less than HOLE_BYTES between them they are one request."""
-        joined: list[tuple[int, int]] = []
-        for start, stop in sorted(ranges):
-            if joined and start - joined[-1][1] < HOLE_BYTES:
-                joined[-1] = joined[-1][0], max(stop, joined[-1][1])
-            else:
-                joined.append((start, stop))
-        with ThreadPoolExecutor(PARALLEL_RANGES) as pool:
-            found = list(pool.map(lambda span: self.store.get_range(self.key, *span), joined))
-        held = zip((start for start, _ in joined), found, strict=True)
-        self.known = sorted([*self.known, *held], key=lambda pair: pair[0])
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self.position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self.position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.length}[whence]
-        return self.position
-
-    def read(self, size: int | None = -1) -> bytes:
-        start = self.position
-        stop = self.length if size is None or size < 0 else min(self.length, start + size)
-        self.position = max(start, stop)
-        place = bisect.bisect_right(self.known, start, key=lambda pair: pair[0]) - 1
-        offset, data = self.known[place]
-        if stop <= offset + len(data):
-            return data[start - offset : stop - offset]
-        return self.store.get_range(self.key, start, stop)
-
-
-def _opened(source: object, key: str, uri: str, *, pre_buffer: bool = True) -> pq.ParquetFile:
+def _opened(
+    source: object, key: str, uri: str, *, pre_buffer: bool = True, dictionaries: Sequence[str] = ()
+) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(source, pre_buffer=pre_buffer)
+        return pq.ParquetFile(source, pre_buffer=pre_buffer, read_dictionary=list(dictionaries) or None)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(key, uri, error) from error
 

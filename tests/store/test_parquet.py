@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from factory.errors import StoreError
-from factory.store import parquet
+from factory.store import object_reader, parquet
 from factory.store.base import Store
 from factory.store.local import LocalStore
 from factory.store.parquet import (
@@ -133,7 +133,7 @@ def test_a_few_rows_of_a_large_file_are_read_by_ranges(store: Store, large: pa.T
     counting.put("large.parquet", data)
     read_rows(counting, "large.parquet", [1700], ["text"])
     group_bytes = len(data) * ROW_GROUP_ROWS // 3000
-    assert sum(counting.read) < parquet.WHOLE_BYTES + parquet.TAIL_BYTES + 1.2 * group_bytes
+    assert sum(counting.read) < parquet.WHOLE_BYTES + object_reader.TAIL_BYTES + 1.2 * group_bytes
     assert read_rows(store, "large.parquet", list(range(3000))).equals(large)
 
 
@@ -184,7 +184,7 @@ def test_a_range_fetches_its_row_groups_and_not_the_file(large: pa.Table, tmp_pa
     counting.put("large.parquet", data)
     found = read_range(counting, "large.parquet", "id", 700, 720)
     assert found.column("id").to_pylist() == list(range(700, 721))
-    assert sum(counting.read) < parquet.TAIL_BYTES + 1.5 * len(data) * ROW_GROUP_ROWS / large.num_rows
+    assert sum(counting.read) < object_reader.TAIL_BYTES + 1.5 * len(data) * ROW_GROUP_ROWS / large.num_rows
 
 
 def test_a_range_keeps_no_more_than_itself_in_memory(local_store: LocalStore) -> None:
@@ -249,7 +249,7 @@ def test_pages_are_compressed_and_groups_are_as_large_as_said() -> None:
 def test_scattered_rows_are_those_of_the_table(rows: list[int], group: int, hole: int) -> None:
     table = pa.table({"a": [f"row {number}" for number in range(1000)], "b": list(range(1000)), "c": ["same"] * 1000})
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parquet, "HOLE_BYTES", hole)
+        patch.setattr(object_reader, "HOLE_BYTES", hole)
         store = LocalStore(folder)
         store.put("t", to_parquet(table, {}, Layout(group, {"b": "PLAIN"}, "none")))
         found = read_scattered(store, "t", rows, ["c", "b"])

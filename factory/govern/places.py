@@ -1,0 +1,49 @@
+"""From what a command line names to a dataset and the root that its records are kept below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from factory.errors import ConfigError
+from factory.govern.facts import Facts, facts_of
+from factory.govern.state import Dataset, dataset_in
+from factory.publish.locate import open_dataset
+from factory.publish.manifest import KIND, MANIFEST, unseal
+from factory.review.places import records_root
+from factory.store.base import Store
+
+
+@dataclass(frozen=True)
+class Found:
+    """A dataset or mix by itself (`store`), what its manifest says, and the root of its records."""
+
+    store: Store
+    root: Store
+    dataset: Dataset
+    sealed: bytes
+
+
+def find(address: str, root: str | None = None, endpoint_url: str | None = None) -> Found:
+    """Raises ConfigError where there is none at `address`, or where it does not lie below a root and none is given."""
+    store = open_dataset(address, endpoint_url)
+    try:
+        sealed = store.get(MANIFEST)
+    except KeyError:
+        raise ConfigError(
+            f"there is no {MANIFEST} in {store.uri}",
+            cause="this is not a dataset, or its publication was never finished",
+            remedy="give the folder that the run printed last, <root>/datasets/<name>/<version>",
+        ) from None
+    return Found(store, records_root(store, root, endpoint_url), dataset_in(sealed, store.uri, MANIFEST), sealed)
+
+
+def facts_at(found: Found) -> Facts:
+    """The facts of a dataset that a run published. Raises ConfigError for a mix, StoreError where the manifest is not
+    intact."""
+    if found.dataset.mix:
+        raise ConfigError(
+            f"{found.dataset.title} is a mix, which nobody approves by itself",
+            cause="a mix is approved when every published dataset in it is, and a draft until then",
+            remedy="approve the datasets that it was made of: they stand in its manifest under inputs",
+        )
+    return facts_of(unseal(found.sealed, f"{found.store.uri}/{MANIFEST}", KIND))

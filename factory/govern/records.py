@@ -1,0 +1,103 @@
+"""What people declare about a dataset or a document after it was published: numbered records, never changed.
+
+Design: a log is a folder of small objects 000001.json, 000002.json, …, each written with put-if-absent under the next
+number, so two people who write at once both stand, one after the other, and no clock decides. Each record names the
+SHA-256 of the one before it: one that is edited, or taken out of the middle, is found by whoever reads the log. What a
+log means is folded elsewhere (state.py, withdrawals.py). A record that is sent again because the answer got lost is
+known by its nonce, and stands once. Cost: one put a record, one get a record to read.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from factory.identity import canonical_json, sha256_hex
+from factory.run.record import now
+from factory.store.base import Store
+from factory.store.objects import damaged, mapping_in, typed_in
+
+SCHEMA_VERSION = 1
+PARALLEL_READS = 16
+
+Kind = Literal["approval", "revocation", "withdrawal", "reinstatement"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """`subject` is what it is about, so that a record copied elsewhere says nothing there: the SHA-256 of a dataset's
+    manifest, or a document's id. `at` is UTC in ISO 8601, for people; `previous` the SHA-256 of the record before
+    it, "" for the first."""
+
+    kind: Kind
+    subject: str
+    by: str
+    role: str = ""
+    note: str = ""
+    at: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    number: int = 0
+    previous: str = ""
+    nonce: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+
+def signoff_prefix(name: str, version: str) -> str:
+    """Where approvals and withdrawals of a dataset are kept, below its root."""
+    return f"datasets/{name}/records/{version}/signoff"
+
+
+def record_key(prefix: str, number: int) -> str:
+    return f"{prefix}/{number:06d}.json"
+
+
+def append(store: Store, prefix: str, record: Record) -> Record:
+    """The record as it stands in the log, at its end. Raises StoreError where the log is damaged."""
+    found = read_records(store, prefix)
+    record = replace(record, at=record.at or now(), nonce=record.nonce or secrets.token_hex(8))
+    number, previous = len(found), _digest(store, prefix, len(found))
+    while True:
+        number += 1
+        numbered = replace(record, number=number, previous=previous)
+        key = record_key(prefix, number)
+        if store.put_if_absent(key, canonical_json(asdict(numbered))):
+            return numbered
+        data = store.get(key)
+        there = _parsed(data, store.uri, key)
+        # A store may carry out a put and lose the answer: then the record that is there is ours.
+        if there.nonce == record.nonce:
+            return there
+        previous = sha256_hex(data)
+
+
+def read_records(store: Store, prefix: str) -> list[Record]:
+    """The log, oldest first. Raises StoreError naming the first record that is damaged, missing, or no longer what the
+    next one says it was."""
+    keys = sorted(info.key for info in store.list(f"{prefix}/") if info.key.endswith(".json"))
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        bodies = list(pool.map(store.get, keys))
+    found: list[Record] = []
+    previous = ""
+    for place, (key, data) in enumerate(zip(keys, bodies, strict=True), 1):
+        if key != record_key(prefix, place):
+            raise damaged(store.uri, record_key(prefix, place), f"it is gone, while {key} is there")
+        record = _parsed(data, store.uri, key)
+        if record.number != place:
+            raise damaged(store.uri, key, f"it calls itself number {record.number}")
+        if record.previous != previous:
+            raise damaged(store.uri, key, "the record before it is not the one that it was written after")
+        found.append(record)
+        previous = sha256_hex(data)
+    return found
+
+
+def _digest(store: Store, prefix: str, number: int) -> str:
+    return sha256_hex(store.get(record_key(prefix, number))) if number else ""
+
+
+def _parsed(data: bytes, uri: str, key: str) -> Record:
+    value = mapping_in(data, uri, key, ("kind", "subject", "number", "nonce"))
+    return typed_in(Record, value, uri, key)

@@ -1,0 +1,156 @@
+"""Whether a published dataset is a draft, approved or withdrawn: read from its records, for the bytes it has now.
+
+Design: a dataset is a draft until somebody approved it; the last record decides, except that a withdrawal stands until
+it is taken back. A record counts for the manifest it names and for no other: a dataset that was erased from or put
+together anew has to be approved again. A mix has no records of approval of its own: it is as good as the datasets it
+was made of. Nothing of this is in the dataset, which never changes.
+Cost: one listing and one small read a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from factory.govern.records import Record, read_records, signoff_prefix
+from factory.identity import sha256_hex
+from factory.mix.manifest import KIND as MIX
+from factory.publish.finalise import dataset_prefix
+from factory.publish.manifest import MANIFEST
+from factory.store.base import AbsentObjectError, Store
+from factory.store.objects import damaged, mapping_in
+
+Name = Literal["draft", "approved", "withdrawn"]
+
+
+@dataclass(frozen=True)
+class State:
+    """`record` is what decided, None where there is none; `why` one line for people."""
+
+    name: Name
+    why: str
+    record: Record | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        record = self.record
+        told = {"state": self.name, "why": self.why}
+        if record is not None:
+            told |= {"by": record.by, "role": record.role, "at": record.at, "note": record.note}
+        return told
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A published dataset below a root, or a mix, as far as its state asks."""
+
+    name: str
+    version: str
+    mix: bool
+    rows: int
+    license: str
+    manifest: Mapping[str, Any]
+    manifest_sha256: str
+
+    @property
+    def prefix(self) -> str:
+        return dataset_prefix(self.name, self.version)
+
+    @property
+    def title(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+def read_dataset(root: Store, name: str, version: str) -> Dataset:
+    """Raises AbsentObjectError where there is none, StoreError where its manifest is none; that it is intact is for
+    `factory verify` to say."""
+    key = f"{dataset_prefix(name, version)}/{MANIFEST}"
+    return replace(dataset_in(root.get(key), root.uri, key), name=name, version=version)
+
+
+def dataset_in(data: bytes, uri: str, key: str) -> Dataset:
+    """What a manifest's bytes say. Raises StoreError where they are none."""
+    manifest = mapping_in(data, uri, key, ("kind", "name", "version", "totals", "license", "shards"))
+    try:
+        for shard in manifest["shards"]:
+            str(shard["path"]), str(shard["sha256"])
+        rows, license = int(manifest["totals"]["rows"]), str(manifest["license"]["dataset"])
+    except (LookupError, TypeError, ValueError) as error:
+        raise damaged(uri, key, f"totals, license or shards: {error}") from None
+    named = str(manifest["name"]), str(manifest["version"])
+    return Dataset(*named, manifest["kind"] == MIX, rows, license, manifest, sha256_hex(data))
+
+
+def datasets_below(root: Store) -> list[tuple[str, str]]:
+    """(name, version) of every dataset and mix below a root, sorted."""
+    found = set()
+    for info in root.list("datasets/"):
+        parts = info.key.split("/")
+        if len(parts) == 4 and parts[2] != "records" and parts[3] == MANIFEST:
+            found.add((parts[1], parts[2]))
+    return sorted(found)
+
+
+def state_of(root: Store, dataset: Dataset) -> State:
+    """Raises StoreError where its records are damaged."""
+    own = folded(read_records(root, signoff_prefix(dataset.name, dataset.version)), dataset.manifest_sha256)
+    return own if own.name == "withdrawn" or not dataset.mix else _of_parts(root, dataset)
+
+
+def folded(records: Sequence[Record], manifest_sha256: str) -> State:
+    """What the records of a dataset come to for these bytes of its manifest."""
+    approval: Record | None = None
+    withdrawal: Record | None = None
+    other: Record | None = None
+    revoked: Record | None = None
+    for record in records:
+        if record.kind == "withdrawal":
+            withdrawal = record  # of whatever bytes: what is withdrawn stays so until somebody says otherwise
+        elif record.kind == "reinstatement":
+            withdrawal = None
+        elif record.subject != manifest_sha256:
+            other = record if record.kind == "approval" else other
+        elif record.kind == "approval":
+            approval, revoked = record, None
+        else:
+            approval, revoked = None, record
+    if withdrawal is not None:
+        return State("withdrawn", f"withdrawn by {_who(withdrawal)}: {withdrawal.note}", withdrawal)
+    if approval is not None:
+        return State("approved", f"approved by {_who(approval)}", approval)
+    if revoked is not None:
+        return State("draft", f"approval revoked by {_who(revoked)}: {revoked.note}", revoked)
+    if other is not None:
+        return State("draft", f"what {other.by} approved on {other.at[:10]} has another manifest than stands there now")
+    return State("draft", "no approval is recorded")
+
+
+def _who(record: Record) -> str:
+    return f"{record.by}{f' ({record.role})' if record.role else ''} on {record.at[:10]}"
+
+
+def _of_parts(root: Store, mix: Dataset) -> State:
+    """A mix is approved where every published dataset in it is, and withdrawn where one of them is."""
+    states = dict(_part_states(root, mix))
+    for name in ("withdrawn", "draft"):
+        titles = [title for title, state in states.items() if state == name]
+        if titles:
+            verb = "is withdrawn" if name == "withdrawn" else "is not approved"
+            return State("withdrawn" if name == "withdrawn" else "draft", f"{', '.join(titles)}, in it, {verb}")
+    if not states:
+        return State("draft", "a mix of files: there is no published dataset in it that could be approved")
+    return State("approved", f"every published dataset in it is approved: {', '.join(states)}")
+
+
+def _part_states(root: Store, mix: Dataset) -> Iterable[tuple[str, Name]]:
+    for name, version in mix_inputs(mix.manifest):
+        try:
+            yield f"{name}@{version}", state_of(root, read_dataset(root, name, version)).name
+        except AbsentObjectError:
+            yield f"{name}@{version}", "draft"  # made from another root: what is known of it is not here
+
+
+def mix_inputs(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(name, version) of the published datasets that a mix was made of."""
+    inputs = [each for each in manifest.get("inputs", ()) if isinstance(each, Mapping) and each.get("dataset")]
+    return sorted({(str(each["dataset"]), str(each.get("version"))) for each in inputs})
