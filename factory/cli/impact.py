@@ -33,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from factory.govern.impact import asked, impact, rows_of
+    from factory.govern.impact import asked, impact, listed_rows
     from factory.govern.listing import write_rows, writer_of
     from factory.store.open import open_root
 
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     found = impact(store, what, listing=write is not None)
     seconds = time.monotonic() - started
     if write is not None:
-        write_rows(write, rows_of(found))
+        write_rows(write, listed_rows(found))
     if args.json:
         import orjson
 

@@ -123,7 +123,7 @@ def impact(root: Store, what: Asked, listing: bool = False) -> Impact:
     return found
 
 
-def rows_of(found: Impact) -> Iterator[pa.Table]:
+def listed_rows(found: Impact) -> Iterator[pa.Table]:
     """The rows by name, a table of ROWS a shard; `impact` was asked with `listing`."""
     for hit in found.hits:
         yield from hit.tables

@@ -22,7 +22,7 @@ from factory.store.lease import SILENT_S, holder_of
 from factory.store.local import LocalStore
 from factory.sweep.record import is_worked, read_sweep, sweep_ids, sweep_key
 
-FOLDERS = {"runs", "steps", "datasets", "leases", "curate", "selectors", "sweeps"}
+FOLDERS = {"runs", "steps", "datasets", "leases", "curate", "selectors", "sweeps", "withdrawals"}
 """What the factory keeps at the top of a root."""
 
 AHEAD_S = 300.0

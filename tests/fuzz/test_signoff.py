@@ -1,0 +1,85 @@
+"""What people declared about datasets, in objects that somebody edited: read, or refused by name."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import example
+
+from factory.conditions import outcome, parse_condition
+from factory.errors import StoreError
+from factory.govern.config import ThresholdsConfig
+from factory.govern.figures import evaluation_in, held
+from factory.govern.records import Record, read_records, record_key
+from factory.govern.state import dataset_in, folded, mix_inputs
+from factory.identity import canonical_json
+from factory.store.local import LocalStore
+from tests.fuzz.breaking import json_bytes, texts
+from tests.fuzz.harness import fuzzed, refused
+
+RECORD = Record("approval", "a" * 64, "ada", "owner", "note", "2026-01-01", {"rows": 3}, 1, "", "nonce")
+RECORD_JSON = orjson.loads(canonical_json(asdict(RECORD)))
+EVALUATION = {
+    "kind": "factory-evaluation",
+    "dataset_digest": "d",
+    "created": "2026-01-01",
+    "sections": [
+        {
+            "name": "privacy",
+            "figures": [{"name": "AUC", "value": 0.5, "low": 0.4, "high": None, "why": ""}],
+            "tables": [{"title": "by level", "columns": ["level", "share"], "rows": [["1", 0.5], ["2", None]]}],
+        }
+    ],
+}
+MANIFEST = {
+    "kind": "factory-mix",
+    "name": "n",
+    "version": "v",
+    "totals": {"rows": 3},
+    "license": {"dataset": "MIT"},
+    "shards": [{"path": "data/a.parquet", "sha256": "0" * 64}],
+    "inputs": [{"dataset": "d", "version": "v", "sha256": "0" * 64}],
+}
+
+
+@pytest.fixture(scope="module")
+def store(place: Path) -> LocalStore:
+    return LocalStore(str(place))
+
+
+@fuzzed("factory.govern.records.read_records", "factory.govern.state.folded", share=2, data=json_bytes(RECORD_JSON))
+@example(data=orjson.dumps({**RECORD_JSON, "number": 2}))
+def test_a_record_is_read_or_refused(store: LocalStore, data: bytes) -> None:
+    prefix = "datasets/d/records/v/signoff"
+    store.put(record_key(prefix, 1), data)
+    with refused(StoreError):
+        state = folded(read_records(store, prefix), "a" * 64)
+        assert state.name in ("draft", "approved", "withdrawn")
+        orjson.dumps(state.to_json())
+
+
+@fuzzed("factory.govern.figures.evaluation_in", share=2, data=json_bytes(EVALUATION))
+def test_an_evaluation_gives_figures_or_is_refused(data: bytes) -> None:
+    with refused(StoreError):
+        found = evaluation_in(data, "root", "key", "d")
+        if found is not None:
+            thresholds = ThresholdsConfig(privacy=("auc<=0.6",), bias=("by_level.share.min>=0.1",))
+            assert len(held(thresholds, [found])) == 2
+
+
+@fuzzed("factory.govern.state.dataset_in", data=json_bytes(MANIFEST))
+def test_a_manifest_is_a_dataset_or_refused(data: bytes) -> None:
+    with refused(StoreError):
+        dataset = dataset_in(data, "root", "key")
+        assert isinstance(dataset.rows, int)
+        mix_inputs(dataset.manifest)
+
+
+@fuzzed("factory.conditions.parse_condition", text=texts("accepted>=0.9", "a.b.min<50%", "x>-1"))
+@example(text="a>=" + "9" * 5000)
+def test_a_condition_is_understood_or_refused(text: str) -> None:
+    with refused(ValueError):
+        assert outcome(parse_condition(text), 1.0).holds in (True, False)
