@@ -121,6 +121,7 @@ EXEMPT = {
     "factory.evaluate.dataset.real_data": "reads through corpus.small_tables.rows_of (fuzzed)",
     "factory.review.prepare": "reads through corpus.small_tables.rows_of (fuzzed)",
     "factory.trouble.proxy": "reads the address that the user of the proxy gives, and passes bytes on as they are",
+    "factory.govern.difference.compare": "reads prompts.json of a dataset, whose hash is proven first",
     "factory.mix.duplicates": "no parser: its own function is called rows_of",
 }
 """Module -> why it has no target of its own. docs/fuzzing.md says what that leaves open."""

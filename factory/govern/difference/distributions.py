@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-import orjson
 import pyarrow as pa
 
 from factory.govern.difference.found import Apart
@@ -14,7 +13,7 @@ from factory.publish.gates.batch import Batch
 from factory.publish.gates.config import COLUMNS
 from factory.publish.gates.divergence import divergence
 from factory.publish.gates.reference import SHAPE_COLUMNS
-from factory.publish.gates.shape import FIELDS, NONE, Shape, from_json
+from factory.publish.gates.shape import FIELDS, NONE, Earlier, Shape
 
 SEEN_COLUMNS = (*SHAPE_COLUMNS, "verified", "agreement")
 
@@ -45,10 +44,15 @@ def _tenth(share: float | None) -> str:
 
 def apart(before: Seen, now: Seen) -> tuple[Apart, ...]:
     """Lengths, then columns, in the order of the gates' settings."""
-    earlier = from_json(orjson.loads(orjson.dumps(before.shape.to_json(), option=orjson.OPT_NON_STR_KEYS)))
+    earlier = _earlier(before.shape)
     return (
         *(Apart(f"length of the {name}", lengths_apart(earlier, now.shape, name)) for name in FIELDS),
         *(Apart(name, divergence(*both_counts(earlier, now.shape, name))) for name in COLUMNS),
         Apart("verified", divergence(before.verified, now.verified)),
         Apart("agreement", divergence(before.agreement, now.agreement)),
     )
+
+
+def _earlier(shape: Shape) -> Earlier:
+    bounds = {name: groups.bound for name, groups in shape.groups.items()}
+    return Earlier(shape.rows, {name: shape.counts(name) for name in COLUMNS}, bounds, shape.lengths)
