@@ -65,8 +65,9 @@ class Gate:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: `began` and `ended` are ISO 8601 in UTC, None where nobody noted them; `counts` and `reasons` as
-    committed; `prompt` the id of its prompt (prompts.json), None for steps without a model."""
+    """One step: the digests are of the ids of the rows it read and accepted; `began` and `ended` are ISO 8601 in UTC,
+    None where nobody noted them; `counts` and `reasons` as committed; `prompt` the id of its prompt (prompts.json),
+    None for steps without a model."""
 
     name: str
     folder: str
@@ -76,6 +77,8 @@ class Step:
     counts: Mapping[str, int]
     reasons: Mapping[str, Mapping[str, int]]
     ledger: Mapping[str, float]
+    input_digest: str
+    accepted_digest: str
     began: str | None
     ended: str | None
     prompt: str | None
@@ -169,7 +172,7 @@ def facts_of(manifest: Manifest) -> Facts:
     Raises ConfigError where its governance section is not one this version knows.
     """
     clock, totals, licence = manifest["clock"], manifest["totals"], manifest["license"]
-    steps = tuple(_step(step, clock.get("steps", {})) for step in manifest["steps"])
+    steps = tuple(step_of(step, clock.get("steps", {})) for step in manifest["steps"])
     sealed = seal(manifest)
     return Facts(
         name=manifest["name"],
@@ -197,7 +200,7 @@ def facts_of(manifest: Manifest) -> Facts:
         splits=tuple(_split(split, manifest["shards"]) for split in manifest["splits"]),
         models=tuple(_model(entry, steps) for entry in manifest["generators"]),
         steps=steps,
-        gates=tuple(_gate(gate) for gate in manifest["gates"]),
+        gates=tuple(gate_of(gate) for gate in manifest["gates"]),
         prompts=tuple(Prompt(item["name"], item["prompt_id"], tuple(item["steps"])) for item in manifest["prompts"]),
         governance=checked(GovernanceConfig, manifest["governance"]),
         recipe=manifest["recipe"],
@@ -207,7 +210,8 @@ def facts_of(manifest: Manifest) -> Facts:
     )
 
 
-def _step(step: Mapping[str, Any], clock: Mapping[str, Any]) -> Step:
+def step_of(step: Mapping[str, Any], clock: Mapping[str, Any]) -> Step:
+    """A step as the manifest has it (`step_record`); `clock` maps names of steps to when they began and ended."""
     identity = step["identity"]
     own = identity.get("own", {})
     began, ended = clock.get(step["name"], (None, None))
@@ -220,6 +224,8 @@ def _step(step: Mapping[str, Any], clock: Mapping[str, Any]) -> Step:
         counts=step["counts"],
         reasons=step["reasons"],
         ledger=step["ledger"],
+        input_digest=step["input_digest"],
+        accepted_digest=step["accepted_digest"],
         began=began,
         ended=ended,
         prompt=own.get("prompt"),
@@ -246,7 +252,7 @@ def _model(entry: Mapping[str, Any], steps: tuple[Step, ...]) -> Model:
     )
 
 
-def _gate(gate: Mapping[str, Any]) -> Gate:
+def gate_of(gate: Mapping[str, Any]) -> Gate:
     return Gate(
         name=gate["name"],
         meaning=gate["meaning"],
