@@ -17,6 +17,7 @@ from typing import NoReturn
 from factory import __version__
 from factory.cli import (
     approve,
+    bundle,
     compare,
     config,
     decon,
@@ -47,7 +48,7 @@ from factory.store.objects import absent
 
 SUBCOMMANDS = (
     *(plan, status, top, verify, replay, show, report, review, judge, decon, index, forecast, compare, diff),
-    *(approve, withdraw, impact),
+    *(bundle, approve, withdraw, impact),
     *(doctor, gc, config, trouble),
 )
 

@@ -34,23 +34,24 @@ def open_dataset(address: str, endpoint_url: str | None = None) -> Store:
     return open_root(f"{where}/{versions[0]}", endpoint_url=endpoint_url) if versions else store
 
 
-def read_manifest(dataset: Store) -> Manifest:
-    """Raises ConfigError when there is none, StoreError when it is not intact."""
+def read_manifest(store: Store, prefix: str = "") -> Manifest:
+    """Of the dataset at `prefix`. Raises ConfigError when there is none, StoreError when it is not intact."""
+    key, where = (f"{prefix}/{MANIFEST}", f"{store.uri}/{prefix}") if prefix else (MANIFEST, store.uri)
     try:
-        sealed = dataset.get(MANIFEST)
+        sealed = store.get(key)
     except KeyError:
         raise ConfigError(
-            f"there is no {MANIFEST} in {dataset.uri}",
+            f"there is no {MANIFEST} in {where}",
             cause="this is not a dataset, or its publication was never finished",
             remedy="give the folder that the run printed last, <root>/datasets/<name>/<version>",
         ) from None
     if kind_of(sealed) == "factory-mix":
         raise ConfigError(
-            f"{dataset.uri} is a mix, and this command is for datasets of a run",
+            f"{where} is a mix, and this command is for datasets of a run",
             cause="rows of a mix come from several makers and lack the columns that it looks at",
             remedy="name the published datasets that the mix was made of: they stand in its manifest under inputs",
         )
-    return unseal(sealed, f"{dataset.uri}/{MANIFEST}")
+    return unseal(sealed, f"{where}/{MANIFEST}")
 
 
 def read_shard(dataset: Store, manifest: Manifest, path: str) -> bytes:

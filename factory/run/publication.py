@@ -97,6 +97,31 @@ def _finalised(store: Store, publication: Publication, shards: str) -> str:
     return finalise(store, publication, read_outputs(store, shards), each_on_worker).prefix
 
 
+def write_records(store: Store, dataset: str) -> str:
+    """Writes the bundle of a dataset that was just published; a line that says where it is, or why there is none. The
+    dataset is finished before, and whatever goes wrong here is no reason to call the run failed."""
+    from factory.run.execute import on_worker
+
+    try:
+        return on_worker(partial(_bundled, store, dataset))
+    except Exception as error:
+        where = f"{store.uri.rstrip('/')}/{dataset}"
+        return (
+            f"note: {where} is published, but its governance bundle was not written: {error}\n"
+            f"  what to do:   factory bundle {where}"
+        )
+
+
+def _bundled(store: Store, dataset: str) -> str:
+    from factory.govern.bundle import bundle_of, write_bundle
+    from factory.publish.locate import read_manifest
+
+    bundle = bundle_of(store, read_manifest(store, dataset), dataset)
+    write_bundle(store, bundle)
+    lacking = [f"{path}: {problem}" for path, found in sorted(bundle.problems.items()) for problem in found]
+    return "\n".join([f"bundle: {store.uri.rstrip('/')}/{bundle.prefix}", *lacking])
+
+
 def version_of(chain: Chain, dones: Dones) -> str:
     """The version that the run publishes under."""
     return chain.settings.config.publish.version or dataset_version(dones)

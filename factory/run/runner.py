@@ -28,7 +28,7 @@ from factory.run.engines import Served, count_engine_starts
 from factory.run.forced_end import at_forced_end
 from factory.run.losses import passed_on
 from factory.run.progress import Progress
-from factory.run.publication import gate_results, publish, version_of
+from factory.run.publication import gate_results, publish, version_of, write_records
 from factory.run.record import Record, now, read_record, write_record
 from factory.run.registration import check_index, note_newer, pin, register
 from factory.run.rounds import draw_until_enough, draw_walks
@@ -200,6 +200,7 @@ def _stages(session: Session, chain: Chain) -> int:
         _registered(session, chain, dones)
     session.record["dataset"] = publish(session.store, chain, dones, session.record["started"])
     session.record["samples"] = dones["shards"]["counts"]["accepted"]
+    session.progress.say(write_records(session.store, session.record["dataset"]))
     if (note := empty_splits_note(chain.settings.config.publish, dones["samples"]["facts"])) is not None:
         session.progress.say(f"note: {note}")
     return _requests(session)

@@ -118,6 +118,7 @@ EXEMPT = {
         ),
         _MODEL_FILES,
     ),
+    "factory.govern.bundle": "reads prompts.json of a dataset after its hash was held against the manifest",
     "factory.evaluate.dataset.real_data": "reads through corpus.small_tables.rows_of (fuzzed)",
     "factory.review.prepare": "reads through corpus.small_tables.rows_of (fuzzed)",
     "factory.trouble.proxy": "reads the address that the user of the proxy gives, and passes bytes on as they are",

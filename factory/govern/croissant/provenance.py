@@ -1,0 +1,89 @@
+"""Where a dataset came from, in the terms of W3C PROV-O: sources, steps with their parameters, models.
+
+Design: one activity a step, with the folder, counts and parameters that the manifest names, so that nothing has to be
+looked up elsewhere; parameters are JSON text, because each step has its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from factory.govern.facts import Facts, Model, Step
+from factory.publish.manifest import ATTRIBUTION
+
+
+def provenance(facts: Facts) -> dict[str, Any]:
+    """prov:wasDerivedFrom, prov:wasGeneratedBy and prov:wasAttributedTo of the dataset."""
+    return {
+        "prov:wasDerivedFrom": _sources(facts),
+        "prov:wasGeneratedBy": [_activity(facts, step) for step in facts.steps],
+        "prov:wasAttributedTo": [_agent(model) for model in facts.models],
+    }
+
+
+def _sources(facts: Facts) -> list[dict[str, Any]]:
+    sources = facts.sources
+    corpus = {
+        "@type": "prov:Entity",
+        "@id": "sources",
+        "prov:label": f"{sources['places']:,} places of source documents at {sources['hosts']:,} hosts",
+        "description": f"Every place with its licence and URL is listed in {ATTRIBUTION}.",
+        "license": [_licence(expression, rows) for expression, rows in sorted(sources["licenses"].items())],
+        "isBasedOn": {"@id": ATTRIBUTION},
+    }
+    hosts = [
+        {"@type": "prov:Entity", "@id": f"sources/{host}", "prov:label": host, "size": f"{places} places"}
+        for host, places in sources["top_hosts"]
+    ]
+    return [corpus, *hosts]
+
+
+def _licence(expression: str, places: int) -> dict[str, Any]:
+    return {"@type": "sc:CreativeWork", "name": expression, "size": f"{places} places"}
+
+
+def agent_id(model: Model) -> str:
+    return f"agents/{model.role}"
+
+
+def _agent(model: Model) -> dict[str, Any]:
+    return {
+        "@type": "prov:SoftwareAgent",
+        "@id": agent_id(model),
+        "prov:label": model.name,
+        "softwareVersion": model.revision,
+        "roleName": model.role,
+        "license": {"@type": "sc:CreativeWork", "name": model.license, "description": model.output_terms},
+    }
+
+
+def _activity(facts: Facts, step: Step) -> dict[str, Any]:
+    agents = [{"@id": agent_id(model)} for model in facts.models if step.name in model.steps]
+    activity: dict[str, Any] = {
+        "@type": "prov:Activity",
+        "@id": f"steps/{step.folder}",
+        "prov:label": step.name,
+        "softwareVersion": str(step.version),
+        "description": f"Read {step.counts['inputs']:,} rows and kept {step.counts['accepted']:,}.",
+        "additionalProperty": [
+            {
+                "@type": "sc:PropertyValue",
+                "name": name,
+                "value": orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode(),
+            }
+            for name, value in (("parameters", step.own), ("sampling", step.sampling), ("reasons", step.reasons))
+            if value
+        ],
+    }
+    if step.reads:
+        folders = {other.name: other.folder for other in facts.steps}
+        activity["prov:wasInformedBy"] = [{"@id": f"steps/{folders[name]}"} for name in step.reads if name in folders]
+    if step.began is not None:
+        activity["prov:startedAtTime"] = step.began
+    if step.ended is not None:
+        activity["prov:endedAtTime"] = step.ended
+    if agents:
+        activity["prov:wasAssociatedWith"] = agents
+    return activity

@@ -1,0 +1,18 @@
+"""The same Croissant document, to be copied into the folder that holds manifest.json and data/: a hub, a download."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from factory.govern.croissant.dataset import croissant
+from factory.govern.croissant.reading import claims, problems
+from factory.govern.facts import Facts
+
+__all__ = ["PATH", "claims", "problems", "render"]
+
+PATH = "beside-data/croissant.json"
+
+
+def render(facts: Facts, prompts: Mapping[str, Any]) -> bytes:
+    return croissant(facts, ".")

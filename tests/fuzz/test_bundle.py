@@ -1,0 +1,58 @@
+"""Documents of a bundle that somebody edited: read back, or refused by name; and Arrow types that nobody wrote."""
+
+from __future__ import annotations
+
+import orjson
+from hypothesis import example
+
+from factory.govern.columns import column
+from factory.govern.croissant.reading import claims, problems
+from tests.fuzz.breaking import json_bytes, texts
+from tests.fuzz.harness import fuzzed, refused
+
+CROISSANT = {
+    "@context": {"@vocab": "https://schema.org/"},
+    "@type": "sc:Dataset",
+    "name": "n",
+    "version": "v",
+    "datePublished": "2026-01-01",
+    "license": {"@type": "sc:CreativeWork", "name": "MIT"},
+    "creator": [{"@type": "sc:Person", "name": "Ada"}],
+    "inLanguage": ["en"],
+    "identifier": [{"name": "run", "value": "r"}, {"name": "manifest digest", "value": "d"}],
+    "additionalProperty": [{"name": "synthetic", "value": True}],
+    "distribution": [
+        {"@type": "cr:FileObject", "@id": "data/a.parquet", "contentSize": "3 B", "sha256": "0" * 64},
+        {"@type": "cr:FileSet", "@id": "shards", "containedIn": {"@id": "dataset"}, "includes": ["*"]},
+    ],
+    "recordSet": [
+        {"@id": "splits", "data": [{"splits/name": "train", "splits/rows": 3}], "field": [{"@id": "splits/name"}]},
+        {
+            "@id": "samples",
+            "annotation": [{"value": 3}],
+            "field": [{"@id": "a", "dataType": "sc:Text", "source": {"fileSet": {"@id": "shards"}}, "subField": []}],
+        },
+    ],
+    "prov:wasDerivedFrom": [{"license": [{"name": "MIT"}]}],
+    "prov:wasGeneratedBy": [{"@id": "steps/select-0"}],
+    "prov:wasAttributedTo": [{"prov:label": "m", "softwareVersion": "r"}],
+}
+
+
+@fuzzed("factory.govern.croissant.reading.claims", share=2, data=json_bytes(CROISSANT))
+@example(data=orjson.dumps(CROISSANT))
+def test_a_croissant_document_is_read_back_or_refused(data: bytes) -> None:
+    with refused(ValueError):
+        assert claims(data).name is not None
+
+
+@fuzzed("factory.govern.croissant.reading.problems", share=2, data=json_bytes(CROISSANT))
+def test_what_a_croissant_document_lacks_is_told_in_words(data: bytes) -> None:
+    assert all(isinstance(problem, str) for problem in problems(data))
+
+
+@fuzzed("factory.govern.columns.column", text=texts("list<item: struct<a: string, b: list<item: int8>>>", "double"))
+@example(text="list<item: " * 5000)
+def test_a_type_is_a_column_or_refused(text: str) -> None:
+    with refused(ValueError):
+        assert column("name", text).kind
