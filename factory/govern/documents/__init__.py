@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DOCUMENTS = (
     "croissant",
     "croissant_beside",
+    "openlineage",
 )
 """Modules of this folder that write a file of the bundle. The card is none of them: it lies in the dataset."""
 
