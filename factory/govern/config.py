@@ -36,6 +36,21 @@ class ThresholdsConfig(Section):
     privacy: Conditions = ()
 
 
+Url = Annotated[str, Field(pattern=r"^https?://\S+$", max_length=2000)]
+
+
+class ModelStatementConfig(Section):
+    """What you know of a model that worked on the rows, beyond its licence."""
+
+    name: Text = Field(description="the model's id, as in model.id")
+    supplier: Text | None = Field(default=None, description="who published the weights")
+    released: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="when: a date, YYYY-MM-DD")
+    location: Url | None = Field(default=None, description="where the weights are downloaded")
+    summary: Url | None = Field(
+        default=None, description="the public summary of its training content (EU AI Act, Article 53(1)(d))"
+    )
+
+
 class GovernanceConfig(Section):
     owner: Text | None = Field(default=None, description="person or organisation that answers for the dataset")
     contact: Text | None = Field(default=None, description="e-mail address or URL of the owner")
@@ -47,6 +62,16 @@ class GovernanceConfig(Section):
     licence_policy: Text | None = Field(default=None, description="which licences of sources are accepted, and why")
     collection: Text | None = Field(default=None, description="how and when the source corpus was collected")
     crawled: bool | None = Field(default=None, description="whether sources were crawled from the web by the owner")
+    crawlers: tuple[Text, ...] = Field(default=(), description="names of the crawlers, where sources were crawled")
+    public_datasets: tuple[Text, ...] = Field(
+        default=(), description="publicly available datasets among the sources: name and link"
+    )
+    user_data: bool | None = Field(default=None, description="whether sources hold data from users of your services")
+    rights_reservation: Text | None = Field(
+        default=None, description="how reservations of rights against text and data mining were respected"
+    )
+    illegal_content: Text | None = Field(default=None, description="how illegal content was kept out of the sources")
+    models: tuple[ModelStatementConfig, ...] = Field(default=(), description="who made the models, when, and where")
     known_bias: tuple[Text, ...] = ()
     limitations: tuple[Text, ...] = ()
     social_impact: Text | None = None

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from factory.govern.config import GovernanceConfig
+from factory.govern.config import GovernanceConfig, ModelStatementConfig
 from factory.identity import sha256_hex
 from factory.publish.card import is_dry_run
 from factory.publish.finalise import dataset_prefix
@@ -36,7 +36,7 @@ class File:
 @dataclass(frozen=True)
 class Model:
     """A model in one role. `identity` holds the hashes of its files as the step's fingerprint names them; `steps` what
-    it worked; `sampling` the parameters by step."""
+    it worked; `sampling` the parameters by step; `stated` is None where the publisher says nothing of the model."""
 
     role: str
     name: str
@@ -47,6 +47,7 @@ class Model:
     steps: tuple[str, ...] = ()
     sampling: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     engines: tuple[Mapping[str, Any], ...] = ()
+    stated: ModelStatementConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,8 @@ def facts_of(manifest: Manifest) -> Facts:
     clock, totals, licence = manifest["clock"], manifest["totals"], manifest["license"]
     steps = tuple(step_of(step, clock.get("steps", {})) for step in manifest["steps"])
     sealed = seal(manifest)
+    governance = checked(GovernanceConfig, manifest["governance"])
+    stated = {model.name: model for model in governance.models}
     return Facts(
         name=manifest["name"],
         version=manifest["version"],
@@ -198,11 +201,11 @@ def facts_of(manifest: Manifest) -> Facts:
         tokenizer=manifest["tokenizer"],
         files=tuple(File(**entry) for entry in manifest["files"]),
         splits=tuple(_split(split, manifest["shards"]) for split in manifest["splits"]),
-        models=tuple(_model(entry, steps) for entry in manifest["generators"]),
+        models=tuple(_model(entry, steps, stated) for entry in manifest["generators"]),
         steps=steps,
         gates=tuple(gate_of(gate) for gate in manifest["gates"]),
         prompts=tuple(Prompt(item["name"], item["prompt_id"], tuple(item["steps"])) for item in manifest["prompts"]),
-        governance=checked(GovernanceConfig, manifest["governance"]),
+        governance=governance,
         recipe=manifest["recipe"],
         software=manifest["software"],
         digest=manifest["digest"],
@@ -236,7 +239,7 @@ def step_of(step: Mapping[str, Any], clock: Mapping[str, Any]) -> Step:
     )
 
 
-def _model(entry: Mapping[str, Any], steps: tuple[Step, ...]) -> Model:
+def _model(entry: Mapping[str, Any], steps: tuple[Step, ...], stated: Mapping[str, ModelStatementConfig]) -> Model:
     begins = LLM_ROLES.get(entry["role"], entry["role"])
     worked = [step for step in steps if step.model is not None and step.name.startswith(begins)]
     return Model(
@@ -249,6 +252,7 @@ def _model(entry: Mapping[str, Any], steps: tuple[Step, ...]) -> Model:
         steps=tuple(step.name for step in worked),
         sampling={step.name: step.sampling for step in worked if step.sampling is not None},
         engines=tuple({str(engine): engine for step in worked for engine in step.engines}.values()),
+        stated=stated.get(entry["model"]),
     )
 
 

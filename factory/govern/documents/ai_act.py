@@ -1,0 +1,57 @@
+"""EU AI Act, Article 53(1)(d): what the dataset contributes to a model's summary of training content, as JSON.
+
+Design: the answers of factory/govern/training_content.py by section; ai_act_markdown.py words the same ones for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from factory.govern.claims import Claims
+from factory.govern.documents.ai_act_claims import Values, claims_of, missing
+from factory.govern.facts import Facts
+from factory.govern.json_document import document_bytes, need, parsed
+from factory.govern.training_content import SECTIONS, TEMPLATE, answers
+
+PATH = "eu-ai-act.json"
+KIND = "eu-ai-act-training-content"
+
+
+def render(facts: Facts, prompts: Mapping[str, Any]) -> bytes:
+    told = answers(facts)
+    sections = [
+        {
+            "number": number,
+            "title": title,
+            "answers": [answer.to_json() for answer in told if answer.section == number],
+        }
+        for number, title in SECTIONS.items()
+    ]
+    return document_bytes({"kind": KIND, "template": TEMPLATE, "sections": sections})
+
+
+def claims(data: bytes) -> Claims:
+    """Raises ValueError naming what is missing."""
+    return claims_of(_values(data))
+
+
+def problems(data: bytes) -> list[str]:
+    try:
+        values = _values(data)
+    except ValueError as error:
+        return [str(error)]
+    return missing(values)
+
+
+def _values(data: bytes) -> Values:
+    body = parsed(data)
+    if body.get("kind") != KIND:
+        raise ValueError(f"kind is {body.get('kind')!r}, not {KIND!r}")
+    found: dict[tuple[str, str], list[str]] = {}
+    for section in need(body, "sections"):
+        for answer in need(section, "answers"):
+            value = need(answer, "value")
+            key = (str(need(section, "number")), str(need(answer, "key")))
+            found[key] = [str(item) for item in value] if isinstance(value, list) else [str(value)]
+    return found

@@ -1,0 +1,67 @@
+"""How documents of the bundle are written and read where they are JSON.
+
+Design: sorted keys and two spaces, so that the same facts make the same bytes and a person can compare two documents.
+Whoever reads one back gets ValueError with the path of what is missing: the bytes may have been edited by anybody.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+NOT_STATED = "not stated"
+"""What a document says where the publisher has said nothing and the form asks for something."""
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:corpus-factory:dataset")
+
+
+def document_bytes(body: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def document_uuid(digest: str, kind: str) -> str:
+    """The same for the same dataset, by the digest of its manifest, and the same kind of document."""
+    return str(uuid.uuid5(_NAMESPACE, f"{digest}/{kind}"))
+
+
+def parsed(data: bytes) -> dict[str, Any]:
+    """Raises ValueError where the bytes are no JSON object."""
+    try:
+        body = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise ValueError("not a JSON object")
+    return body
+
+
+def need(body: Any, *path: str | int) -> Any:
+    """The value at a path of keys and places. Raises ValueError naming the path where there is none."""
+    value = body
+    for place, key in enumerate(path):
+        try:
+            value = value[key]
+        except (KeyError, IndexError, TypeError):
+            where = ".".join(str(part) for part in path[: place + 1])
+            raise ValueError(f"{where} is missing") from None
+    return value
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every string inside a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+
+
+def zulu(moment: str) -> str:
+    """An ISO 8601 time in UTC as SPDX and CycloneDX write it: ending in Z."""
+    return f"{moment.removesuffix('+00:00').removesuffix('Z').split('.')[0]}Z"
