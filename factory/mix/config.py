@@ -16,6 +16,7 @@ from factory.section import Section, Share
 from factory.store.config import StoreConfig
 
 Role = Literal["human", "real", "synthetic"]
+Require = Literal["approved", "not_withdrawn", "any"]
 
 KEEP_ORDER: tuple[Role, ...] = ("human", "real", "synthetic")
 """Of rows that repeat each other the one of the first of these stays: human rows are the scarce ones."""
@@ -83,6 +84,10 @@ class MixSettings(Section):
     duplicates: Literal["question", "conversation"] = Field(
         default="question", description="what makes two rows one: what the user says, or the whole chat"
     )
+    require: Require = Field(
+        default="approved",
+        description="which published datasets are taken: approved ones, also drafts (not_withdrawn), or any",
+    )
     license: str | None = Field(default=None, description="licence you give the mix; null: the combined one")
     shard_mib: int = Field(default=128, ge=1, le=4096, description="target size of a shard, before compression")
 
@@ -128,9 +133,9 @@ class MixConfig(Section):
     seed: int = Field(default=17, ge=0, lt=2**31)
 
     def recipe(self) -> dict[str, Any]:
-        """The keys that can change a row: where files lie and what the mix is called cannot."""
+        """The keys that can change a row: where files lie, what the mix is called and who approved its parts cannot."""
         values = self.model_dump(mode="json", exclude={"store"})
-        for name in ("name", "version"):
+        for name in ("name", "version", "require"):
             del values["mix"][name]
         for part in values["mix"]["parts"]:
             del part["paths"]

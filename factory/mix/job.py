@@ -69,7 +69,7 @@ class Made:
 def make(config: MixConfig, store: Store, say: Say = lambda text: None) -> Made:
     """Makes the mix, or finds it made. Raises ConfigError, CorpusError, StoreError, GateError, ConservationError."""
     say("hashing the parts")
-    inputs = inputs_of(config.mix.parts)
+    inputs = inputs_of(config.mix.parts, config.mix.require)
     with tempfile.TemporaryDirectory(prefix="mix-") as folder:
         screens = screens_of(config, Path(folder))
         version = config.mix.version or version_of(config, inputs, screens)

@@ -15,7 +15,8 @@ from typing import Any
 from factory.corpus.places import Found, find, open_source
 from factory.corpus.ranges import SourceFile, format_of
 from factory.errors import ConfigError, CorpusError, StoreError
-from factory.mix.config import PartConfig, Role
+from factory.mix.config import PartConfig, Require, Role
+from factory.mix.standing import require_standing
 from factory.publish.card import is_dry_run
 from factory.publish.manifest import MANIFEST, Manifest, unseal
 
@@ -59,10 +60,11 @@ class _Dataset:
     generators: tuple[Mapping[str, Any], ...]
 
 
-def inputs_of(parts: Sequence[PartConfig]) -> list[Input]:
+def inputs_of(parts: Sequence[PartConfig], require: Require) -> list[Input]:
     """The files of all parts, in an order of their own. Raises CorpusError where there are none or one cannot be read,
-    StoreError where a published one is not as its manifest says, ConfigError where one file is in two parts."""
-    found = [each for part in parts for each in _inputs(part)]
+    StoreError where a published one is not as its manifest says, GateError where it is not what `require` asks for,
+    ConfigError where one file is in two parts."""
+    found = [each for part in parts for each in _inputs(part, require)]
     held: dict[str, str] = {}
     for each in found:
         other = held.setdefault(each.sha256, each.part)
@@ -76,11 +78,11 @@ def inputs_of(parts: Sequence[PartConfig]) -> list[Input]:
     return sorted(found, key=lambda each: (order[each.part], each.file.name, each.sha256))
 
 
-def _inputs(part: PartConfig) -> list[Input]:
+def _inputs(part: PartConfig, require: Require) -> list[Input]:
     files: dict[str, Input] = {}
     for path in part.paths:
         listed = sorted(find(path), key=lambda item: item.uri)
-        dataset = _dataset(part, listed)
+        dataset = _dataset(part, listed, require)
         chosen = 0
         for item in listed:
             kind = format_of(item.uri)
@@ -125,7 +127,7 @@ def _why_nothing(listed: Sequence[Found]) -> str:
     return "no .parquet or .jsonl (.gz, .zst), or no such split"
 
 
-def _dataset(part: PartConfig, listed: Sequence[Found]) -> _Dataset | None:
+def _dataset(part: PartConfig, listed: Sequence[Found], require: Require) -> _Dataset | None:
     """The published dataset that a path names; None where it names other files."""
     sealed = [item for item in listed if not item.direct and item.uri == f"{item.base.rstrip('/')}/{MANIFEST}"]
     deeper = [item for item in listed if not item.direct and item.uri.endswith(f"/{MANIFEST}")]
@@ -146,6 +148,7 @@ def _dataset(part: PartConfig, listed: Sequence[Found]) -> _Dataset | None:
             cause="a wrong role or a wrong path",
             remedy=f"set role: synthetic for {part.name}",
         )
+    require_standing(part.name, item.base, require)
     shards = {shard["path"]: shard["sha256"] for shard in manifest["shards"] if shard["split"] in part.splits}
     return _Dataset(
         manifest["name"], manifest["version"], manifest["license"]["dataset"], shards, dataset_generators(manifest)

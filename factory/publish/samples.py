@@ -25,6 +25,7 @@ from factory.publish.leaked_answers import LeakedAnswers, leaked_answers
 from factory.publish.origins import Origins, read_origins
 from factory.publish.required import CHECKED, unmet, with_checks
 from factory.publish.sample_facts import level_facts, split_facts
+from factory.publish.withdrawn import resting_on
 from factory.run.reject import Reject
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
@@ -122,12 +123,12 @@ class Generator:
 
 @dataclass(frozen=True)
 class SamplesStep:
-    """`folders` are (step name, step folder) of the row-wise steps before this one, in order; a question of
-    level n comes from step `question_n`, the answer from `answer`. `origins` is the table of documents met
-    more than once (doc_id, origins), or None. `tokenizer` counts tokens and pickles cheaply; `tokenizer_name`
-    is what identity and file metadata call it. `benchmark_answers` is what answers must not repeat, or None; `require`
-    which verdicts are published (required.py). A unit's parameter `checks` names the files of the check step, `judged`
-    those of the judge."""
+    """`folders` are (step name, step folder) of the row-wise steps before this one, in order; a question of level n
+    comes from step `question_n`, the answer from `answer`. `origins` is the table of documents met more than once
+    (doc_id, origins), or None. `tokenizer` counts tokens and pickles cheaply; `tokenizer_name` is what identity and
+    file metadata call it. `benchmark_answers` is what answers must not repeat, or None; `require` which verdicts are
+    published (required.py), `withdrawn` the documents whose rows are not (withdrawn.py). A unit's parameter `checks`
+    names the files of the check step, `judged` those of the judge."""
 
     run: str
     seed: int
@@ -142,6 +143,7 @@ class SamplesStep:
     origins: FileRef | None = None
     benchmark_answers: BenchmarkIndex | None = None
     require: str = "any"
+    withdrawn: tuple[str, ...] = ()
 
     name = "samples"
     version = STEP_VERSION
@@ -161,6 +163,7 @@ class SamplesStep:
             "origins": self.origins.content_sha256 if self.origins else None,
             "schema": str(KEYED_SAMPLE),
             **({"require": self.require} if self.require != "any" else {}),
+            **({"withdrawn": list(self.withdrawn)} if self.withdrawn else {}),
             **({"benchmark_answers": self.benchmark_answers.identity} if self.benchmark_answers else {}),
         }
 
@@ -175,7 +178,7 @@ class SamplesStep:
         answers = with_judgements(store, answers, unit.parameters.get("judged", ()))
         screen = self.benchmark_answers.screen(store) if self.benchmark_answers else None
         leaked = leaked_answers(screen, answers) if screen else LeakedAnswers()
-        turned_away = {**unmet(answers, self.require), **leaked.rejects}
+        turned_away = {**unmet(answers, self.require), **leaked.rejects, **resting_on(answers, self.withdrawn)}
         kept = [place for place in range(answers.num_rows) if place not in turned_away]
         clean = answers.take(pa.array(kept, pa.int64())) if turned_away else answers
         doc_ids = {doc_id for docs in clean.column("doc_ids").to_pylist() for doc_id in docs}
@@ -193,11 +196,8 @@ class SamplesStep:
 
 
 def split_of(doc_ids: Iterable[str], seed: int, validation: float, test: float) -> str | None:
-    """The split that all the documents fall into, or None when they fall into different ones.
-
-    A document's place depends on (seed, document id) alone, so it is the same in every run and at every
-    size of the corpus.
-    """
+    """The split that all the documents fall into, or None when they fall into different ones. A document's place
+    depends on (seed, document id) alone, so it is the same in every run and at every size of the corpus."""
     found = {_split_of_document(doc_id, seed, validation, test) for doc_id in doc_ids}
     return found.pop() if len(found) == 1 else None
 
@@ -221,11 +221,8 @@ def _hash64(purpose: str, seed: int, item: str) -> int:
 def build_samples(
     step: SamplesStep, answers: pa.Table, file: str, rows: Sequence[int], origins: Mapping[str, Origins]
 ) -> tuple[pa.Table, list[Reject]]:
-    """Rows of KEYED_SAMPLE sorted by (split, key, sample id), and the rejects.
-
-    `answers` has the rows `rows` of the committed file named `file`; `origins` maps the id of a document
-    met more than once to all places it was found.
-    """
+    """Rows of KEYED_SAMPLE sorted by (split, key, sample id), and the rejects. `answers` has the rows `rows` of the
+    committed file named `file`; `origins` maps the id of a document met more than once to all places it was found."""
     answer_ids: list[str] = answers.column("answer_id").to_pylist()
     doc_ids: list[list[str]] = answers.column("doc_ids").to_pylist()
     splits = [split_of(docs, step.seed, step.validation, step.test) for docs in doc_ids]

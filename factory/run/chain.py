@@ -50,6 +50,7 @@ from factory.run.stage import Dones, Planned, Planner, Stage
 from factory.run.step import LlmStep, WorkStep
 from factory.run.steps import Steps, build_steps
 from factory.run.units import Unit
+from factory.run.withdrawn import applied
 from factory.select.selector import other_domain
 from factory.select.step import plan_select, source_bytes
 from factory.store.base import Store
@@ -242,6 +243,7 @@ def build_stages(
             origins=origins if origins.rows else None,
             benchmark_answers=steps.benchmark_answers,
             require=config.answer.require,
+            withdrawn=applied(store, run),
         )
         return row_wise(step, None, checked)(store, dones)
 

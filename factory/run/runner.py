@@ -34,6 +34,7 @@ from factory.run.registration import check_index, note_newer, pin, register
 from factory.run.rounds import draw_until_enough, draw_walks
 from factory.run.sharing import grown, member_of
 from factory.run.stage import Session, Stage, ensure_ray, work_stage
+from factory.run.withdrawn import as_noted, note_withdrawn, pin_withdrawn
 from factory.store.base import Store, in_a_hurry
 from factory.store.lease import HURRY_S, held
 
@@ -177,7 +178,7 @@ def _nothing_to_do(store: Store, chain: Chain, previous: Record) -> bool:
     """Whether the run is finished over this very corpus, and its dataset still stands."""
     if previous["state"] != "finished" or previous["inputs"] != chain.inputs_digest():
         return False
-    return store.head(f"{previous['dataset']}/manifest.json") is not None
+    return store.head(f"{previous['dataset']}/manifest.json") is not None and as_noted(store, previous)
 
 
 def _report_failure(session: Session, error: BaseException) -> None:
@@ -231,6 +232,8 @@ def work_stages(session: Session, chain: Chain, dones: dict[str, Record], last: 
             pin(session, chain)
         if stage.name == "recheck":
             note_newer(session, chain, dones)
+        if stage.name == "samples":
+            pin_withdrawn(session)
         if stage.name == "select":
             _select_enough(session, chain, stage, dones)
         elif stage.name == "walk":
@@ -243,6 +246,8 @@ def work_stages(session: Session, chain: Chain, dones: dict[str, Record], last: 
                 dones[again.name] = work_stage(session, again, dones)
         if stage.name == "samples" and config.target_samples is not None:
             draw_until_enough(session, chain, dones)
+        if stage.name == "samples":
+            note_withdrawn(session)
         if stage.name == "gate":
             _require_gates(session, explained(passed_on(dones, chain.questions)))
         if stage.name == last:

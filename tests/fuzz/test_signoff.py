@@ -16,6 +16,7 @@ from factory.govern.figures import evaluation_in, held
 from factory.govern.records import Record, read_records, record_key
 from factory.govern.state import dataset_in, folded, mix_inputs
 from factory.identity import canonical_json
+from factory.run.withdrawn import pin_key, pinned
 from factory.store.local import LocalStore
 from tests.fuzz.breaking import json_bytes, texts
 from tests.fuzz.harness import fuzzed, refused
@@ -76,6 +77,13 @@ def test_a_manifest_is_a_dataset_or_refused(data: bytes) -> None:
         dataset = dataset_in(data, "root", "key")
         assert isinstance(dataset.rows, int)
         mix_inputs(dataset.manifest)
+
+
+@fuzzed("factory.run.withdrawn.pinned", data=json_bytes({"documents": ["0" * 32]}))
+def test_a_pin_is_a_list_of_documents_or_refused(store: LocalStore, data: bytes) -> None:
+    store.put(pin_key("run"), data)
+    with refused(StoreError):
+        assert all(isinstance(each, str) for each in pinned(store, "run"))
 
 
 @fuzzed("factory.conditions.parse_condition", text=texts("accepted>=0.9", "a.b.min<50%", "x>-1"))

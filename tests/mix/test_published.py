@@ -10,6 +10,8 @@ import pytest
 
 from factory.cli.main import main
 from factory.errors import ConfigError, StoreError
+from factory.govern.approval import Approver, approve
+from factory.govern.facts import facts_of
 from factory.mix.job import make
 from factory.publish.card import is_dry_run
 from factory.publish.manifest import Manifest
@@ -20,9 +22,10 @@ from tests.publish.world import make_world
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
-    """A published dataset: its folder and manifest."""
+    """A published dataset that somebody approved: its folder and manifest."""
     root = tmp_path_factory.mktemp("root")
     found = make_world(LocalStore(str(root)), documents=12).publish()
+    approve(LocalStore(str(root)), facts_of(found.manifest), Approver("ada"))
     return root / found.prefix, found.manifest
 
 
@@ -89,7 +92,9 @@ def test_a_shard_that_is_not_what_was_published_is_refused(published: tuple[Path
     data[100] ^= 1
     shard.write_bytes(data)
     with pytest.raises(StoreError, match="is not the shard"):
-        make(config(tmp_path / "root", parts(copy, tmp_path)), LocalStore(str(tmp_path / "root")))
+        make(
+            config(tmp_path / "root", parts(copy, tmp_path), mix={"require": "any"}), LocalStore(str(tmp_path / "root"))
+        )
 
 
 def test_away_from_its_root_a_mix_is_verified_alone_or_not_at_all(

@@ -117,6 +117,10 @@ _EXPLAINED = {
         "questions repeat items of curate.benchmarks",
         "look whether the corpus holds the benchmark; leave that source out, or take it from curate.benchmarks",
     ),
+    "withdrawn": (
+        "documents that rows rest on were withdrawn (factory withdraw)",
+        "give the run more documents; `factory withdraw --reinstate` takes a withdrawal back (docs/withdrawal.md)",
+    ),
     "crosses_splits": (
         "questions rest on documents of different splits (publish.validation, publish.test)",
         "set publish.validation=0 publish.test=0, or ask fewer questions across documents",

@@ -1,0 +1,102 @@
+"""Which published datasets are taken into a mix: what their records say of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from factory.errors import GateError
+from factory.govern.approval import Approver, approve
+from factory.govern.facts import facts_of
+from factory.govern.state import read_dataset
+from factory.govern.withdrawals import reinstate_dataset, withdraw_dataset, withdraw_document
+from factory.mix.job import Made, make
+from factory.publish.finalise import Published
+from factory.publish.manifest import Manifest
+from factory.store.local import LocalStore
+from tests.mix.planted import config, pairs, write
+from tests.publish.world import make_world
+
+Mixes = Callable[..., Made]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Published]:
+    root = tmp_path_factory.mktemp("root")
+    return root, make_world(LocalStore(str(root)), documents=12).publish()
+
+
+@pytest.fixture
+def root(made: tuple[Path, Published], tmp_path: Path) -> LocalStore:
+    """A copy of the published dataset with its root: a draft."""
+    return LocalStore(str(shutil.copytree(made[0], tmp_path / "root")))
+
+
+@pytest.fixture
+def manifest(made: tuple[Path, Published]) -> Manifest:
+    return made[1].manifest
+
+
+@pytest.fixture
+def mixes(made: tuple[Path, Published], root: LocalStore, tmp_path: Path) -> Mixes:
+    people = write(tmp_path / "h.jsonl", pairs(130, license="CC-BY-4.0"))
+
+    def mix(address: Path | None = None, **keys: Any) -> Made:
+        parts = [
+            {"name": "synth", "role": "synthetic", "paths": [str(address or Path(root.root) / made[1].prefix)]},
+            {"name": "people", "role": "human", "paths": [people]},
+        ]
+        return make(config(Path(root.root), parts, mix=keys), root)
+
+    return mix
+
+
+def test_a_draft_is_refused_until_it_is_approved_or_drafts_are_taken(
+    mixes: Mixes, root: LocalStore, manifest: Manifest
+) -> None:
+    with pytest.raises(GateError, match=r"toy@v1 is not taken .* it is a draft: no approval is recorded"):
+        mixes()
+    taken = mixes(require="not_withdrawn")
+    approve(root, facts_of(manifest), Approver("ada"))
+    assert mixes().prefix == taken.prefix, "who approved a part changes no row of a mix"
+
+
+def test_a_withdrawn_dataset_is_refused_unless_anything_is_taken(
+    mixes: Mixes, root: LocalStore, manifest: Manifest
+) -> None:
+    approve(root, facts_of(manifest), Approver("ada"))
+    dataset = read_dataset(root, "toy", "v1")
+    withdraw_dataset(root, dataset, "ada", "", "a complaint")
+    for require in ("approved", "not_withdrawn"):
+        with pytest.raises(GateError, match=r"withdrawn by ada on .*: a complaint"):
+            mixes(require=require)
+    assert mixes(require="any").manifest["totals"]["rows"]
+    reinstate_dataset(root, dataset, "ada", "", "settled")
+    assert mixes().already
+
+
+def test_rows_of_a_withdrawn_document_are_refused(mixes: Mixes, root: LocalStore, manifest: Manifest) -> None:
+    from factory.publish.finalise import dataset_prefix
+    from factory.store.parquet import read_parquet
+
+    approve(root, facts_of(manifest), Approver("ada"))
+    shard = read_parquet(root, f"{dataset_prefix('toy', 'v1')}/{manifest['shards'][0]['path']}")
+    doc_id = shard.column("doc_ids")[0].as_py()[0]
+    withdraw_document(root, "0" * 32, "ada", "", "of another corpus")
+    assert mixes().manifest["totals"]["rows"]
+    withdraw_document(root, doc_id, "ada", "", "its author asked")
+    with pytest.raises(GateError, match=rf"are withdrawn: {doc_id} \([0-9]+ rows\)"):
+        mixes()
+
+
+def test_of_a_copy_away_from_its_root_no_approval_is_known(
+    mixes: Mixes, made: tuple[Path, Published], tmp_path: Path
+) -> None:
+    copy = shutil.copytree(made[0] / made[1].prefix, tmp_path / "elsewhere")
+    with pytest.raises(GateError, match="nothing is known of its approval"):
+        mixes(copy)
+    assert mixes(copy, require="not_withdrawn").manifest["totals"]["rows"]
