@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -50,18 +51,16 @@ def need(body: Any, *path: str | int) -> Any:
     return value
 
 
-def texts(value: Any) -> Iterator[str]:
-    """Every string inside a JSON value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from texts(item)
-
-
 def zulu(moment: str) -> str:
     """An ISO 8601 time in UTC as SPDX and CycloneDX write it: ending in Z."""
     return f"{moment.removesuffix('+00:00').removesuffix('Z').split('.')[0]}Z"
+
+
+@contextmanager
+def in_our_form() -> Iterator[None]:
+    """Makes ValueError of what an edited document does to code that reads it: a list where a mapping was, and the
+    like."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"the document has another form than it was written in: {error}") from None

@@ -120,6 +120,7 @@ EXEMPT = {
     ),
     "factory.govern.bundle": "reads prompts.json of a dataset after its hash was held against the manifest",
     "factory.evaluate.dataset.real_data": "reads through corpus.small_tables.rows_of (fuzzed)",
+    "factory.govern.schemas": "reads the schemas that are shipped beside it",
     "factory.review.prepare": "reads through corpus.small_tables.rows_of (fuzzed)",
     "factory.trouble.proxy": "reads the address that the user of the proxy gives, and passes bytes on as they are",
     "factory.govern.difference.compare": "reads prompts.json of a dataset, whose hash is proven first",

@@ -18,6 +18,11 @@ DOCUMENTS = (
     "croissant",
     "croissant_beside",
     "openlineage",
+    "spdx",
+    "cyclonedx",
+    "ai_act",
+    "ai_act_markdown",
+    "nist",
 )
 """Modules of this folder that write a file of the bundle. The card is none of them: it lies in the dataset."""
 

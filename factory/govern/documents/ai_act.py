@@ -1,6 +1,6 @@
 """EU AI Act, Article 53(1)(d): what the dataset contributes to a model's summary of training content, as JSON.
 
-Design: the answers of factory/govern/training_content.py by section; ai_act_markdown.py words the same ones for people.
+Design: the answers of factory/govern/ai_act/answers.py by section; ai_act_markdown.py words the same ones for people.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from factory.govern.ai_act.answers import SECTIONS, TEMPLATE, answers
+from factory.govern.ai_act.read import Values, claims_of, missing
 from factory.govern.claims import Claims
-from factory.govern.documents.ai_act_claims import Values, claims_of, missing
 from factory.govern.facts import Facts
-from factory.govern.json_document import document_bytes, need, parsed
-from factory.govern.training_content import SECTIONS, TEMPLATE, answers
+from factory.govern.json_document import document_bytes, in_our_form, need, parsed
 
 PATH = "eu-ai-act.json"
 KIND = "eu-ai-act-training-content"
@@ -33,12 +33,14 @@ def render(facts: Facts, prompts: Mapping[str, Any]) -> bytes:
 
 def claims(data: bytes) -> Claims:
     """Raises ValueError naming what is missing."""
-    return claims_of(_values(data))
+    with in_our_form():
+        return claims_of(_values(data))
 
 
 def problems(data: bytes) -> list[str]:
     try:
-        values = _values(data)
+        with in_our_form():
+            values = _values(data)
     except ValueError as error:
         return [str(error)]
     return missing(values)

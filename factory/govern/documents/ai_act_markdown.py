@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from factory.govern.ai_act.answers import SECTIONS, TEMPLATE, Answer, answers
+from factory.govern.ai_act.read import Values, claims_of, missing
 from factory.govern.claims import Claims
-from factory.govern.documents.ai_act_claims import Values, claims_of, missing
 from factory.govern.facts import Facts
 from factory.govern.json_document import NOT_STATED
-from factory.govern.training_content import SECTIONS, TEMPLATE, Answer, answers
 from factory.publish.card import markdown_text
 
 PATH = "eu-ai-act.md"

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from factory.govern.bom.cyclonedx_check import cyclonedx_problems
+from factory.govern.bom.cyclonedx_claims import PREFIX, cyclonedx_claims
 from factory.govern.claims import Claims
-from factory.govern.documents.cyclonedx_check import cyclonedx_problems
-from factory.govern.documents.cyclonedx_claims import PREFIX, cyclonedx_claims
 from factory.govern.facts import Facts, Model, Step
-from factory.govern.json_document import NOT_STATED, document_bytes, document_uuid, zulu
+from factory.govern.json_document import NOT_STATED, document_bytes, document_uuid, in_our_form, zulu
 from factory.identity import canonical_json
 from factory.licences.expression import combine
 
@@ -301,7 +301,8 @@ def _task(step: Step, model: str | None) -> Component:
 
 def claims(data: bytes) -> Claims:
     """Raises ValueError naming what is missing."""
-    return cyclonedx_claims(data)
+    with in_our_form():
+        return cyclonedx_claims(data)
 
 
 def problems(data: bytes) -> list[str]:

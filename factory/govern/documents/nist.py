@@ -12,7 +12,7 @@ from typing import Any
 
 from factory.govern.claims import Claims
 from factory.govern.facts import Facts
-from factory.govern.json_document import document_bytes, need, parsed
+from factory.govern.json_document import document_bytes, in_our_form, need, parsed
 from factory.govern.nist_actions import ACTIONS, Action
 
 PATH = "nist-ai-600-1.json"
@@ -60,7 +60,11 @@ def _told(action: Action, facts: Facts) -> dict[str, Any]:
 
 def claims(data: bytes) -> Claims:
     """Raises ValueError naming what is missing."""
-    body = parsed(data)
+    with in_our_form():
+        return _claims(parsed(data))
+
+
+def _claims(body: Mapping[str, Any]) -> Claims:
     return Claims(
         name=need(body, "dataset", "name"),
         version=need(body, "dataset", "version"),
@@ -80,10 +84,14 @@ def claims(data: bytes) -> Claims:
 
 def problems(data: bytes) -> list[str]:
     try:
-        body = parsed(data)
-        claims(data)
+        with in_our_form():
+            return _problems(parsed(data))
     except ValueError as error:
         return [str(error)]
+
+
+def _problems(body: Mapping[str, Any]) -> list[str]:
+    _claims(body)
     found = [f"kind is {body.get('kind')!r}, not {KIND!r}"] if body.get("kind") != KIND else []
     asked = {action.id for action in ACTIONS}
     for number, action in enumerate(body["actions"]):

@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from factory.govern.bom.spdx_check import spdx_problems
+from factory.govern.bom.spdx_claims import spdx_claims
 from factory.govern.claims import Claims
-from factory.govern.documents.spdx_check import spdx_problems
-from factory.govern.documents.spdx_claims import spdx_claims
 from factory.govern.facts import Facts, File, Model
-from factory.govern.json_document import NOT_STATED, document_bytes, document_uuid, zulu
+from factory.govern.json_document import NOT_STATED, document_bytes, document_uuid, in_our_form, zulu
 from factory.identity import canonical_json, fingerprint, sha256_hex
 from factory.licences.expression import combine
 
@@ -333,7 +333,8 @@ def _annotation(graph: _Graph) -> Element:
 
 def claims(data: bytes) -> Claims:
     """Raises ValueError naming what is missing."""
-    return spdx_claims(data)
+    with in_our_form():
+        return spdx_claims(data)
 
 
 def problems(data: bytes) -> list[str]:

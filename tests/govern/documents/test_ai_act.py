@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
+from factory.govern.ai_act.answers import FIELDS, answers
 from factory.govern.documents import ai_act, ai_act_markdown
 from factory.govern.facts import Facts
-from factory.govern.training_content import FIELDS, answers
 from tests.govern.documents.agreeing import disagreements
 
 BOTH = (ai_act, ai_act_markdown)

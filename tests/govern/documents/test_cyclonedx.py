@@ -9,7 +9,8 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from factory.govern.documents import cyclonedx, cyclonedx_check
+from factory.govern.bom import cyclonedx_check
+from factory.govern.documents import cyclonedx
 from factory.govern.facts import Facts
 from tests.govern.documents.agreeing import disagreements
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from factory.govern.ai_act.answers import FIELDS
 from factory.govern.claims import Claims
 from factory.govern.json_document import NOT_STATED
-from factory.govern.training_content import FIELDS
 
 Values = Mapping[tuple[str, str], Sequence[str]]
 """(section, key) -> the lines of the answer."""

@@ -16,7 +16,7 @@ from jsonschema import Draft7Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
-from factory.govern.json_document import parsed
+from factory.govern.json_document import in_our_form, parsed
 from factory.govern.schemas import load_schema
 
 FOLDER = "cyclonedx"
@@ -39,9 +39,13 @@ REFERRING = ("ref", "dependsOn", "process", "attributedTo")
 def cyclonedx_problems(data: bytes) -> list[str]:
     """One line a fault; empty where there is none."""
     try:
-        body = parsed(data)
+        with in_our_form():
+            return _problems(parsed(data))
     except ValueError as error:
         return [str(error)]
+
+
+def _problems(body: Mapping[str, Any]) -> list[str]:
     found = [
         f"{'.'.join(str(part) for part in error.absolute_path) or 'document'}: {str(error.message)[:300]}"
         for error in _validator().iter_errors(body)

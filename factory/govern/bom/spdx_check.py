@@ -14,7 +14,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from factory.govern.json_document import parsed
+from factory.govern.json_document import in_our_form, parsed
 from factory.govern.schemas import load_schema
 
 SCHEMA = "spdx-3.0.1.schema.json"
@@ -43,9 +43,13 @@ NO_PLACE = ("spdxId", "type", "@id")
 def spdx_problems(data: bytes) -> list[str]:
     """One line a fault, in the order of the document; empty where there is none."""
     try:
-        body = parsed(data)
+        with in_our_form():
+            return _problems(parsed(data))
     except ValueError as error:
         return [str(error)]
+
+
+def _problems(body: Mapping[str, Any]) -> list[str]:
     outer = [_worded("", error) for error in _validator(None).iter_errors(body)]
     if outer:
         return sorted(outer)
