@@ -10,10 +10,10 @@ import yaml
 from factory.licences.duties import MEANINGS
 from factory.mix.manifest import LEFT_OUT, NOT_DRAWN, Manifest
 from factory.printable import printable
-from factory.publish.card import SIZE_CATEGORIES, hub_licence
 from factory.publish.card import markdown_code as code
 from factory.publish.card import markdown_table as table
 from factory.publish.card import markdown_text as text
+from factory.publish.front_matter import hub_licence, size_category
 from factory.publish.manifest import ATTRIBUTION, MANIFEST
 
 
@@ -32,7 +32,7 @@ def _front(manifest: Manifest) -> dict[str, Any]:
         **hub_licence(manifest["license"]["dataset"]),
         "pretty_name": manifest["name"],
         "tags": [*synthetic, "mixture", "supervised-fine-tuning"],
-        "size_categories": [next((name for bound, name in SIZE_CATEGORIES if rows < bound), "n>1T")],
+        "size_categories": [size_category(rows)],
         "task_categories": ["question-answering", "text-generation"],
         "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "data/train-*.parquet"}]}],
     }

@@ -11,8 +11,9 @@ import yaml
 
 from factory.printable import OBEYED
 from factory.publish.attribution import Attribution, attribution_text
-from factory.publish.card import HUB_LICENCES, front_matter, hub_licence, render_card
+from factory.publish.card import render_card
 from factory.publish.finalise import Published
+from factory.publish.front_matter import HUB_LICENCES, front_matter, hub_licence
 from factory.publish.manifest import Shard, empty_splits
 from factory.publish.samples import SAMPLE
 from factory.store.local import LocalStore

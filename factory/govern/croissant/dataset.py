@@ -39,10 +39,10 @@ def croissant(facts: Facts, where: str) -> bytes:
         "description": _description(facts),
         "url": facts.governance.homepage or f"{where}/{CARD}",
         "license": _licence(facts.license),
-        "creator": {"@type": "sc:Organization", "name": facts.governance.owner or NOT_STATED},
+        "creator": _creator(facts),
         "datePublished": facts.created,
         "version": facts.version,
-        "inLanguage": list(facts.languages),
+        **({"inLanguage": list(facts.languages)} if facts.languages else {}),
         "isLiveDataset": False,
         "keywords": ["synthetic", "machine-generated", "question answering", facts.domain],
         "identifier": [_value("run", facts.run), _value("manifest digest", facts.digest)],
@@ -78,33 +78,46 @@ def _description(facts: Facts) -> str:
 
 
 def _licence(expression: str) -> Any:
-    """The address of an SPDX licence, or the expression with the addresses of those in it."""
+    """The address of an SPDX licence, or the expression with the addresses of those that it joins."""
     if _SIMPLE.fullmatch(expression):
         return spdx_url(expression)
     work = {"@type": "sc:CreativeWork", "name": expression}
-    known = [spdx_url(term) for term in terms(expression) if _SIMPLE.fullmatch(term)]
-    return {**work, "url": known} if known else work
+    known = [
+        {"@type": "sc:CreativeWork", "name": term, "url": spdx_url(term)}
+        for term in terms(expression)
+        if _SIMPLE.fullmatch(term)
+    ]
+    return {**work, "hasPart": known} if known else work
 
 
 def spdx_url(licence: str) -> str:
     return f"https://spdx.org/licenses/{licence}"
 
 
+def _creator(facts: Facts) -> dict[str, Any]:
+    """The owner, whom the specification requires; nobody is asked whether that is a person or an organisation."""
+    stated = facts.governance
+    creator = {"@type": "sc:Organization", "name": stated.owner or NOT_STATED}
+    if stated.contact is not None:
+        creator["url" if "://" in stated.contact else "email"] = stated.contact
+    return creator
+
+
 def _conditions(facts: Facts) -> dict[str, Any]:
     """What the publisher says of its use, as schema.org's usageInfo with an ODRL offer; else nothing."""
     stated = facts.governance
     found: dict[str, Any] = {}
-    if stated.contact is not None:
-        found["creditText"] = stated.contact
     if stated.confidentiality is not None:
         found["conditionsOfAccess"] = f"{TRAFFIC_LIGHT}{stated.confidentiality}"
     if stated.intended_uses or stated.prohibited_uses:
-        found["usageInfo"] = {
+        offer: dict[str, Any] = {
             "@type": ["sc:CreativeWork", "odrl:Offer"],
             "name": "Uses as the publisher states them",
-            "odrl:permission": [_rule("Permission", use) for use in stated.intended_uses],
-            "odrl:prohibition": [_rule("Prohibition", use) for use in stated.prohibited_uses],
         }
+        for kind, uses in (("Permission", stated.intended_uses), ("Prohibition", stated.prohibited_uses)):
+            if uses:
+                offer[f"odrl:{kind.lower()}"] = [_rule(kind, use) for use in uses]
+        found["usageInfo"] = offer
     return found
 
 

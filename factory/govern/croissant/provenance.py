@@ -66,17 +66,15 @@ def _activity(facts: Facts, step: Step) -> dict[str, Any]:
         "@id": f"steps/{step.folder}",
         "prov:label": step.name,
         "softwareVersion": str(step.version),
-        "description": f"Read {step.counts['inputs']:,} rows and kept {step.counts['accepted']:,}.",
-        "additionalProperty": [
-            {
-                "@type": "sc:PropertyValue",
-                "name": name,
-                "value": orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode(),
-            }
-            for name, value in (("parameters", step.own), ("sampling", step.sampling), ("reasons", step.reasons))
-            if value
-        ],
+        "description": f"Read {step.counts['inputs']:,} rows, gave {step.counts['accepted']:,}.",
     }
+    parameters = [
+        {"@type": "sc:PropertyValue", "name": name, "value": orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()}
+        for name, value in (("parameters", step.own), ("sampling", step.sampling), ("reasons", step.reasons))
+        if value
+    ]
+    if parameters:
+        activity["additionalProperty"] = parameters
     if step.reads:
         folders = {other.name: other.folder for other in facts.steps}
         activity["prov:wasInformedBy"] = [{"@id": f"steps/{folders[name]}"} for name in step.reads if name in folders]

@@ -60,7 +60,7 @@ def _claims(document: Mapping[str, Any]) -> Claims:
         licenses=frozenset([_expression(document["license"])]),
         source_licenses=frozenset(work["name"] for work in document["prov:wasDerivedFrom"][0]["license"]),
         models=frozenset((agent["prov:label"], agent["softwareVersion"]) for agent in agents),
-        languages=frozenset(document["inLanguage"]),
+        languages=frozenset(document.get("inLanguage", ())),
         steps=frozenset(step["@id"].removeprefix("steps/") for step in document["prov:wasGeneratedBy"]),
         synthetic=named["synthetic"],
     )

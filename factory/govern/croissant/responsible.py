@@ -83,7 +83,7 @@ def _protocol(step: Step) -> str:
     turned = ", ".join(f"{reason} {rows:,}" for side in step.reasons.values() for reason, rows in sorted(side.items()))
     return (
         f"{step.name} (version {step.version}): {_json(step.own)}. Read {counts['inputs']:,} rows, used "
-        f"{counts['used']:,}, kept {counts['accepted']:,}; turned away: {turned or 'none'}."
+        f"{counts['used']:,}, gave {counts['accepted']:,}; turned away: {turned or 'none'}."
     )
 
 
@@ -112,12 +112,14 @@ def _gate(gate: Any) -> str:
 
 
 def _personal_steps(facts: Facts) -> list[str]:
-    """What the filter for personal data was told, where one stood in a step."""
-    return [
-        f"{step.name} looked for personal data with {_json(step.own['pii'])}."
+    """What filters for personal data were told, and what the gate for it measured."""
+    filters = [
+        f"{step.name} looked for personal data in sources: {_json(settings)}."
         for step in facts.steps
-        if step.own.get("pii")
+        for name, settings in step.own.get("filters", ())
+        if name == "pii"
     ]
+    return [*filters, *(_gate(gate) for gate in facts.gates if gate.name == "max_personal_data")]
 
 
 def _limitations(facts: Facts) -> list[str]:

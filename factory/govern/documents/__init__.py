@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DOCUMENTS = (
     "croissant",
     "croissant_beside",
+    "markers",
     "openlineage",
     "spdx",
     "cyclonedx",
