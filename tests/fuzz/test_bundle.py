@@ -7,6 +7,7 @@ from hypothesis import example
 
 from factory.govern.columns import column
 from factory.govern.croissant.reading import claims, problems
+from factory.govern.documents import card, markers
 from tests.fuzz.breaking import json_bytes, texts
 from tests.fuzz.harness import fuzzed, refused
 
@@ -56,3 +57,70 @@ def test_what_a_croissant_document_lacks_is_told_in_words(data: bytes) -> None:
 def test_a_type_is_a_column_or_refused(text: str) -> None:
     with refused(ValueError):
         assert column("name", text).kind
+
+
+CARD_TEXT = """---
+license: mit
+pretty_name: n
+tags: [synthetic, machine-generated]
+size_categories: [n<1K]
+task_categories: [question-answering]
+annotations_creators: [machine-generated]
+language_creators: [machine-generated]
+source_datasets: [original]
+configs: [{config_name: default, data_files: [{split: train, path: data/train-*.parquet}]}]
+dataset_info: {features: [{name: a, dtype: string}], splits: [{name: train, num_bytes: 3, num_examples: 3}], \
+download_size: 3, dataset_size: 3}
+---
+
+- version `v`, published 2026-01-01
+- **select** (`select-0`, version 1)
+Run `r`, seed 3; factory 1.
+
+| gate | meaning | threshold | measured | result |
+| --- | --- | --- | --- | --- |
+| min_samples | samples | >= 1 | 3 | passed |
+
+| role | model | revision | licence | terms |
+| --- | --- | --- | --- | --- |
+| answer | m | r | MIT | none |
+"""
+MARKERS = {
+    "kind": "factory-markers",
+    "name": "n",
+    "version": "v",
+    "created": "2026-01-01",
+    "run": "r",
+    "manifest": {"digest": "d"},
+    "synthetic": True,
+    "digital_source_type": "t",
+    "generators": [{"name": "m", "revision": "r"}],
+    "marked": {"rows": ["synthetic"]},
+    "assets": [
+        {
+            "path": "data/a.parquet",
+            "rows": 3,
+            "assertions": [
+                {"label": "c2pa.actions.v2", "data": {"actions": [{"digitalSourceType": "t"}]}},
+                {"label": "c2pa.hash.data", "data": {"alg": "sha256", "hash": "0" * 64}},
+            ],
+        }
+    ],
+}
+
+
+@fuzzed("factory.govern.documents.card.claims", share=2, text=texts(CARD_TEXT))
+@example(text=CARD_TEXT)
+def test_a_card_is_read_back_or_refused(text: str) -> None:
+    data = text.encode(errors="surrogatepass")
+    assert all(isinstance(problem, str) for problem in card.problems(data))
+    with refused(ValueError):
+        assert card.claims(data).version is not None
+
+
+@fuzzed("factory.govern.documents.markers.claims", share=2, data=json_bytes(MARKERS))
+@example(data=orjson.dumps(MARKERS))
+def test_markers_are_read_back_or_refused(data: bytes) -> None:
+    assert all(isinstance(problem, str) for problem in markers.problems(data))
+    with refused(ValueError):
+        assert markers.claims(data).rows is not None

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from factory.govern.facts import Facts
 
 DOCUMENTS = (
-    "croissant",
-    "croissant_beside",
-    "markers",
-    "openlineage",
-    "spdx",
-    "cyclonedx",
     "ai_act",
     "ai_act_markdown",
+    "croissant",
+    "croissant_beside",
+    "cyclonedx",
+    "markers",
     "nist",
+    "openlineage",
+    "spdx",
 )
 """Modules of this folder that write a file of the bundle. The card is none of them: it lies in the dataset."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -52,11 +53,10 @@ def claims(data: bytes) -> Claims:
             rows=sum(splits.values()),
             splits=splits,
             licenses=frozenset([_expression(front)]),
-            source_licenses=frozenset(row[0] for row in _table(body, "sources' licences (SPDX)")),
             models=frozenset((row[1], row[2]) for row in _table(body, "role")),
             languages=frozenset(front.get("language", ())),
             steps=frozenset(folder for _, folder in _STEP.findall(body)),
-            gates={row[0]: row[4] != "failed" for row in _table(body, "gate")},
+            gates={row[0]: row[4] in ("passed", "off") for row in _table(body, "gate")},
             synthetic="synthetic" in front["tags"],
         )
     except KeyError as error:
@@ -129,13 +129,16 @@ def _expression(front: Mapping[str, Any]) -> str:
 
 def _table(body: str, head: str) -> list[list[str]]:
     """Rows of the table whose first column is called `head`."""
-    lines = iter(body.splitlines())
-    start = f"| {head} |"
-    if not any(line.startswith(start) for line in lines):
+    lines = body.splitlines()
+    heads = [
+        number
+        for number, (line, under) in enumerate(pairwise(lines))
+        if line.startswith(f"| {head} |") and under.startswith("| --- |")
+    ]
+    if not heads:
         raise ValueError(f"the table of {head} is missing")
-    next(lines, None)
     rows = []
-    for line in lines:
+    for line in lines[heads[0] + 2 :]:
         if not line.startswith("| "):
             break
         rows.append([_unescaped(cell.strip()) for cell in _CELL.split(line)[1:-1]])

@@ -2,8 +2,8 @@
 
 Design: C2PA can mark text by characters nobody sees (annex A.8: U+FEFF and variation selectors). They would be learned
 by whoever trains on the rows, and any cleaner strips them, so nothing is put into text: rows carry columns, Parquet
-files key-value metadata, and this sidecar names the same per file in C2PA's words (hashes in hexadecimal digits). It has
-no signature of its own: what signs the manifest signs the hashes that are listed here.
+files key-value metadata, and this sidecar names the same per file in C2PA's words (hashes in hexadecimal digits). It
+has no signature of its own: what signs the manifest signs the hashes that are listed here.
 """
 
 from __future__ import annotations
