@@ -28,6 +28,7 @@ from factory.cli import (
     impact,
     index,
     judge,
+    lineage,
     plan,
     replay,
     report,
@@ -48,7 +49,7 @@ from factory.store.objects import absent
 
 SUBCOMMANDS = (
     *(plan, status, top, verify, replay, show, report, review, judge, decon, index, forecast, compare, diff),
-    *(bundle, approve, withdraw, impact),
+    *(bundle, approve, withdraw, impact, lineage),
     *(doctor, gc, config, trouble),
 )
 

@@ -10,6 +10,18 @@ from pydantic import Field
 from factory.section import Section
 
 
+class OpenLineageConfig(Section):
+    """Where a run's lineage events go while it works (docs/lineage.md)."""
+
+    to: str | None = Field(
+        default=None,
+        min_length=1,
+        description="URL of a server that takes OpenLineage events (without a path: /api/v1/lineage), or a file to "
+        "append to; null: nowhere",
+    )
+    timeout_s: float = Field(default=5, gt=0, le=60, description="seconds that the server may take for one event")
+
+
 class ObserveConfig(Section):
     """What a run shows of itself while it works (docs/observability.md). Never part of a run's identity."""
 
@@ -34,6 +46,7 @@ class ObserveConfig(Section):
     traces: Literal["off", "otlp"] = Field(
         default="off", description="otlp: a trace a unit, to where the variables OTEL_EXPORTER_OTLP_* say"
     )
+    openlineage: OpenLineageConfig = OpenLineageConfig()
 
     @property
     def on_workers(self) -> OnWorkers:

@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Since:
+    """When the run first took up a step (ISO 8601), whether it has been done before and only grew, and the steps whose
+    accepted rows it reads."""
+
+    began: str = ""
+    again: bool = False
+    reads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Began:
     """A step as this execution takes it up: `reused` of its `units` are committed; `counts`, `ledger` are theirs.
     `planned_at` in seconds since the epoch, `planned_s` how long planning took. `model` and `replicas` of LLM steps."""
@@ -38,6 +48,7 @@ class Began:
     planned_s: float
     model: str | None = None
     replicas: int = 0
+    since: Since = Since()
 
 
 class Listener:
@@ -97,12 +108,13 @@ class Observer:
         tally: Tally,
         model: str | None = None,
         replicas: int = 0,
+        since: Since = Since(),
     ) -> None:
         """`tally` has what of `plan` is committed."""
         if self._listeners:
             counts, ledger = tally.counts, dict(tally.ledger)
             reused = len(plan.units) - len(plan.pending)
-            began = Began(step, folder, len(plan.units), reused, counts, ledger, *self._planned, model, replicas)
+            began = Began(step, folder, len(plan.units), reused, counts, ledger, *self._planned, model, replicas, since)
             self._step = began
             self._each(lambda listener: listener.step_began(began))
 

@@ -14,10 +14,11 @@ from factory.observe.events import Listener, Observer
 
 if TYPE_CHECKING:
     from factory.config import FactoryConfig
+    from factory.store.base import Store
 
 
 @contextmanager
-def observing(config: FactoryConfig, run: str, say: Callable[[str], None]) -> Iterator[Observer]:
+def observing(config: FactoryConfig, run: str, store: Store, say: Callable[[str], None]) -> Iterator[Observer]:
     """The observer of an execution of `run` while the body runs; how the body ends is the state it is left in.
 
     Raises ConfigError where something that was asked for is not there: a port, a folder, a package.
@@ -31,6 +32,12 @@ def observing(config: FactoryConfig, run: str, say: Callable[[str], None]) -> It
             from factory.observe.traces import UnitTraces
 
             listeners.append(UnitTraces(run, config.publish.name, say))
+        if asked.openlineage.to is not None:
+            from factory.observe.delivery import Delivery, target_of
+            from factory.observe.lineage import LineageEvents
+
+            delivery = Delivery(target_of(asked.openlineage.to, asked.openlineage.timeout_s))
+            listeners.append(LineageEvents(store, run, config, delivery, say))
         if asked.metrics_port is not None:
             from factory.observe.counters import RunMetrics
             from factory.observe.engines import EngineLooks

@@ -92,7 +92,7 @@ def _session(store: Store, progress: Progress, chain: Chain, stack: ExitStack) -
     """Raises ConfigError where this is no pod of those that share the run."""
     config = chain.settings.config
     served = {role: Served(model, config.engine) for role, model in chain.settings.models.items()}
-    observer = stack.enter_context(observing(config, chain.run, progress.say))
+    observer = stack.enter_context(observing(config, chain.run, store, progress.say))
     session = Session(chain.run, store, progress, {}, stack, config.cluster, served, config.seed, observer=observer)
     if config.cluster.executor == "processes":
         session.member = member_of(config.cluster)

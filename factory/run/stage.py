@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from factory.cluster.config import ClusterConfig
 from factory.identity import canonical_json, fingerprint
-from factory.observe.events import NOBODY, Observer
+from factory.observe.events import NOBODY, Observer, Since
 from factory.run.attempt import Receipt, StepRun
 from factory.run.charged import largest
 from factory.run.drain import patient
@@ -180,7 +180,9 @@ def _work(session: Session, stage: Stage, planned: Planned, expected: Expected |
     progress.begin(stage.name, len(plan.units), len(plan.units) - len(pending))
     tally = tally_of(store, folder, plan, folding=not session.rehearsal)
     model, replicas = _asked(session, stage)
-    session.observer.step_began(stage.name, folder, plan, tally, model, replicas)
+    since = (before or {}).get("began", began)
+    history = Since(since, before is not None, stage.reads or ())
+    session.observer.step_began(stage.name, folder, plan, tally, model, replicas, history)
     if pending:
         folding = _folding(session)(store, folder, len(plan.done))
         for receipt in _receipts(session, stage, planned):
@@ -223,7 +225,7 @@ def _work(session: Session, stage: Stage, planned: Planned, expected: Expected |
         "input_digest": tally.input_digest,
         "accepted_digest": tally.accepted_digest,
         "wall_seconds": earlier[1] + wall,
-        "began": (before or {}).get("began", began),
+        "began": since,
         "ended": now(),
     }
     write_done(store, session.run, done)
