@@ -15,12 +15,13 @@ import pytest
 from factory.govern.documents import openlineage
 from factory.govern.facts import Facts, facts_of
 from factory.govern.lineage import check
+from factory.govern.lineage.events import line
 from factory.observe.lineage import open_key
 from factory.publish.locate import open_dataset, read_manifest
 from tests.corpora import write_corpus
 from tests.observe.marquez import Marquez, marquez
 from tests.runs import REPOSITORY, Finished, command, environment, factory_cli, run_module
-from tests.waiting import eventually
+from tests.waiting import until
 
 Event = dict[str, Any]
 ENDS = ("COMPLETE", "FAIL", "ABORT")
@@ -53,7 +54,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with marquez() as server:
         server.moods = [503, "hang up", 201, 429]
         common = ("cluster.executor=processes", "question.levels=[1]", f"observe.openlineage.to={server.address}")
-        slow = (*common, "engine.scripted_latency_s=2")
+        slow = (*common, "engine.scripted_latency_s=1")
         with subprocess.Popen(
             command(corpus, str(root), slow),
             cwd=REPOSITORY,
@@ -63,7 +64,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             start_new_session=True,
         ) as process:
             try:
-                eventually(lambda: "START" in server.states("demo.answer"), 120)
+                until("the answers begin", lambda: "START" in server.states("demo.answer"), 120)
             finally:
                 os.killpg(process.pid, 9)
         left_open = {event["run"]["runId"] for event in _unended(server.events)}
@@ -127,7 +128,7 @@ def test_what_did_not_get_through_is_said_and_can_be_sent_later(killed: Killed, 
     typed = command(killed.corpus, str(killed.root), (*extra, f"observe.openlineage.to={UNREACHABLE}"))
     finished = run_module(*typed[2:])
     assert finished.code == 0
-    notes = [line for line in finished.stderr.splitlines() if "lineage events did not get to" in line]
+    notes = [text for text in finished.stderr.splitlines() if "lineage events did not get to" in text]
     assert len(notes) == 1
     dataset = finished.result["dataset"]
     assert f"factory lineage {dataset} --to {UNREACHABLE}/api/v1/lineage" in notes[0]
@@ -136,7 +137,7 @@ def test_what_did_not_get_through_is_said_and_can_be_sent_later(killed: Killed, 
         sent = factory_cli("lineage", dataset, "--to", server.address, "--json")
         assert sent.code == 0, sent.stderr
         assert orjson.loads(sent.stdout)["sent"] == len(server.events)
-        assert openlineage.problems(b"".join(map(openlineage.line, server.events))) == []
+        assert openlineage.problems(b"".join(map(line, server.events))) == []
         server.always = 403
         refused = factory_cli("lineage", dataset, "--to", server.address)
     assert refused.code == 1
