@@ -1,4 +1,8 @@
-"""The `factory` commands that a trial gives, in this process: one of its own takes 1 to 3 s of a core to import."""
+"""The `factory` commands that a trial gives, in this process: one of its own takes 1 to 3 s of a core to import.
+
+What a process remembers of commits is forgotten before each command: a unit that was torn and made again has another
+commit, and `verify`, which had seen the first one in this process, held the dataset against that.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,13 @@ import contextlib
 import io
 
 from factory.cli.main import main
+from factory.run.outputs import _files_of
 from tests.runs import Finished
 
 
 def factory_here(*arguments: str) -> Finished:
     """Exit code and what was printed. With the environment of this process, credentials of a store included."""
+    _files_of.cache_clear()
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
