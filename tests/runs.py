@@ -71,23 +71,34 @@ def run_factory(
     extra: Sequence[str] = (),
     check: bool = True,
     alone: bool = False,
+    ray: bool = False,
     variables: Mapping[str, str] | None = None,
 ) -> Finished:
-    """A run to its end. `alone`: with a Ray that it starts itself. `variables` are added to its environment, and not to
-    that of a Ray it joins."""
-    return _finished("factory.run.command", command(corpus, root, extra), check, alone, variables)
+    """A run to its end, in worker processes; `ray`: in the Ray that this process's tests share, `alone`: in one that the
+    run starts itself. `variables` are added to its environment, and not to that of a Ray it joins.
+
+    What a unit does is the same code under each, and most tests are about that; where the tests that stay with Ray are
+    not enough, the fault suite tries every case with both.
+    """
+    return _finished("factory.run.command", command(corpus, root, extra), check, alone, ray, variables)
 
 
 def _finished(
-    module: str, typed: Sequence[str], check: bool, alone: bool, variables: Mapping[str, str] | None = None
+    module: str,
+    typed: Sequence[str],
+    check: bool,
+    alone: bool,
+    ray: bool,
+    variables: Mapping[str, str] | None = None,
 ) -> Finished:
     """`typed` is the command line, `module` whose `main` it comes to."""
     if alone:
         finished = run_module(*typed[2:], variables=variables)
     else:
         shared = resident(environment())
-        joined = [] if any("cluster.address=" in item for item in typed) else [f"cluster.address={shared.join()}"]
-        finished = Finished(*shared.run(module, [*typed[3:], *joined], LONGEST_S, variables))
+        chosen = [f"cluster.address={shared.join()}"] if ray else ["cluster.executor=processes"]
+        said = any(item.startswith(("cluster.address=", "cluster.executor=", "cluster=")) for item in typed)
+        finished = Finished(*shared.run(module, [*typed[3:], *([] if said else chosen)], LONGEST_S, variables))
     assert not check or finished.code == 0, finished.stderr[-4000:]
     return finished
 
@@ -173,5 +184,5 @@ def training_command(corpus: Path, root: str, extra: Sequence[str] = ()) -> list
 def train_selector(
     corpus: Path, root: str, extra: Sequence[str] = (), check: bool = True, alone: bool = False
 ) -> Finished:
-    """A training job to its end, as run_factory."""
-    return _finished("factory.select.training.command", training_command(corpus, root, extra), check, alone)
+    """A training job to its end, in the Ray that tests share or, `alone`, in its own."""
+    return _finished("factory.select.training.command", training_command(corpus, root, extra), check, alone, ray=True)

@@ -59,7 +59,7 @@ def test_a_node_that_goes_and_one_that_comes_cost_no_row_and_no_failure(cluster:
     said, _ = run.communicate(timeout=600)
     assert run.returncode == 0, said[-4000:]
     result = json.loads(said.strip().splitlines()[-1])
-    undisturbed = run_factory(corpus, str(tmp_path / "plain")).result
+    undisturbed = run_factory(corpus, str(tmp_path / "plain"), ray=True).result
     assert dataset_rows(result["dataset"]) == dataset_rows(undisturbed["dataset"])
     record = json.loads((root / "runs" / f"{result['run']}.json").read_text())
     (starts,) = record["engine_starts"].values()

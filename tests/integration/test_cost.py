@@ -53,7 +53,7 @@ def full(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Full:
     )
     assert planned.code == 0, planned.stderr
     measured = requests_in(root)
-    return Full(root, planned.result, run_factory(corpus, str(root), PRICED).result, measured)
+    return Full(root, planned.result, run_factory(corpus, str(root), PRICED, ray=True).result, measured)
 
 
 def requests_in(root: Path) -> float:

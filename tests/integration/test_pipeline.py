@@ -118,7 +118,7 @@ def test_plan_of_a_finished_run_asks_for_nothing(corpus: Path, finished: tuple[P
 
 def test_a_run_on_s3_verifies(corpus: Path, s3: S3) -> None:
     root = s3.root()
-    result = run_factory(corpus, root).result
+    result = run_factory(corpus, root, ray=True).result
     assert result["dataset"].startswith(root)
     verified = factory_cli("verify", result["dataset"])
     assert verified.code == 0, verified.stdout

@@ -67,7 +67,7 @@ def watch(corpus: Path, root: Path, collector: str) -> Watched:
     )
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector, "OBSERVE_TEST_TOKEN": SECRET}
     try:
-        watched.finished = run_factory(corpus, str(root), extra, variables=variables)
+        watched.finished = run_factory(corpus, str(root), extra, ray=True, variables=variables)
     finally:
         over.set()
         for watcher in watchers:
