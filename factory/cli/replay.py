@@ -110,6 +110,9 @@ def _print_request(console: Console, request: ReplayedRequest) -> None:
     for message in request.messages:
         console.print(Rule(message.role, style="dim", align="left"))
         console.print(message.content)
+    if request.removed:
+        console.print(Rule("completions", style="dim", align="left"))
+        console.print(request.removed)
     for number, text in enumerate(request.texts):
         console.print(Rule(f"completion {number + 1} of {len(request.texts)}", style="dim", align="left"))
         console.print(text)

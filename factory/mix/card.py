@@ -52,7 +52,11 @@ def _introduction(manifest: Manifest) -> str:
         f"# {text(manifest['name'])}\n\nA training set of {totals['rows']:,} conversations and {totals['tokens']:,} "
         f"tokens (`{code(manifest['tokenizer'])}`), mixed from {len(manifest['parts'])} parts. {human}.\n{warning}\n"
         f"- version `{manifest['version']}`, made {manifest['created']}, seed {manifest['seed']}\n"
-        "- column `messages` is the chat; `part` and `role` say where a row comes from, `lineage` exactly\n"
+        + "".join(
+            f"- erased since: {note['rows']:,} rows, on {note['at']} (erasure `{note['erasure']}`)\n"
+            for note in manifest.get("erased", ())
+        )
+        + "- column `messages` is the chat; `part` and `role` say where a row comes from, `lineage` exactly\n"
         f"{_writers(manifest)}"
         "- one split, for training: what is to be measured with has to be kept elsewhere\n"
     )

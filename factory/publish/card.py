@@ -53,6 +53,11 @@ def _introduction(manifest: Manifest) -> str:
         f"- domain `{markdown_code(manifest['domain'])}`; "
         f"language: {', '.join(manifest['languages']) or 'as in the corpus, not determined'}\n"
         f"- digital source type: <{manifest['digital_source_type']}>\n"
+        + "".join(
+            f"- erased since: {note['rows']:,} rows, on {note['at']} (erasure `{note['erasure']}`); what is said below "
+            "of steps and gates is of the dataset as it was published\n"
+            for note in manifest.get("erased", ())
+        )
     )
 
 

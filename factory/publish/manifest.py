@@ -200,6 +200,14 @@ class Claimed:
     clock: Mapping[str, Any] = field(default_factory=dict)
 
 
+def erased_of(manifest: Mapping[str, Any], path: str | None = None) -> int:
+    """Rows that erasures took out of the dataset, or of one of its shards, since it was published."""
+    notes = manifest.get("erased", ())
+    if path is None:
+        return sum(int(note["rows"]) for note in notes)
+    return max((int(note["shards"].get(path, 0)) for note in notes), default=0)
+
+
 def build_manifest(
     publication: Publication,
     shards: Sequence[Shard],

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from factory.concepts.walks.reading import walked_graph
 from factory.engine.api import Message, Request
 from factory.errors import ConfigError, StoreError
+from factory.govern.erasure.records import read_record as read_erasure
 from factory.publish.manifest import Manifest
 from factory.publish.samples import sort_key
 from factory.run.llm import load_rows
@@ -38,7 +39,7 @@ class ReplayedRequest:
     """One request rebuilt: `proven` when the prompt's hash is the one recorded when it was sent.
 
     `model` is as the step's fingerprint holds it, `engine` as recorded by the unit; `texts` is what the
-    model answered then.
+    model answered then, `removed` says by which record that was deleted since.
     """
 
     request_id: str
@@ -54,6 +55,7 @@ class ReplayedRequest:
     response_schema: Mapping[str, Any] | None
     engine: Mapping[str, Any]
     texts: tuple[str, ...]
+    removed: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ def _rebuild(
     messages = () if isinstance(rendered, Reject) else rendered
     prompt_sha256 = Request(request_id, messages).prompt_sha256()
     identity = finder.identity(folder)
-    samples = len(record["texts"]) or identity["sampling"]["samples"]
+    samples = len(record["texts"]) or len(record["generated_tokens"]) or identity["sampling"]["samples"]
     request = ReplayedRequest(
         request_id=request_id,
         step=folder,
@@ -173,8 +175,15 @@ def _rebuild(
         response_schema=identity["response_schema"],
         engine=dict(commit.engine or {}),
         texts=tuple(record["texts"]),
+        removed="" if record["texts"] else _removed(finder.root, commit),
     )
     return request, row, commit.parent
+
+
+def _removed(root: Store, commit: Commit) -> str:
+    """By which records completions of a unit were removed; "" where none were."""
+    told = (read_erasure(root, name) for name, kinds in commit.erased.items() if "requests" in kinds)
+    return "; ".join(record.in_words for record in told if record is not None)
 
 
 def _input_row(root: Store, step: LlmStep, commit: Commit, item_id: str) -> Row:

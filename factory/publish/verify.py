@@ -37,6 +37,7 @@ from factory.publish.manifest import (
     Manifest,
     Shard,
     accepted_samples,
+    erased_of,
     file_entry,
     shard_lineage,
     splits_of,
@@ -106,6 +107,8 @@ def _check_all(store: Store, prefix: str, manifest: Manifest) -> Iterator[Check]
     yield hashes.check(f"{len(listed)} files have the bytes the manifest names")
     yield rows.check(f"{manifest['totals']['rows']} rows: schema, ids, order, splits, licences and lineage agree")
     yield _check_totals(manifest, listed)
+    if manifest.get("erased"):
+        yield Check("erased", True, erased_in_words(manifest))
     yield _check_texts(manifest, attribution.hexdigest(), sources, prompts)
     failed = [gate["name"] for gate in manifest["gates"] if not gate["passed"] and gate["severity"] != "warn"]
     yield Check(
@@ -281,11 +284,19 @@ def _check_totals(manifest: Manifest, listed: Mapping[str, Mapping[str, Any]]) -
     combined = combine(manifest["totals"]["licenses"])
     faults.expect(manifest["license"]["combined_sources"] == combined, "the combined licence is not that of the rows")
     faults.expect(manifest["license"]["duties"] == manifest["totals"]["duties"], "the duties are not those of the rows")
-    step, samples = accepted_samples(manifest["steps"]) or ("samples", manifest["totals"]["rows"])
-    faults.expect(samples == manifest["totals"]["rows"], f"the {step} step accepted another number of rows")
+    held = manifest["totals"]["rows"] + erased_of(manifest)
+    step, samples = accepted_samples(manifest["steps"]) or ("samples", held)
+    faults.expect(samples == held, f"the {step} step accepted another number of rows")
     for step in manifest["steps"]:
         faults.extend(f"step {step['name']}: {fault}" for fault in equation_faults(step["counts"]))
     return faults.check("splits, licences and every step's counts add up")
+
+
+def erased_in_words(manifest: Manifest) -> str:
+    """What was taken out of the dataset since it was published."""
+    told = [f"{note['rows']} rows by erasure {note['erasure']} of {note['at']}" for note in manifest["erased"]]
+    first = manifest["erased"][0]["manifest_before"][:16]
+    return f"erased in part: {'; '.join(told)}; it was published with the manifest {first}"
 
 
 def equation_faults(counts: Mapping[str, int]) -> Iterator[str]:

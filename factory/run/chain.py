@@ -24,6 +24,7 @@ from factory.config import FactoryConfig
 from factory.curate.index.pin import newer_key
 from factory.curate.index.segment_step import sample_units
 from factory.curate.step import CurateStep
+from factory.govern.erasure.records import denied, require_finished
 from factory.identity import fingerprint
 from factory.publish.required import check_keys
 from factory.publish.samples import STEP_VERSION as SAMPLES_VERSION
@@ -55,6 +56,7 @@ from factory.select.selector import other_domain
 from factory.select.step import plan_select, source_bytes
 from factory.store.base import Store
 from factory.store.commits import committed_units
+from factory.store.open import open_store
 
 Parts = Callable[[Store], Sequence[Part]]
 
@@ -109,7 +111,9 @@ def build_chain(config: FactoryConfig) -> Chain:
     Raises ConfigError or CorpusError.
     """
     settings = load_settings(config)
-    steps = build_steps(config, settings.pack, settings.tokenizer)
+    store = open_store(config.store)
+    require_finished(store)
+    steps = build_steps(config, settings.pack, settings.tokenizer, denied(store))
     units = tuple(plan_select(config, settings.tokenizer))
     warning = other_domain(steps.select.filters, settings.pack.name)
     chain = Chain(settings, units, sum(source_bytes(unit) for unit in units), ranges_taken=len(units), warning=warning)

@@ -126,8 +126,13 @@ def resolve(store: Store, name: str) -> FileRef:
 
 @lru_cache(maxsize=4096)
 def _files_of(store: Store, folder: str, unit: str) -> tuple[FileRef, ...]:
-    # A commit never changes once it exists, so caching it cannot go stale.
+    # Nothing but an erasure (factory/govern/erasure) changes a commit, and that forgets what is held here.
     return read_commit(store, folder, unit).files
+
+
+def forget_committed() -> None:
+    """Lets commits be read again that an erasure replaced."""
+    _files_of.cache_clear()
 
 
 def fetch_passages(

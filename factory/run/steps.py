@@ -45,6 +45,7 @@ from factory.run.step import LlmStep
 from factory.select.config import DocumentDuplicatesConfig
 from factory.select.document_repeats import PAIRS_A_UNIT, DocumentDecideStep, Documents
 from factory.select.document_sketch import DocumentSketchStep
+from factory.select.erased import DenyList
 from factory.select.merge import MergeStep
 from factory.select.step import SelectStep, select_step
 from factory.store.base import Store
@@ -89,13 +90,14 @@ class Steps:
         return tuple(name for name in self.llm if name.startswith("question_"))
 
 
-def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any) -> Steps:
-    """Raises ConfigError where a benchmark file is missing or lacks a field."""
+def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any, erased: DenyList | None = None) -> Steps:
+    """`erased` are documents that were taken out of the root. Raises ConfigError where a benchmark file is missing or
+    lacks a field."""
     sketch = sketch_step(config.curate)
     answers = answer_index(config.curate.benchmarks, config.curate.decontamination)
     resemblance = document_parameters(config.select.duplicates)
     return Steps(
-        select=select_step(config, tokenizer),
+        select=select_step(config, tokenizer, erased),
         documents=document_steps(resemblance) if resemblance else None,
         merge=MergeStep(config.limit),
         llm=llm_steps(config, pack),

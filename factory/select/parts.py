@@ -41,13 +41,9 @@ class PartWriter:
     ) -> None:
         found = tuple(findings.get(name) for name in FINDINGS.names)
         masked = findings.get("masked")
-        size = sum(span.stop - span.start for span in spans)
-        if self._full(len(spans), size):
-            self._close()
+        size = self._begin(spans)
         for number, span in enumerate(spans):
-            length = span.stop - span.start
-            if self._full(1, length):
-                self._close()
+            self._room_for(span)
             row = (
                 chunk_id(doc_id, span),
                 doc_id,
@@ -67,20 +63,43 @@ class PartWriter:
             )
             for column, value in zip(self._columns, row, strict=True):
                 column.append(value)
-            self._size += length
+            self._take(span)
         self.characters += size
+
+    def leave_out(self, spans: Sequence[Span]) -> None:
+        """Keeps free the room of a document that is left out: those behind it lie in the parts they lay in when it was
+        there, and what was paid for them is found again."""
+        self._begin(spans)
+        for span in spans:
+            self._room_for(span)
+            self._take(span)
+
+    def _begin(self, spans: Sequence[Span]) -> int:
+        """Makes room for a whole document, if a part has that; its characters."""
+        size = sum(span.stop - span.start for span in spans)
+        if self._full(len(spans), size):
+            self._close()
+        return size
+
+    def _room_for(self, span: Span) -> None:
+        if self._full(1, span.stop - span.start):
+            self._close()
+
+    def _take(self, span: Span) -> None:
+        self._rows += 1
+        self._size += span.stop - span.start
 
     def finish(self) -> tuple[pa.Table, ...]:
         self._close()
         return tuple(self._tables)
 
     def _full(self, rows: int, characters: int) -> bool:
-        held = len(self._columns[0])
-        too_many = held + rows > self._most_rows or self._size + characters > self._most_characters
-        return bool(held) and too_many
+        too_many = self._rows + rows > self._most_rows or self._size + characters > self._most_characters
+        return bool(self._rows) and too_many
 
     def _close(self) -> None:
         if not self._columns[0]:
+            self._clear()
             return
         arrays = [pa.array(values, field.type) for values, field in zip(self._columns, DOCUMENT, strict=True)]
         table = pa.Table.from_arrays(arrays, schema=DOCUMENT)
@@ -90,7 +109,7 @@ class PartWriter:
 
     def _clear(self) -> None:
         self._columns: list[list[object]] = [[] for _ in DOCUMENT]
-        self._size = 0
+        self._rows = self._size = 0
 
 
 _MASKED = FINDINGS.names.index("masked")

@@ -33,6 +33,8 @@ from factory.engine.tokenizer import Tokenizer
 from factory.run.reject import Reject
 from factory.run.units import Unit, UnitResult
 from factory.select.config import SelectConfig
+from factory.select.erased import REASON as ERASED
+from factory.select.erased import DenyList
 from factory.select.filters import Candidate, Filter, Verdict, judge
 from factory.select.findings import count_findings
 from factory.select.order import filters_of
@@ -49,11 +51,13 @@ EXCERPT_CHARACTERS = 2000
 
 @dataclass(frozen=True)
 class SelectStep:
-    """`filters` in the order they are asked; the first that objects decides."""
+    """`filters` in the order they are asked; the first that objects decides. `erased` are documents that were taken out
+    of the root, whatever the filters say."""
 
     config: SelectConfig
     tokenizer: Tokenizer
     filters: tuple[Filter, ...]
+    erased: DenyList | None = None
 
     name = "select"
     version = STEP_VERSION
@@ -70,6 +74,8 @@ class SelectStep:
         longest = config.max_characters
         if longest is None or not fits_without_counting(longest, config.chunk_tokens):
             identity |= self.tokenizer.identity()
+        if self.erased is not None:
+            identity["erased"] = self.erased.identity()
         return identity
 
     def prepare(self, store: Store) -> None:
@@ -90,7 +96,12 @@ class SelectStep:
         pii = pii_among(self.filters)
         for batch in batches(normalised(reader, rejects, pii)):
             documents = [Candidate(text, item.source, item.license, item.url) for text, item in batch]
-            for document, (_, item), verdict in zip(documents, batch, judge(judges, documents), strict=True):
+            for document, (came, item), verdict in zip(documents, batch, judge(judges, documents), strict=True):
+                if self.erased is not None and (entry := self.erased.found(*_ids(came, document.text))) is not None:
+                    rejects.append(_left_out(item, entry))
+                    if verdict is None:
+                        parts.leave_out(chunk(document.text, self.config.chunk_tokens, self.tokenizer.count))
+                    continue
                 if verdict is not None:
                     rejects.append(_rejected(item, document, verdict, pii))
                     continue
@@ -118,9 +129,9 @@ class SelectStep:
         )
 
 
-def select_step(config: FactoryConfig, tokenizer: Tokenizer) -> SelectStep:
+def select_step(config: FactoryConfig, tokenizer: Tokenizer, erased: DenyList | None = None) -> SelectStep:
     """Raises ConfigError where a filter's model or benchmark files are missing or not what they must be."""
-    return SelectStep(config.select, tokenizer, filters_of(config))
+    return SelectStep(config.select, tokenizer, filters_of(config), erased)
 
 
 def plan_select(config: FactoryConfig, tokenizer: Tokenizer) -> list[Unit]:
@@ -137,6 +148,15 @@ def plan_select(config: FactoryConfig, tokenizer: Tokenizer) -> list[Unit]:
 def source_bytes(unit: Unit) -> int:
     """About how many bytes of text a unit of `select` reads, decompressed."""
     return SourceRange.from_json(unit.parameters["range"]).text_bytes
+
+
+def _ids(*texts: str) -> set[str]:
+    return {document_id(text) for text in texts}
+
+
+def _left_out(row: SourceRow, entry: str) -> Reject:
+    """An erased document: named by its entry in the list, never by its id or text."""
+    return Reject(entry, ERASED, evidence={"shard": row.shard, "row": row.shard_row})
 
 
 def _rejected(row: SourceRow, document: Candidate, verdict: Verdict, pii: Pii | None) -> Reject:

@@ -72,7 +72,11 @@ Reasons = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class Commit:
-    """What a unit's commit object says."""
+    """What a unit's commit object says.
+
+    `counts` are of the attempt and stay. `erased` says what was taken out of its files since, by the erasure record
+    that says so (factory/govern/erasure) and the kind of file: rows that are counted and hold nothing any more.
+    """
 
     unit: str
     attempt: str
@@ -89,10 +93,13 @@ class Commit:
     ledger: Mapping[str, float]
     engine: Mapping[str, Any] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    erased: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         value = asdict(self)
         value["counts"] = self.counts.to_json()
+        if not self.erased:
+            del value["erased"]
         return value
 
     @staticmethod

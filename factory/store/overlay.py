@@ -7,7 +7,7 @@ what it holds does not travel, so work that is given to others must not need it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ class Overlay:
     """`below` is never written to. What is deleted here is gone for readers of the overlay only."""
 
     below: Store
-    _own: dict[str, bytes | None] = field(default_factory=dict)
+    _own: MutableMapping[str, bytes | None] = field(default_factory=dict)
 
     @property
     def uri(self) -> str:

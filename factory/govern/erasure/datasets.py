@@ -1,0 +1,147 @@
+"""Taking rows out of published datasets: new shards, a new manifest that says so, a tombstone beside the dataset.
+
+Design: a published version never changes but by erasure. Its shards with erased rows are replaced under other names;
+card and attribution follow from the rows that stay, as `verify` demands; the manifest is sealed anew and carries
+`erased`: how many rows, by which erasure, and the digest it had before. So whoever pinned the old digest learns what
+became of it, and every equation holds with erased rows as a figure of their own. Gates and steps stay as they were:
+they tell of the dataset as it was published. The tombstone (`records/<version>/erasures/`) says the same to whoever
+has only that folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import pyarrow as pa
+
+from factory.govern.erasure.matching import Matcher
+from factory.govern.erasure.mixes import edited_mix
+from factory.govern.erasure.records import ErasedDataset
+from factory.govern.erasure.shards import read_shard, rewrite_shard, write_attribution
+from factory.govern.erasure.tables import erased_rows, without_cells
+from factory.identity import canonical_json, sha256_hex
+from factory.licences.expression import combine
+from factory.publish.card import render_card
+from factory.publish.manifest import (
+    ATTRIBUTION,
+    CARD,
+    MANIFEST,
+    Manifest,
+    Shard,
+    erased_of,
+    file_entry,
+    kind_of,
+    seal,
+    shard_lineage,
+    splits_of,
+    totals_of,
+    unseal,
+)
+from factory.publish.sources import SourceCounts
+from factory.store.base import Store
+
+MIX = "factory-mix"
+
+
+def versions(store: Store) -> Iterator[str]:
+    """Prefixes of every published dataset and mix of a root."""
+    for info in store.list("datasets/"):
+        parts = info.key.split("/")
+        if len(parts) == 4 and parts[1:3] and parts[2] != "records" and parts[3] == MANIFEST:
+            yield "/".join(parts[:3])
+
+
+def edit_datasets(draft: Store, erasure: str, at: str, matcher: Matcher) -> list[ErasedDataset]:
+    """Takes the rows out of every version that has some."""
+    found = []
+    for prefix in sorted(versions(draft)):
+        data = draft.get(f"{prefix}/{MANIFEST}")
+        edit = edited_mix if kind_of(data) == MIX else _edited
+        if kind_of(data) == MIX:
+            from factory.mix.manifest import MANIFEST_VERSION
+
+            manifest = unseal(data, f"{draft.uri}/{prefix}/{MANIFEST}", MIX, MANIFEST_VERSION)
+        else:
+            manifest = unseal(data, f"{draft.uri}/{prefix}/{MANIFEST}")
+        rows, shards, new = edit(draft, prefix, manifest, erasure, matcher)
+        if new is None:
+            continue
+        before = str(manifest["digest"])
+        note = {"erasure": erasure, "at": at, "rows": rows, "shards": shards, "manifest_before": before}
+        body = {**new, "erased": [*manifest.get("erased", ()), note]}
+        sealed = _sealed(draft, prefix, body)
+        draft.put(f"{prefix}/{MANIFEST}", sealed)
+        digest = str(unseal(sealed, prefix, body["kind"], body["manifest_version"])["digest"])
+        tombstone = {**note, "manifest_now": digest, "dataset": body["name"], "version": body["version"]}
+        _, name, version = prefix.split("/")
+        draft.put(f"datasets/{name}/records/{version}/erasures/{erasure}.json", canonical_json(tombstone))
+        found.append(ErasedDataset(prefix, rows, before, digest))
+    return found
+
+
+def _sealed(draft: Store, prefix: str, body: Manifest) -> bytes:
+    """The manifest's bytes, with the card that follows from it."""
+    if body["kind"] == MIX:
+        from factory.mix.card import render_card as render
+    else:
+        render = render_card
+    others = [entry for entry in body["files"] if entry["path"] != CARD]
+    card = render({**body, "files": others}).encode()
+    draft.put(f"{prefix}/{CARD}", card)
+    entry = {"path": CARD, "bytes": len(card), "sha256": sha256_hex(card), "rows": None}
+    return seal({**body, "files": sorted([*others, entry], key=lambda each: str(each["path"]))})
+
+
+def _edited(
+    draft: Store, prefix: str, manifest: Manifest, erasure: str, matcher: Matcher
+) -> tuple[int, dict[str, int], Manifest | None]:
+    rows = 0
+    lost: dict[str, int] = {}
+    shards: list[Shard] = []
+    for shard in manifest["shards"]:
+        table = read_shard(draft, prefix, shard["path"])
+        gone = erased_rows(table, matcher)
+        kept, _ = without_cells(table.filter(pa.array(~gone)), matcher.cell)
+        if not gone.any() and kept.equals(table):
+            shards.append(Shard(**shard))
+            continue
+        number = int(gone.sum())
+        rows += number
+        made = rewrite_shard(draft, prefix, shard, kept, erasure)
+        if made is not None:
+            source, content = shard["source"], shard["content_sha256"]
+            shards.append(Shard(**made, source=source, content_sha256=content, lineage=shard_lineage(kept)))
+            lost[made["path"]] = number + erased_of(manifest, shard["path"])
+    if not rows:
+        return 0, {}, None
+    totals = totals_of(shards)
+    combined = combine(totals["licenses"])
+    rule = dict(manifest["split_rule"])
+    empty = [name for name in ("validation", "test") if rule[name] and not any(each.split == name for each in shards)]
+    rule.pop("empty", None)
+    sources = SourceCounts()
+    attribution = write_attribution(draft, prefix, manifest["name"], [shard.path for shard in shards], sources)
+    written = {*(shard["path"] for shard in manifest["shards"]), ATTRIBUTION}
+    left = [entry for entry in manifest["files"] if entry["path"] not in written]
+    gates = [{**gate, "evidence": [*map(matcher.line, gate["evidence"])]} for gate in manifest["gates"]]
+    return (
+        rows,
+        lost,
+        {
+            **{key: value for key, value in manifest.items() if key != "digest"},
+            "license": {
+                **manifest["license"],
+                "combined_sources": combined,
+                "rows": totals["licenses"],
+                "duties": totals["duties"],
+            },
+            "split_rule": {**rule, **({"empty": empty} if empty else {})},
+            "splits": splits_of(shards),
+            "totals": totals,
+            "sources": sources.to_json(),
+            "shards": [asdict(shard) for shard in shards],
+            "gates": gates,
+            "files": [*map(file_entry, shards), attribution, *left],
+        },
+    )

@@ -1,0 +1,212 @@
+"""Erasing documents from a root: who may, in which order, and what is said at the end.
+
+Design: see records.py for the order of writes and switch.py for the switch. While somebody works in the root nothing
+is begun: a run that goes on would write what is being taken out. Cost: the root is read four times (twice its columns
+of ids, once whole to rewrite, once whole to look for what is left).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from factory.errors import ConfigError
+from factory.govern.erasure.closure import closure
+from factory.govern.erasure.draft import Spool, drafted
+from factory.govern.erasure.edit import Edited, edit_root
+from factory.govern.erasure.look import residue
+from factory.govern.erasure.matching import ID, Matcher
+from factory.govern.erasure.records import (
+    Begun,
+    Record,
+    Work,
+    begun_key,
+    done_key,
+    put,
+    read_record,
+    read_work,
+    require_finished,
+    salt_of,
+    unfinished,
+    work_key,
+)
+from factory.govern.erasure.switch import changes_in, stage, switch, unstage
+from factory.govern.erasure.versioning import kept_versions
+from factory.identity import fingerprint
+from factory.run.outputs import forget_committed
+from factory.run.record import now
+from factory.select.erased import salted
+from factory.store.base import Store
+from factory.store.commit_index import fold
+from factory.store.lease import holder_of, is_held
+from factory.store.objects import names_below
+
+Say = Callable[[str], None]
+
+ELSEWHERE = (
+    "copies of the root or of its datasets in other places, and backups",
+    "models that were trained on rows of them, and selectors trained on the documents",
+    "the corpus itself: remove them there too; until then every run turns them away as `erased`",
+)
+"""What no erasure of a root reaches."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an erasure did. `left` are objects that still hold something of it, `alike` documents that nearly repeat an
+    erased one and stay, `beyond` what could not be reached."""
+
+    erasure: str
+    rows: dict[str, int]
+    datasets: tuple[dict[str, object], ...]
+    files: dict[str, int]
+    left: tuple[str, ...]
+    alike: tuple[str, ...]
+    unknown: tuple[str, ...]
+    beyond: tuple[str, ...]
+    at: str
+
+
+def erase(store: Store, documents: Sequence[str], reason: str, by: str, say: Say) -> Done:
+    """Erases documents and all that derives from them; goes on where an earlier attempt at the same was killed.
+
+    Raises ConfigError where somebody works in the root, an id is none, or nothing in the root has it.
+    """
+    check_ids(documents)
+    refuse_beside_work(store)
+    salt = salt_of(store)
+    entries = tuple(sorted(salted(salt, each) for each in set(documents)))
+    begun = _open(store, entries)
+    require_finished(store, begun)
+    if begun is None:
+        begun = Begun(_free(store, entries), "erasure", entries, reason, by, now())
+        work = _work(store, documents, say)
+        put(store, begun_key(begun.erasure), begun)
+        put(store, work_key(begun.erasure), work)
+    elif store.head(work_key(begun.erasure)) is None and read_record(store, begun.erasure) is None:
+        put(store, work_key(begun.erasure), _work(store, documents, say))
+    # Whoever began to work meanwhile did so before the erasure did: from its first object on runs refuse to start.
+    refuse_beside_work(store)
+    say(f"erasure {begun.erasure}: nothing is lost if this is killed, the same command goes on")
+    work = read_work(store, begun.erasure)
+    record = read_record(store, begun.erasure)
+    if record is None:
+        with drafted(store) as (draft, spool):
+            edited = edit_root(draft, begun.erasure, begun.at, Matcher.of(work))
+            record = record_of(store, spool, begun, edited)
+            stage(store, spool, record)
+    switch(store, record, say)
+    return finish(store, record, work, say)
+
+
+def rehearse(store: Store, documents: Sequence[str], say: Say) -> Done:
+    """What erasing would do, without touching the root. Raises as `erase` does."""
+    check_ids(documents)
+    refuse_beside_work(store)
+    work = _work(store, documents, say)
+    begun = Begun("dry-run", "erasure", (), "", "", now())
+    with drafted(store) as (draft, spool):
+        edited = edit_root(draft, begun.erasure, begun.at, Matcher.of(work))
+        record = record_of(store, spool, begun, edited)
+        left = tuple(residue(draft, work))
+    return done_of(record, left, work.alike, (*ELSEWHERE, *old_versions(store)))
+
+
+def record_of(store: Store, spool: Spool, begun: Begun, edited: Edited) -> Record:
+    return Record(
+        erasure=begun.erasure,
+        kind=begun.kind,
+        documents=begun.documents,
+        reason=begun.reason,
+        by=begun.by,
+        at=begun.at,
+        rows=dict(sorted(edited.rows.items())),
+        datasets=tuple(edited.datasets),
+        changes=changes_in(store, spool),
+        unknown=tuple(edited.unknown),
+        days=begun.days,
+    )
+
+
+def finish(store: Store, record: Record, work: Work, say: Say) -> Done:
+    """Folds commits again, looks for what is left, and closes the erasure."""
+    forget_committed()
+    for folder in sorted({change.key.split("/")[1] for change in record.changes if change.key.startswith("steps/")}):
+        fold(store, folder)
+    store.discard_unfinished("", 0)
+    if work.ids:
+        say("looking for what is left")
+    left = tuple(residue(store, work)) if work.ids else ()
+    elsewhere = ELSEWHERE if record.kind == "erasure" else ()
+    found = done_of(record, left, work.alike, (*elsewhere, *old_versions(store)))
+    unstage(store, record.erasure)
+    put(store, done_key(record.erasure), found)
+    # The only objects with ids in the clear go last: what was killed before this line is finished by giving it again.
+    store.delete(work_key(record.erasure))
+    return found
+
+
+def done_of(record: Record, left: tuple[str, ...], alike: tuple[str, ...], beyond: tuple[str, ...]) -> Done:
+    files = {
+        "added": sum(change.added for change in record.changes),
+        "replaced": sum(not change.added and not change.removed for change in record.changes),
+        "removed": sum(change.removed for change in record.changes),
+    }
+    datasets = tuple({"dataset": each.prefix, "rows": each.rows} for each in record.datasets)
+    rows = dict(record.rows)
+    return Done(record.erasure, rows, datasets, files, left, alike, record.unknown, beyond, now())
+
+
+def old_versions(store: Store) -> tuple[str, ...]:
+    """What to say of a store that may keep what was replaced; empty where it does not."""
+    kept = kept_versions(store)
+    return (kept,) if kept else ()
+
+
+def check_ids(documents: Sequence[str]) -> None:
+    for each in documents:
+        if not ID.fullmatch(each):
+            raise ConfigError(
+                f"{each!r} is no id of a document",
+                cause="an id is 32 hexadecimal digits",
+                remedy="take it from `doc_ids` of a row (`factory show`), or from `factory impact`",
+            )
+
+
+def refuse_beside_work(store: Store) -> None:
+    """Raises ConfigError naming who works in the root."""
+    for name in names_below(store, "leases/"):
+        if is_held(store, name):
+            found = holder_of(store, name)
+            who = f"{name}: {found[0]}" if found else name
+            raise ConfigError(
+                f"somebody works in {store.uri}: {who}",
+                cause="a run is going on, and it would write what is being taken out",
+                remedy="wait for it or end it, and give the same command again; ended runs go on later, without what "
+                "was erased",
+            )
+
+
+def _work(store: Store, documents: Sequence[str], say: Say) -> Work:
+    say("looking for what derives from them")
+    work = closure(store, documents)
+    if not work.found:
+        raise ConfigError(
+            f"no file of {store.uri} has {'this document' if len(documents) == 1 else 'any of these documents'}",
+            cause="a slip in the id, another root, or it was erased before",
+            remedy="`factory impact` says where a document is used; erasures/ of the root, what was erased",
+        )
+    return work
+
+
+def _open(store: Store, entries: tuple[str, ...]) -> Begun | None:
+    """The erasure of exactly these documents that was begun and is not finished."""
+    return next((begun for begun in unfinished(store) if begun.documents == entries), None)
+
+
+def _free(store: Store, entries: tuple[str, ...]) -> str:
+    name = fingerprint(entries)[:16]
+    number = 1
+    while store.head(begun_key(name if number == 1 else f"{name}-{number}")) is not None:
+        number += 1
+    return name if number == 1 else f"{name}-{number}"
