@@ -11,7 +11,6 @@ Cost: one read of every request and reject file.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import PurePosixPath
 
 from factory.govern.erasure.draft import drafted
 from factory.govern.erasure.edit import edit_requests
@@ -21,13 +20,14 @@ from factory.govern.erasure.records import (
     Begun,
     Work,
     begun_key,
+    erasures,
     put,
     read_record,
     require_finished,
     unfinished,
     work_key,
 )
-from factory.govern.erasure.switch import stage, switch
+from factory.govern.erasure.switch import clear, stage, switch
 from factory.govern.erasure.units import without_completions
 from factory.identity import fingerprint
 from factory.run.attempt import receipt_key
@@ -51,6 +51,7 @@ def retain(store: Store, days: float, by: str, say: Say) -> Done | None:
     if begun is None or record is None:
         name = begun.erasure if begun else _free(store)
         begun = begun or Begun(name, "retention", (), f"raw requests older than {days:g} days", by, now(), days)
+        clear(store, name)
         with drafted(store) as (draft, spool):
             edited = edit_requests(draft, name, without_completions(keeping(store, begun.days or 0)))
             record = record_of(store, spool, begun, edited)
@@ -101,9 +102,5 @@ def folders_at_work(store: Store) -> set[str]:
 
 
 def _free(store: Store) -> str:
-    """The id of the next retention: they are numbered."""
-    number = sum(
-        PurePosixPath(info.key).name.startswith("retention-") and info.key.endswith(".begun.json")
-        for info in store.list("erasures/")
-    )
-    return f"retention-{number + 1}-{fingerprint([store.uri, number])[:4]}"
+    """The id of the next retention: they are numbered, and named like erasures."""
+    return fingerprint(["retention", sum(begun.kind == "retention" for begun in erasures(store))])[:16]

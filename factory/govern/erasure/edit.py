@@ -127,6 +127,8 @@ def _concerned(draft: Store, key: str, kind: FileKind, touched: Touched, matcher
         return f"datasets/{parts[1]}/{parts[3]}" in touched.datasets
     if matcher is None:
         return False
+    if matcher.named(key):
+        return True
     from factory.govern.erasure.look import holds_erased
 
     return holds_erased(draft, key, matcher)

@@ -30,7 +30,7 @@ from factory.govern.erasure.records import (
     unfinished,
     work_key,
 )
-from factory.govern.erasure.switch import changes_in, stage, switch, unstage
+from factory.govern.erasure.switch import changes_in, clear, stage, switch, unstage
 from factory.govern.erasure.versioning import kept_versions
 from factory.identity import fingerprint
 from factory.run.outputs import forget_committed
@@ -91,6 +91,7 @@ def erase(store: Store, documents: Sequence[str], reason: str, by: str, say: Say
     work = read_work(store, begun.erasure)
     record = read_record(store, begun.erasure)
     if record is None:
+        clear(store, begun.erasure)
         with drafted(store) as (draft, spool):
             edited = edit_root(draft, begun.erasure, begun.at, Matcher.of(work))
             record = record_of(store, spool, begun, edited)

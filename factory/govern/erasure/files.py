@@ -73,6 +73,8 @@ KINDS = (
     _kind("review sheet", rf"{_RECORDS}/reviews/[^/]+/sheet\.json", "json"),
     _kind("review decision", rf"{_RECORDS}/reviews/[^/]+/decisions/.+\.json", "entry"),
     _kind("erasure of a dataset", rf"{_RECORDS}/erasures/[^/]+\.json", "nothing"),
+    _kind("sign-off of a dataset", rf"{_RECORDS}/signoff/[^/]+\.json", "nothing"),
+    _kind("withdrawal of a document", r"withdrawals/[^/]+/[^/]+\.json", "dropped"),
     _kind("governance documents", rf"{_RECORDS}/bundle(-[^/]+)?/.+", "dropped"),
     _kind("record about a dataset", rf"{_RECORDS}/.+\.json", "json"),
     _kind("signature or page about a dataset", rf"{_RECORDS}/.+", "dropped"),

@@ -21,7 +21,7 @@ def residue(store: Store, work: Work) -> list[str]:
     """Keys of objects that still hold an erased id, or a piece of erased text that is nobody else's."""
     matcher = Matcher.of(work)
     keys = sorted(info.key for info in store.list("") if not info.key.startswith(f"{FOLDER}/"))
-    return [key for key in keys if _held(strings_of(store, key), matcher, work.pieces)]
+    return [key for key in keys if matcher.named(key) or _held(strings_of(store, key), matcher, work.pieces)]
 
 
 def holds_erased(store: Store, key: str, matcher: Matcher) -> bool:

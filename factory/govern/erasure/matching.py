@@ -33,8 +33,9 @@ PASSED_ON = (
 )  # fmt: skip
 """Columns of an erased row whose ids are erased as well. Never documents: a question over two has another one."""
 
-QUOTE = 32
-"""Characters of an erased text that are a quotation of it wherever they stand together."""
+QUOTE, STRIDE = 32, 8
+"""Characters that a line has to share with an erased text to be a quotation of it (up to STRIDE more, as they fall): a
+question's beginning, which many share, is shorter."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Matcher:
     def _windows(self) -> frozenset[str]:
         texts = map(plain, self.work.texts)
         return frozenset(
-            text[at : at + QUOTE // 2] for text in texts for at in range(0, max(1, len(text) - QUOTE // 2), QUOTE // 4)
+            text[at : at + QUOTE] for text in texts for at in range(0, max(1, len(text) - QUOTE + 1), STRIDE)
         )
 
     def named(self, text: str) -> bool:
@@ -73,9 +74,7 @@ class Matcher:
     def quoted(self, text: str) -> bool:
         """Whether it repeats a piece of an erased text."""
         said = plain(text)
-        if len(said) < QUOTE // 2:
-            return False
-        return any(said[at : at + QUOTE // 2] in self._windows for at in range(len(said) - QUOTE // 2 + 1))
+        return any(said[at : at + QUOTE] in self._windows for at in range(len(said) - QUOTE + 1))
 
     def cell(self, text: str) -> str:
         """A cell of a row that stays: without erased ids, and empty where they cannot be taken out alone."""

@@ -34,6 +34,14 @@ def _change(store: Store, spool: Spool, key: str) -> Change | None:
     return None if old == made else Change(key, old, made, kind.name if kind else "unknown")
 
 
+def clear(store: Store, erasure: str) -> None:
+    """Removes what an attempt that was killed before its record had put: files that nobody reads."""
+    for info in list(store.list("")):
+        folder, _, name = info.key.rpartition("/")
+        if erasure[:12] in name and folder != FOLDER:
+            store.delete(info.key)
+
+
 def stage(store: Store, spool: Spool, record: Record) -> None:
     """Puts what is new and what will replace, and then the record: from here on the erasure is finished by `switch`."""
     for place, change in enumerate(record.changes):
