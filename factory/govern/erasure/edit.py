@@ -87,8 +87,9 @@ def _runs_of(draft: Store, folders: set[str]) -> set[str]:
     found = set()
     for info in draft.list("runs/"):
         if info.key.count("/") == 1 and info.key.endswith(".json"):
-            record = orjson.loads(draft.get(info.key))
-            if folders & set((record.get("steps") or {}).values()):
+            record = _json(draft, info.key)
+            steps = record.get("steps") if isinstance(record, dict) else None
+            if isinstance(steps, dict) and not folders.isdisjoint(map(str, steps.values())):
                 found.add(info.key.removeprefix("runs/").removesuffix(".json"))
     return found
 
