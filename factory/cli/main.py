@@ -51,7 +51,7 @@ from factory.store.objects import absent
 
 SUBCOMMANDS = (
     *(plan, status, top, verify, replay, show, report, review, judge, decon, index, forecast, compare, diff),
-    *(bundle, approve, withdraw, impact, lineage),
+    *(bundle, approve, withdraw, impact, erase, retention, lineage),
     *(doctor, gc, config, trouble),
 )
 

@@ -114,7 +114,9 @@ class Matcher:
         return found
 
     def about_erased(self, found: Any) -> bool:
-        """Whether a JSON object says that it is about an erased row."""
+        """Whether an entry of a list is an erased id, or an object that says that it is about an erased row."""
+        if isinstance(found, str):
+            return found in self.ids
         return isinstance(found, Mapping) and any(found.get(name) in self.ids for name in ("sample_id", "item"))
 
     def _sums(self, groups: Mapping[str, Any]) -> dict[str, Any]:
