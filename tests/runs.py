@@ -74,8 +74,8 @@ def run_factory(
     ray: bool = False,
     variables: Mapping[str, str] | None = None,
 ) -> Finished:
-    """A run to its end, in worker processes; `ray`: in the Ray that this process's tests share, `alone`: in one that the
-    run starts itself. `variables` are added to its environment, and not to that of a Ray it joins.
+    """A run to its end, in worker processes; `ray`: in the Ray that this process's tests share, `alone`: in one of its
+    own. `variables` are added to its environment, and not to that of a Ray it joins.
 
     What a unit does is the same code under each, and most tests are about that; where the tests that stay with Ray are
     not enough, the fault suite tries every case with both.

@@ -54,5 +54,6 @@ def apart(before: Seen, now: Seen) -> tuple[Apart, ...]:
 
 
 def _earlier(shape: Shape) -> Earlier:
-    bounds = {name: groups.bound for name, groups in shape.groups.items()}
-    return Earlier(shape.rows, {name: shape.counts(name) for name in COLUMNS}, bounds, shape.lengths)
+    bounds = {str(name): groups.bound for name, groups in shape.groups.items()}
+    lengths = {str(name): bins for name, bins in shape.lengths.items()}
+    return Earlier(shape.rows, {name: shape.counts(name) for name in COLUMNS}, bounds, lengths)
