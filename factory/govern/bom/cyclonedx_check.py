@@ -2,7 +2,8 @@
 
 Design: the schema is CycloneDX's own (factory/govern/schemas), which allows no property that it does not know, so the
 check is what the project's own validators call strict. The schema cannot say that a reference must exist, nor that a
-dataset needs a licence and a hash; that is asked here. Cost: 0.3 s for 100 components, most of it the schema's.
+dataset needs a licence and a hash; that is asked here. jsonschema looks for equal items pair by pair (65 s for 10,000
+files), so items are compared by their canonical JSON instead. Cost: 0.06 s for 100 files, 2 s for 10,000.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from jsonschema import Draft7Validator
+from jsonschema import Draft7Validator, ValidationError
+from jsonschema.validators import extend
 from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
 from factory.govern.json_document import in_our_form, parsed
 from factory.govern.schemas import load_schema
+from factory.identity import canonical_json
 
 FOLDER = "cyclonedx"
 SCHEMA = "bom-1.7.SNAPSHOT.schema.json"
@@ -53,11 +56,17 @@ def _problems(body: Mapping[str, Any]) -> list[str]:
     return sorted(found) if found else [*_lacking(body), *_references(body)]
 
 
+def _unique(validator: Any, asked: bool, items: Any, schema: Any) -> Iterator[ValidationError]:
+    if asked and isinstance(items, list) and len({canonical_json(item) for item in items}) < len(items):
+        yield ValidationError("two of its items are the same")
+
+
 @lru_cache(maxsize=1)
-def _validator() -> Draft7Validator:
+def _validator() -> Any:
     beside = [(BASE + name, DRAFT7.create_resource(load_schema(f"{FOLDER}/{name}"))) for name in BESIDE]
     registry: Registry[Any] = Registry().with_resources(beside)
-    return Draft7Validator(
+    kind = extend(Draft7Validator, {"uniqueItems": _unique})
+    return kind(
         load_schema(f"{FOLDER}/{SCHEMA}"), registry=registry, format_checker=Draft7Validator.FORMAT_CHECKER
     )
 

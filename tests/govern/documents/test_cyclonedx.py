@@ -104,6 +104,7 @@ def test_the_same_facts_make_the_same_bytes(data: bytes, facts: Facts) -> None:
         (lambda body: component(body, "file").pop("hashes"), "hashes"),
         (lambda body: component(body, "file").update({"bom-ref": "dataset"}), "names 2 things"),
         (lambda body: body["dependencies"][0].update(ref="nothing"), "nothing"),
+        (lambda body: body["components"].append(body["components"][0]), "the same"),
     ],
 )
 def test_a_planted_fault_is_found(data: bytes, change: Callable[[Body], Any], said: str) -> None:
