@@ -66,9 +66,7 @@ def _validator() -> Any:
     beside = [(BASE + name, DRAFT7.create_resource(load_schema(f"{FOLDER}/{name}"))) for name in BESIDE]
     registry: Registry[Any] = Registry().with_resources(beside)
     kind = extend(Draft7Validator, {"uniqueItems": _unique})
-    return kind(
-        load_schema(f"{FOLDER}/{SCHEMA}"), registry=registry, format_checker=Draft7Validator.FORMAT_CHECKER
-    )
+    return kind(load_schema(f"{FOLDER}/{SCHEMA}"), registry=registry, format_checker=Draft7Validator.FORMAT_CHECKER)
 
 
 def _lacking(body: Mapping[str, Any]) -> Iterator[str]:

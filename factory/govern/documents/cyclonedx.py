@@ -94,10 +94,15 @@ def _metadata(facts: Facts, sources: Sequence[Component]) -> Component:
 def _dataset(facts: Facts, sources: Sequence[Component]) -> Component:
     governance = facts.governance
     owner = {"organization": {"name": governance.owner}} if governance.owner else None
-    uses = [f"intended: {use}" for use in governance.intended_uses]
-    uses += [f"prohibited: {use}" for use in governance.prohibited_uses]
+    told = {
+        "intended": governance.intended_uses,
+        "prohibited": governance.prohibited_uses,
+        "limitation": governance.limitations,
+        "bias": governance.known_bias,
+    }
+    said = [f"{kind}: {text}" for kind, texts in told.items() for text in texts]
     kind = "dry run of the scripted engine" if facts.dry_run else "synthetic"
-    described = "; ".join([f"{facts.rows} question-answer pairs, {kind}, {facts.digital_source_type}", *uses])
+    described = "; ".join([f"{facts.rows} question-answer pairs, {kind}, {facts.digital_source_type}", *said])
     personal = {"yes": ["sensitive personal information in sources"], "no": [], "unknown": []}
     data = {
         "type": "dataset",
@@ -208,9 +213,7 @@ def _model(facts: Facts, number: int, roles: Sequence[Model]) -> Component:
 
 def _card(facts: Facts, number: int, roles: Sequence[Model]) -> Component:
     steps = [step for role in roles for name in role.steps if (step := facts.step(name)) is not None]
-    limits = [*facts.governance.limitations]
-    if facts.dry_run:
-        limits.append("the scripted engine is no language model: its output is good for trying out pipelines alone")
+    dry = "the scripted engine is no language model: its output is good for trying out pipelines alone"
     return _without_empty(
         {
             "bom-ref": f"model/{number}/card",
@@ -226,7 +229,7 @@ def _card(facts: Facts, number: int, roles: Sequence[Model]) -> Component:
                         f"{TASKS.get(role.role, role.role)} in steps {', '.join(role.steps) or NOT_STATED}"
                         for role in roles
                     ],
-                    "technicalLimitations": limits,
+                    "technicalLimitations": [dry] if facts.dry_run else [],
                 }
             ),
             "properties": _properties(
