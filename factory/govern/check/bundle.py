@@ -1,0 +1,173 @@
+"""A bundle checked: every document read back, held against the dataset where that is at hand, and else against the
+others.
+
+Design: a document is held against the facts of the manifest, so two that agree with them agree with each other; only a
+bundle that was carried away from its dataset is compared among its own. Hashes alone would find any change to a file,
+but not a document that was changed and hashed again, or written wrong: so finished bytes are read, never the code that
+wrote them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from factory.errors import FactoryError
+from factory.govern.bundle import INDEX, build_bundle
+from factory.govern.check.card import card_claims, card_problems
+from factory.govern.check.fields import against, among, claims_of
+from factory.govern.check.findings import Finding
+from factory.govern.check.index import index_against, index_claims, index_findings, parsed_index
+from factory.govern.check.shards import shard_findings
+from factory.govern.claims import Claims
+from factory.govern.documents import Document, documents
+from factory.govern.facts import Facts, facts_of
+from factory.publish.manifest import CARD, MANIFEST, Manifest
+from factory.publish.wording import PROMPTS, faults
+from factory.store.base import Store
+
+
+@dataclass(frozen=True)
+class Checked:
+    """`bundles` are the addresses that were looked at, `documents` how many files were read back; `notes` is what is
+    worth knowing and no fault."""
+
+    bundles: tuple[str, ...]
+    documents: int
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.findings
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A dataset as bundles are held against it."""
+
+    store: Store
+    manifest: Manifest
+    facts: Facts
+    prompts: bytes
+
+
+def whole_dataset(store: Store, manifest: Manifest) -> Whole:
+    """Raises AbsentObjectError where prompts.json is gone."""
+    return Whole(store, manifest, facts_of(manifest), store.get(PROMPTS))
+
+
+def check(dataset: Whole | None, bundles: Sequence[tuple[Store, str]]) -> Checked:
+    """`bundles` are (store, prefix of the bundle below it). Raises FactoryError where a store cannot be read."""
+    findings: list[Finding] = []
+    notes: list[str] = []
+    read = 0
+    if dataset is not None:
+        findings += dataset_findings(dataset)
+    for store, prefix in bundles:
+        files = _files(store, prefix)
+        read += len(files)
+        where = f"{store.uri.rstrip('/')}/{prefix}".rstrip("/")
+        own = list(bundle_findings(files, where.rpartition("/")[2], dataset))
+        findings += own
+        if dataset is not None and not own and not _as_written_now(files, dataset):
+            notes.append(f"{where} is worded otherwise than this factory would: another version wrote it")
+    addresses = tuple(f"{store.uri.rstrip('/')}/{prefix}".rstrip("/") for store, prefix in bundles)
+    return Checked(addresses, read, tuple(findings), tuple(notes))
+
+
+def _files(store: Store, prefix: str) -> dict[str, bytes]:
+    start = f"{prefix}/" if prefix else ""
+    keys = sorted(info.key for info in store.list(start))
+    return {key.removeprefix(start): store.get(key) for key in keys}
+
+
+def _as_written_now(files: Mapping[str, bytes], dataset: Whole) -> bool:
+    written = build_bundle(dataset.manifest, dataset.prompts)
+    return dict(files) == {**written.files, INDEX: written.index}
+
+
+def dataset_findings(dataset: Whole) -> Iterator[Finding]:
+    """What the dataset's own files say against the manifest: shards, card, prompts."""
+    yield from shard_findings(dataset.store, dataset.facts)
+    yield from _card(dataset)
+    yield from (Finding(PROMPTS, "texts", fault) for fault in _wording_faults(dataset))
+
+
+def _card(dataset: Whole) -> Iterator[Finding]:
+    try:
+        data = dataset.store.get(CARD)
+        claims = card_claims(data)
+        yield from against(CARD, claims, claims_of(dataset.facts))
+        yield from (Finding(CARD, "configs", fault) for fault in card_problems(data, claims.splits or {}))
+    except KeyError:
+        return  # named with the files
+    except ValueError as error:
+        yield Finding(CARD, "front matter", str(error))
+
+
+def _wording_faults(dataset: Whole) -> Iterator[str]:
+    import orjson
+
+    try:
+        body = orjson.loads(dataset.prompts)
+        if body:
+            yield from faults(body, dataset.manifest["steps"])
+            held = {prompt["prompt_id"] for prompt in body["prompts"]}
+            yield from (
+                f"prompt {prompt.name} ({prompt.prompt_id[:12]}) of {MANIFEST} is not there"
+                for prompt in dataset.facts.prompts
+                if prompt.prompt_id not in held
+            )
+    except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError) as error:
+        yield f"it is not built as prompts.json: {error}"
+
+
+def bundle_findings(files: Mapping[str, bytes], folder: str, dataset: Whole | None) -> Iterator[Finding]:
+    """`files` are those of the bundle, its index among them; `folder` is the name of the folder that it lies in."""
+    try:
+        index = parsed_index(files[INDEX])
+    except KeyError:
+        yield Finding(INDEX, "file", "is missing")
+        return
+    except ValueError as error:
+        yield Finding(INDEX, "required fields", str(error))
+        return
+    others = {path: data for path, data in files.items() if path != INDEX}
+    yield from index_findings(index, others, folder)
+    if dataset is not None:
+        yield from index_against(index, dataset.facts, dataset.prompts)
+    yield from _documents(index, others, dataset)
+
+
+def _documents(index: Mapping[str, Any], files: Mapping[str, bytes], dataset: Whole | None) -> Iterator[Finding]:
+    known = {document.PATH: document for document in documents()}
+    claims: dict[str, Claims] = {INDEX: index_claims(index)}
+    for path in sorted(known.keys() - files.keys()):
+        yield Finding(path, "file", "is not in the bundle", "the document that every bundle has")
+    for path in sorted(files):
+        if path not in known:
+            yield Finding(path, "kind", "no document that this version of factory knows")
+            continue
+        yield from (Finding(path, "required", problem) for problem in known[path].problems(files[path]))
+        try:
+            claims[path] = claims_in(known[path], files[path])
+        except ValueError as error:
+            yield Finding(path, "required", str(error))
+    if dataset is None:
+        yield from among(claims)
+        return
+    expected = claims_of(dataset.facts)
+    for path, own in claims.items():
+        yield from against(path, own, expected)
+
+
+def claims_in(document: Document, data: bytes) -> Claims:
+    """What a document says. Raises ValueError where it cannot be read, whatever is wrong with it."""
+    try:
+        return document.claims(data)
+    except FactoryError as error:
+        raise ValueError(error.what) from None
+    except (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise ValueError(f"it is not built as a document of its kind: {type(error).__name__}: {error}") from None

@@ -1,0 +1,90 @@
+"""The index of a bundle, bundle.json: against the files beside it, the manifest, and the prompts of the dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from factory.govern.bundle import BUNDLE_VERSION, DIGITS, INDEX, KIND
+from factory.govern.check.findings import Finding, shown
+from factory.govern.claims import Claims
+from factory.govern.facts import Facts
+from factory.identity import fingerprint, sha256_hex
+
+REQUIRED = ("kind", "bundle_version", "name", "version", "created", "run", "dataset", "manifest", "documents", "recipe",
+            "prompts")  # fmt: skip
+
+
+def parsed_index(data: bytes) -> dict[str, Any]:
+    """Raises ValueError where it is none, or lacks a required field."""
+    try:
+        index = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"it is no JSON: {error}") from None
+    if not isinstance(index, dict):
+        raise ValueError("it is no JSON object")
+    missing = [name for name in REQUIRED if name not in index]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} is missing")
+    for name, keys in (
+        ("manifest", ("sha256", "digest")),
+        ("recipe", ("sha256", "content")),
+        ("prompts", ("sha256", "content")),
+    ):
+        for key in keys:
+            if not isinstance(index[name], dict) or key not in index[name]:
+                raise ValueError(f"{name}.{key} is missing")
+    for entry in index["documents"]:
+        if not isinstance(entry, dict) or not {"path", "bytes", "sha256"} <= entry.keys():
+            raise ValueError("an entry of documents lacks path, bytes or sha256")
+    return index
+
+
+def index_claims(index: Mapping[str, Any]) -> Claims:
+    return Claims(
+        name=index["name"],
+        version=index["version"],
+        created=index["created"],
+        run=index["run"],
+        digest=index["manifest"]["digest"],
+    )
+
+
+def index_findings(index: Mapping[str, Any], files: Mapping[str, bytes], folder: str) -> Iterator[Finding]:
+    """`files` are all files of the bundle but the index; `folder` is the name of the folder it lies in."""
+    if (index["kind"], index["bundle_version"]) != (KIND, BUNDLE_VERSION):
+        yield Finding(INDEX, "kind", f"{index['kind']} {index['bundle_version']}", f"{KIND} {BUNDLE_VERSION}")
+    listed = {entry["path"]: entry for entry in index["documents"]}
+    for path, entry in listed.items():
+        data = files.get(path)
+        if data is None:
+            yield Finding(path, "file", "is missing", "the one that bundle.json lists")
+        elif sha256_hex(data) != entry["sha256"]:
+            yield Finding(path, "sha256", sha256_hex(data), entry["sha256"])
+        elif len(data) != entry["bytes"]:
+            yield Finding(INDEX, f"bytes of {path}", shown(entry["bytes"]), shown(len(data)))
+    for path in sorted(files.keys() - listed.keys()):
+        yield Finding(path, "file", "is not listed in bundle.json")
+    for name in ("recipe",):
+        if fingerprint(index[name]["content"]) != index[name]["sha256"]:
+            yield Finding(INDEX, f"{name} sha256", shown(index[name]["sha256"]), fingerprint(index[name]["content"]))
+    digits = fingerprint(index)[:DIGITS]
+    if folder.startswith("bundle-") and folder != f"bundle-{digits}":
+        yield Finding(INDEX, "digest", digits, f"{folder.removeprefix('bundle-')}, as the folder is called")
+
+
+def index_against(index: Mapping[str, Any], facts: Facts, prompts: bytes) -> Iterator[Finding]:
+    """Against the dataset: manifest, recipe, prompts. `prompts` are the bytes of its prompts.json."""
+    own = index["manifest"]
+    if own["sha256"] != facts.manifest.sha256:
+        yield Finding(INDEX, "manifest sha256", shown(own["sha256"]), facts.manifest.sha256)
+    if index["dataset"] != facts.prefix:
+        yield Finding(INDEX, "dataset", shown(index["dataset"]), facts.prefix)
+    if index["recipe"]["content"] != facts.recipe:
+        yield Finding(INDEX, "recipe", "another configuration", "the manifest's")
+    if index["prompts"]["sha256"] != sha256_hex(prompts):
+        yield Finding(INDEX, "prompts sha256", shown(index["prompts"]["sha256"]), sha256_hex(prompts))
+    if index["prompts"]["content"] != orjson.loads(prompts):
+        yield Finding(INDEX, "prompts", "other texts", "those of prompts.json")
