@@ -1,7 +1,8 @@
 """`factory bundle DATASET`: every document that answers for a dataset, made from its manifest.
 
 Design: written into the records beside the dataset, where publishing has written it already, or into a folder of one's
-own with `--out`; the dataset is only read. Exit code 0, or 1 where a document lacks what its kind requires.
+own with `--out`; the dataset is only read. Exit code 0, or 1 where a document lacks what its kind requires. `--check`
+writes nothing (bundle_check.py).
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ def add_parser(subparsers: Any) -> None:
         "touched. Exit code 0, or 1 where a document lacks what its kind requires.",
     )
     parser.add_argument("dataset", metavar="DATASET", help="folder or s3://… of one version of a dataset")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing: hold every document against the dataset and its files; DATASET may be a bundle's folder",
+    )
     parser.add_argument("--out", metavar="FOLDER", help="folder or s3://… to write to instead of the dataset's records")
     parser.add_argument("--root", help="root whose records to write to, where it is not above the dataset")
     parser.add_argument("--endpoint-url", help="S3 endpoint, where it is not AWS")
@@ -31,11 +37,14 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Raises FactoryError where the dataset cannot be read or the bundle cannot be written."""
+    from factory.cli.bundle_check import run_check
     from factory.govern.bundle import bundle_of, write_bundle
     from factory.publish.locate import open_dataset, read_manifest
     from factory.review.places import records_root
     from factory.store.open import open_root
 
+    if args.check:
+        return run_check(args)
     dataset = open_dataset(args.dataset, args.endpoint_url)
     bundle = bundle_of(dataset, read_manifest(dataset))
     if args.out:

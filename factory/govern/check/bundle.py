@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from factory.errors import FactoryError
 from factory.govern.bundle import INDEX, build_bundle
 from factory.govern.check.card import card_claims, card_problems
@@ -108,8 +110,6 @@ def _card(dataset: Whole) -> Iterator[Finding]:
 
 
 def _wording_faults(dataset: Whole) -> Iterator[str]:
-    import orjson
-
     try:
         body = orjson.loads(dataset.prompts)
         if body:

@@ -17,6 +17,9 @@ REQUIRED = ("kind", "bundle_version", "name", "version", "created", "run", "data
             "prompts")  # fmt: skip
 
 
+REQUIRED_INSIDE = {"manifest": ("sha256", "digest"), "recipe": ("sha256", "content"), "prompts": ("sha256", "content")}
+
+
 def parsed_index(data: bytes) -> dict[str, Any]:
     """Raises ValueError where it is none, or lacks a required field."""
     try:
@@ -28,11 +31,7 @@ def parsed_index(data: bytes) -> dict[str, Any]:
     missing = [name for name in REQUIRED if name not in index]
     if missing:
         raise ValueError(f"{', '.join(missing)} is missing")
-    for name, keys in (
-        ("manifest", ("sha256", "digest")),
-        ("recipe", ("sha256", "content")),
-        ("prompts", ("sha256", "content")),
-    ):
+    for name, keys in REQUIRED_INSIDE.items():
         for key in keys:
             if not isinstance(index[name], dict) or key not in index[name]:
                 raise ValueError(f"{name}.{key} is missing")
@@ -67,9 +66,9 @@ def index_findings(index: Mapping[str, Any], files: Mapping[str, bytes], folder:
             yield Finding(INDEX, f"bytes of {path}", shown(entry["bytes"]), shown(len(data)))
     for path in sorted(files.keys() - listed.keys()):
         yield Finding(path, "file", "is not listed in bundle.json")
-    for name in ("recipe",):
-        if fingerprint(index[name]["content"]) != index[name]["sha256"]:
-            yield Finding(INDEX, f"{name} sha256", shown(index[name]["sha256"]), fingerprint(index[name]["content"]))
+    recipe = fingerprint(index["recipe"]["content"])
+    if recipe != index["recipe"]["sha256"]:
+        yield Finding(INDEX, "recipe sha256", shown(index["recipe"]["sha256"]), recipe)
     digits = fingerprint(index)[:DIGITS]
     if folder.startswith("bundle-") and folder != f"bundle-{digits}":
         yield Finding(INDEX, "digest", digits, f"{folder.removeprefix('bundle-')}, as the folder is called")

@@ -70,10 +70,11 @@ def _bytes_of(dataset: Store, file: File) -> tuple[bytes | None, Finding | None]
 def _shard(file: File, data: bytes, facts: Facts, split: str, seen: _Seen) -> Iterator[Finding]:
     try:
         opened = pq.ParquetFile(pa.BufferReader(data))
-        columns = tuple((each.name, str(each.type)) for each in opened.schema_arrow)
-        if columns != facts.columns:
+        columns = [(each.name, _typed(str(each.type))) for each in opened.schema_arrow]
+        wanted = [(name, _typed(kind)) for name, kind in facts.columns]
+        if columns != wanted:
             seen.whole = False
-            yield _columns(file.path, dict(columns), dict(facts.columns))
+            yield _columns(file.path, dict(columns), dict(wanted))
             return
         yield from _metadata(file.path, opened, facts, split)
         rows = opened.metadata.num_rows
@@ -84,6 +85,11 @@ def _shard(file: File, data: bytes, facts: Facts, split: str, seen: _Seen) -> It
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         seen.whole = False
         yield Finding(file.path, "file", f"cannot be read as Parquet: {error}")
+
+
+def _typed(kind: str) -> str:
+    """A type's name, whether the items of its lists are called as Arrow or as Parquet calls them."""
+    return kind.replace("<item: ", "<element: ")
 
 
 def _columns(path: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> Finding:

@@ -1,0 +1,90 @@
+"""`factory bundle DATASET|FOLDER --check`: whether everything that answers for a dataset says the same.
+
+Design: a dataset is checked with every bundle in its records (with --out: the one in that folder); the folder of a
+bundle with the dataset that it lies beside, and where there is none, its documents with each other. Exit code 0, or 1
+where something disagrees.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from factory.errors import ConfigError
+
+if TYPE_CHECKING:
+    from factory.govern.check.bundle import Checked
+    from factory.store.base import Store
+
+    Place = tuple[Store, str]
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Raises ConfigError where there is no bundle, StoreError where the manifest is not intact."""
+    from factory.govern.bundle import INDEX
+    from factory.govern.check.bundle import check, whole_dataset
+    from factory.publish.locate import open_dataset, read_manifest
+    from factory.publish.manifest import MANIFEST
+    from factory.store.open import open_root
+
+    named = open_root(args.dataset, endpoint_url=args.endpoint_url)
+    if named.head(INDEX) is not None:
+        beside = dataset_beside(args.dataset)
+        dataset = open_root(beside, endpoint_url=args.endpoint_url) if beside else None
+        if dataset is not None and dataset.head(MANIFEST) is None:
+            dataset = None
+        bundles = [(named, "")]
+    else:
+        dataset = open_dataset(args.dataset, args.endpoint_url)
+        out = open_root(args.out, endpoint_url=args.endpoint_url) if args.out else None
+        bundles = bundles_of(dataset, args.root, args.endpoint_url) if out is None else [(out, "")]
+    checked = check(None if dataset is None else whole_dataset(dataset, read_manifest(dataset)), bundles)
+    _report(checked, None if dataset is None else dataset.uri, args.json)
+    return 0 if checked.ok else 1
+
+
+def dataset_beside(folder: str) -> str | None:
+    """The address of the dataset whose records a bundle's folder lies in."""
+    name, records, rest = folder.rstrip("/").rpartition("/records/")
+    return f"{name}/{rest.partition('/')[0]}" if records else None
+
+
+def bundles_of(dataset: Store, root: str | None, endpoint_url: str | None) -> list[Place]:
+    """Every bundle in the records of a dataset. Raises ConfigError where there is none."""
+    from factory.govern.bundle import INDEX, records_prefix
+    from factory.publish.locate import read_manifest
+    from factory.review.places import records_root
+
+    manifest = read_manifest(dataset)
+    store = records_root(dataset, root, endpoint_url)
+    start = f"{records_prefix(manifest['name'], manifest['version'])}/bundle-"
+    ends = f"/{INDEX}"
+    found = sorted(info.key.removesuffix(ends) for info in store.list(start) if info.key.endswith(ends))
+    if not found:
+        raise ConfigError(
+            f"{dataset.uri} has no bundle in its records",
+            cause="it was published by a factory that wrote none, or its records were left behind",
+            remedy="write one: factory bundle DATASET; where it lies elsewhere: --out FOLDER",
+        )
+    return [(store, prefix) for prefix in found]
+
+
+def _report(checked: Checked, dataset: str | None, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    import orjson
+
+    from factory.printable import json_printable
+
+    if as_json:
+        print(json_printable(orjson.dumps({"ok": checked.ok, "dataset": dataset, **asdict(checked)}).decode()))
+        return
+    for finding in checked.findings:
+        print(f"FAILED  {finding.in_words()}")
+    for note in checked.notes:
+        print(f"note    {note}")
+    for address in checked.bundles:
+        print(f"bundle  {address}")
+    held = f"held against {dataset}" if dataset else "held against each other: the dataset is not beside them"
+    verdict = "no disagreement" if checked.ok else f"{len(checked.findings)} disagreements"
+    print(f"{checked.documents} documents read back, {held}: {verdict}")
