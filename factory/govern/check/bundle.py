@@ -143,31 +143,39 @@ def bundle_findings(files: Mapping[str, bytes], folder: str, dataset: Whole | No
 
 def _documents(index: Mapping[str, Any], files: Mapping[str, bytes], dataset: Whole | None) -> Iterator[Finding]:
     known = {document.PATH: document for document in documents()}
-    claims: dict[str, Claims] = {INDEX: index_claims(index)}
+    expected = None if dataset is None else claims_of(dataset.facts)
     for path in sorted(known.keys() - files.keys()):
         yield Finding(path, "file", "is not in the bundle", "the document that every bundle has")
-    for path in sorted(files):
-        if path not in known:
-            yield Finding(path, "kind", "no document that this version of factory knows")
-            continue
-        yield from (Finding(path, "required", problem) for problem in known[path].problems(files[path]))
-        try:
-            claims[path] = claims_in(known[path], files[path])
-        except ValueError as error:
-            yield Finding(path, "required", str(error))
-    if dataset is None:
+    for path in sorted(files.keys() - known.keys()):
+        yield Finding(path, "kind", "no document that this version of factory knows")
+    read = {path: claims_in(known[path], files[path]) for path in sorted(files.keys() & known.keys())}
+    for path, said in read.items():
+        yield from document_findings(known[path], files[path], said, expected)
+    claims = {INDEX: index_claims(index), **{path: said for path, said in read.items() if isinstance(said, Claims)}}
+    if expected is None:
         yield from among(claims)
-        return
-    expected = claims_of(dataset.facts)
-    for path, own in claims.items():
-        yield from against(path, own, expected)
+    else:
+        yield from against(INDEX, claims[INDEX], expected)
 
 
-def claims_in(document: Document, data: bytes) -> Claims:
-    """What a document says. Raises ValueError where it cannot be read, whatever is wrong with it."""
+def document_findings(
+    document: Document, data: bytes, said: Claims | str, expected: Claims | None
+) -> Iterator[Finding]:
+    """Of one document: what its kind requires, and where `expected` is known what it says. `said` is `claims_in`."""
+    yield from (Finding(document.PATH, "required", problem) for problem in document.problems(data))
+    if isinstance(said, str):
+        yield Finding(document.PATH, "required", said)
+    elif expected is not None:
+        yield from against(document.PATH, said, expected)
+
+
+def claims_in(document: Document, data: bytes) -> Claims | str:
+    """What a document says; where it cannot be read, why."""
     try:
         return document.claims(data)
     except FactoryError as error:
-        raise ValueError(error.what) from None
+        return error.what
+    except ValueError as error:
+        return str(error)
     except (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise ValueError(f"it is not built as a document of its kind: {type(error).__name__}: {error}") from None
+        return f"it is not built as a document of its kind: {type(error).__name__}: {error}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from factory.govern.check.findings import Finding, shown
@@ -18,6 +18,7 @@ from factory.govern.claims import Claims
 from factory.govern.facts import Facts
 from factory.licences.expression import combine, terms
 from factory.publish.card import HUB_LICENCES
+from factory.publish.manifest import MANIFEST
 
 LICENCE_ADDRESSES = ("https://spdx.org/licenses/", "http://spdx.org/licenses/")
 
@@ -35,7 +36,7 @@ def claims_of(facts: Facts) -> Claims:
         rows=facts.rows,
         splits={split.name: split.rows for split in facts.splits},
         bytes=facts.published_bytes,
-        files={file.path: file.sha256 for file in facts.files},
+        files={file.path: file.sha256 for file in (*facts.files, facts.manifest)},
         licenses=frozenset({facts.license}),
         source_licenses=frozenset(facts.sources["licenses"]),
         models=frozenset((model.name, model.revision) for model in facts.models),
@@ -50,7 +51,9 @@ def claims_of(facts: Facts) -> Claims:
 def against(artefact: str, claims: Claims, expected: Claims) -> Iterator[Finding]:
     """Where a document says something else than `expected`. What either does not say is not compared."""
     for name, said, wanted in _stated(claims, expected):
-        if isinstance(wanted, Mapping):
+        if name == "files":
+            yield from _files(artefact, said, wanted)
+        elif isinstance(wanted, Mapping):
             yield from _mappings(artefact, name, said, wanted)
         elif name in LICENCES:
             if not _same_licences(said, wanted):
@@ -69,17 +72,24 @@ def among(claims: Mapping[str, Claims]) -> Iterator[Finding]:
     equally many the first."""
     for name in (field.name for field in fields(Claims)):
         said = {artefact: value for artefact, own in claims.items() if (value := getattr(own, name)) is not None}
-        keys = {artefact: _key(name, value) for artefact, value in said.items()}
-        if len(set(keys.values())) <= 1:
-            continue
-        common = Counter(keys.values()).most_common(1)[0][0]
-        reference = next(artefact for artefact, key in keys.items() if key == common)
-        for artefact, key in keys.items():
-            if key != common:
-                found = list(against(artefact, _only(name, said[artefact]), _only(name, said[reference])))
-                yield from (
-                    Finding(each.artefact, each.field, each.says, f"{each.expected} ({reference})") for each in found
-                )
+        if name == "files":  # each document names those that it has to do with
+            for path in sorted({path for own in said.values() for path in own}):
+                yield from _odd(name, {who: {path: own[path]} for who, own in said.items() if path in own})
+        else:
+            yield from _odd(name, said)
+
+
+def _odd(name: str, said: Mapping[str, Any]) -> Iterator[Finding]:
+    """Those that say something else than most do."""
+    keys = {artefact: _key(name, value) for artefact, value in said.items()}
+    if len(set(keys.values())) <= 1:
+        return
+    common = Counter(keys.values()).most_common(1)[0][0]
+    reference = next(artefact for artefact, key in keys.items() if key == common)
+    for artefact, key in keys.items():
+        if key != common:
+            for found in against(artefact, _only(name, said[artefact]), _only(name, said[reference])):
+                yield replace(found, expected=f"{found.expected} ({reference})")
 
 
 def _only(name: str, value: Any) -> Claims:
@@ -91,6 +101,18 @@ def _stated(claims: Claims, expected: Claims) -> Iterator[tuple[str, Any, Any]]:
         said, wanted = getattr(claims, field.name), getattr(expected, field.name)
         if said is not None and wanted is not None:
             yield field.name, said, wanted
+
+
+def _files(artefact: str, said: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
+    """A document that names a shard names all files, with or without the manifest; others name some as evidence."""
+    if not any(path.startswith(SHARDS) for path in said):
+        wanted = {path: sha256 for path, sha256 in wanted.items() if path in said}
+    elif MANIFEST not in said:
+        wanted = {path: sha256 for path, sha256 in wanted.items() if path != MANIFEST}
+    yield from _mappings(artefact, "files", said, wanted)
+
+
+SHARDS = "data/"
 
 
 def _mappings(artefact: str, name: str, said: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[Finding]:

@@ -50,8 +50,15 @@ class Bundled:
 
 def publish(world: World) -> Bundled:
     """A dataset with all that documents speak of, and the bundle of it."""
+    steps = [
+        {**step, "identity": {**step["identity"], "own": {**step["identity"].get("own", {}), "prompt": PROMPT_ID}}}
+        if step["name"] == "answer"
+        else step
+        for step in world.publication().steps
+    ]
     published = world.publish(
         version="planted",
+        steps=tuple(steps),
         languages=("en",),
         clock=CLOCK,
         governance=GOVERNANCE,
@@ -87,7 +94,7 @@ def with_index(found: Bundled, change: Callable[[dict[str, Any]], None]) -> Bund
 
 def word_replaced(data: bytes, word: str, by: str) -> bytes:
     """`word` wherever it stands by itself."""
-    return re.sub(rb"(?<![\w.-])" + re.escape(word.encode()) + rb"(?![\w-])", by.encode(), data)
+    return re.sub(rb"(?<![\w.-])" + re.escape(word.encode()) + rb"(?=T|(?![\w-]))", by.encode(), data)
 
 
 def with_file(found: Bundled, folder: str, path: str, data: bytes, **entry: Any) -> Bundled:
