@@ -36,6 +36,7 @@ from factory.cli import (
     retention,
     review,
     show,
+    sign,
     status,
     top,
     trouble,
@@ -51,7 +52,7 @@ from factory.store.objects import absent
 
 SUBCOMMANDS = (
     *(plan, status, top, verify, replay, show, report, review, judge, decon, index, forecast, compare, diff),
-    *(bundle, approve, withdraw, impact, erase, retention, lineage),
+    *(bundle, approve, sign, withdraw, impact, erase, retention, lineage),
     *(doctor, gc, config, trouble),
 )
 

@@ -26,6 +26,8 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("dataset", metavar="DATASET", help="folder or s3://… of one version of a dataset")
     parser.add_argument("--bytes", action="store_true", help="the dataset alone, away from its root")
+    parser.add_argument("--signature", action="store_true", help="also that --public-key has signed it")
+    parser.add_argument("--public-key", metavar="FILE", help="PEM, as `factory sign --new-key` made it")
     parser.add_argument("--root", help="root of the run, where it is not above the dataset's datasets/ folder")
     parser.add_argument("--endpoint-url", help="S3 endpoint, where it is not AWS")
     parser.set_defaults(run=run)
@@ -38,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
     from factory.publish.checks import Check, summary
     from factory.publish.locate import open_dataset
 
+    if args.signature != (args.public_key is not None):
+        raise ConfigError("--signature and --public-key FILE belong together", remedy="give both, or neither")
     checks: list[Check] = []
     rows: int | None = None
     address = args.dataset
@@ -47,7 +51,10 @@ def run(args: argparse.Namespace) -> int:
         for check, published in verify(dataset, args.bytes, args.root, args.endpoint_url):
             rows = published
             checks.append(check)
-            print(f"{'ok    ' if check.ok else 'FAILED'}  {check.name:<15} {check.detail}", file=sys.stderr)
+            _say(check)
+        if args.signature:
+            checks.append(signed(args.dataset, args.public_key, args.root, args.endpoint_url))
+            _say(checks[-1])
     except (FactoryError, KeyError, TypeError, ValueError) as error:
         # A forged manifest with a right digest may hold anything; it is no reason to end without a verdict.
         checks.append(Check("readable", False, str(error)))
@@ -65,6 +72,24 @@ def run(args: argparse.Namespace) -> int:
     print(f"{address}: {'verified' if result['ok'] else 'NOT verified'}", file=sys.stderr)
     print(json_printable(orjson.dumps(result).decode()))
     return 0 if result["ok"] else 1
+
+
+def _say(check: Check) -> None:
+    print(f"{'ok    ' if check.ok else 'FAILED'}  {check.name:<15} {check.detail}", file=sys.stderr)
+
+
+def signed(address: str, public_key: str, root: str | None, endpoint_url: str | None) -> Check:
+    """Whether a key has signed this very manifest. Raises ConfigError where key or records cannot be found."""
+    from pathlib import Path
+
+    from factory.govern.keys import read_public
+    from factory.govern.places import find
+    from factory.govern.signature import told, verdicts
+    from factory.publish.checks import Check
+
+    key = read_public(Path(public_key).expanduser())
+    found = find(address, root, endpoint_url)
+    return Check("signature", *told(verdicts(found.root, found.dataset, key)))
 
 
 def state_at(address: str, root: str | None, endpoint_url: str | None) -> dict[str, Any] | None:

@@ -164,9 +164,8 @@ def _hit(
 
 
 def _listed(dataset: Dataset, path: str, places: Any, names: pa.Array) -> pa.Table:
-    count = len(places)
-    columns = [[dataset.name] * count, [dataset.version] * count, [path] * count, places, names]
-    return pa.table([pa.array(values, kind.type) for values, kind in zip(columns, ROWS, strict=True)], schema=ROWS)
+    shared = [pa.repeat(pa.scalar(value), len(places)) for value in (dataset.name, dataset.version, path)]
+    return pa.table([*shared, pa.array(places, pa.int64()), names], schema=ROWS)
 
 
 def _roles(dataset: Dataset, what: Asked) -> list[str]:

@@ -1,8 +1,8 @@
 """Which rows of a shard rest on a document, come under a licence or were written by a model.
 
-Design: a question names the few leaves of a shard that answer it, and tells them row by row, looking at each distinct
-value once a row group: dictionaries stay as they are stored. Nothing else of a shard is fetched, so there is no index
-to keep true. Cost: docs/benchmarks.md, `impact`.
+Design: a question names the few leaves of a shard that answer it, and tells them row by row; of a plain column each
+distinct value is looked at once a row group, in the dictionaries that are stored. Nothing else of a shard is fetched,
+so there is no index to keep true. Cost: docs/benchmarks.md, `impact`.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class OfSamples:
     def rows(self, table: pa.Table) -> Mask:
         lineage = table.column("lineage")
         files = told_by_value(pc.struct_field(lineage, "file_sha256"), self.files.__contains__)
-        ids = pc.is_in(_plain(pc.struct_field(lineage, "sample_id")), value_set=self.samples)
+        ids = pc.is_in(pc.struct_field(lineage, "sample_id"), value_set=self.samples)
         return files & np.asarray(ids, np.bool_)
 
 
@@ -115,7 +115,9 @@ def matching(store: Store, key: str, question: Question, ids: bool = False) -> t
 
     Raises AbsentObjectError where the shard is gone, StoreError where it is not a shard of ours.
     """
-    table = read_columns(store, key, question.columns, question.columns)
+    # Arrow reads dictionaries only of columns that are not nested: others come in several pieces, which it refuses.
+    encoded = [column for column in question.columns if "." not in column]
+    table = read_columns(store, key, question.columns, encoded)
     try:
         mask = question.rows(table)
     except (pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -149,22 +151,18 @@ def listed_in(column: pa.ChunkedArray, wanted: frozenset[str]) -> Mask:
     """For each row whether its list holds one of these values."""
     parts = []
     for chunk in column.chunks:
-        flat = told_by_value(pa.chunked_array([chunk.flatten()]), wanted.__contains__)
+        flat = pc.is_in(chunk.flatten(), value_set=pa.array(sorted(wanted), pa.string()))
         found = np.zeros(len(chunk), np.bool_)
-        found[np.asarray(pc.list_parent_indices(chunk))[flat]] = True
+        found[np.asarray(pc.list_parent_indices(chunk))[np.asarray(flat)]] = True
         parts.append(found)
     return np.concatenate(parts) if parts else np.zeros(0, np.bool_)
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column.cast(pa.string())
 
 
 def count_by_document(store: Store, keys: Sequence[str], ids: frozenset[str]) -> dict[str, int]:
     """Document id -> rows of these shards that rest on it; those without any are left out."""
     found: dict[str, int] = {}
     for key in keys:
-        column = read_columns(store, key, ["doc_ids.list.element"], ["doc_ids.list.element"]).column("doc_ids")
+        column = read_columns(store, key, ["doc_ids.list.element"]).column("doc_ids")
         if not listed_in(column, ids).any():
             continue
         for doc_id in ids:

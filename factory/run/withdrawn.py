@@ -106,6 +106,6 @@ def _concerning(store: Store, keys: tuple[str, ...], wanted: frozenset[str]) -> 
 
 
 def _documents(store: Store, key: str, wanted: frozenset[str]) -> frozenset[str]:
-    column = read_columns(store, key, [LEAF], [LEAF]).column("doc_ids")
+    column = read_columns(store, key, [LEAF]).column("doc_ids")
     rows = column.filter(listed_in(column, wanted))
     return wanted.intersection(doc_id for docs in rows.to_pylist() for doc_id in docs)

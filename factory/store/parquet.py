@@ -149,8 +149,8 @@ def read_scattered(store: Store, key: str, rows: Sequence[int], columns: Sequenc
 
 
 def read_columns(store: Store, key: str, columns: Sequence[str], dictionaries: Sequence[str] = ()) -> pa.Table:
-    """Some leaves ("doc_ids.list.element") of all rows of a large file, of which those in `dictionaries` stay encoded
-    as they are stored: each distinct value is then looked at once a row group.
+    """Some leaves ("doc_ids.list.element") of all rows of a large file, of which those in `dictionaries`, columns that
+    are not nested, stay encoded as they are stored: each distinct value is then looked at once a row group.
 
     Fetches the chunks of these leaves alone, those that lie together in one request. Raises as `read_rows` does.
     """

@@ -14,6 +14,7 @@ KEYS = {
     "decon": {"recall", "clean_share_marked", "microseconds_a_row", "rows_per_second"},
     "graph": {"walks", "scales", "growth_seconds_per_passage", "grown_share"},
     "requests": {"most_open", "lost", "wrong", "given_up", "retries", "most_sockets", "client_ms_per_request"},
+    "impact": {"slowest_seconds", "lookups", "making_seconds"},
     "evaluate": {"processor_seconds", "wall_seconds", "perplexity_processor_seconds", "parts"},
     "units": {"looks", "feed"},
     "cluster": {"efficiency", "tail_share", "worked", "disturbed"},
@@ -31,7 +32,7 @@ def run_bench(name: str) -> dict[str, object]:
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("pipeline", "requests")]
 
 
-@pytest.mark.parametrize("name", ["decon", "engine", "evaluate", "graph", "select", "units", *SLOW])
+@pytest.mark.parametrize("name", ["decon", "engine", "evaluate", "graph", "impact", "select", "units", *SLOW])
 def test_a_benchmark_ends_with_its_figures_as_one_json_object(name: str) -> None:
     result = run_bench(name)
     assert result.keys() >= KEYS[name] | {"sizes", "machine"}

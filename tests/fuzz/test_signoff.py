@@ -7,18 +7,22 @@ from pathlib import Path
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import example
 
 from factory.conditions import outcome, parse_condition
-from factory.errors import StoreError
+from factory.errors import ConfigError, StoreError
 from factory.govern.config import ThresholdsConfig
 from factory.govern.figures import evaluation_in, held
+from factory.govern.keys import key_id, public_in
 from factory.govern.records import Record, read_records, record_key
+from factory.govern.signature import envelope_of, statement_of, verdict_of
 from factory.govern.state import dataset_in, folded, mix_inputs
 from factory.identity import canonical_json
 from factory.run.withdrawn import pin_key, pinned
 from factory.store.local import LocalStore
-from tests.fuzz.breaking import json_bytes, texts
+from tests.fuzz.breaking import broken_bytes, json_bytes, texts
 from tests.fuzz.harness import fuzzed, refused
 
 RECORD = Record("approval", "a" * 64, "ada", "owner", "note", "2026-01-01", {"rows": 3}, 1, "", "nonce")
@@ -77,6 +81,33 @@ def test_a_manifest_is_a_dataset_or_refused(data: bytes) -> None:
         dataset = dataset_in(data, "root", "key")
         assert isinstance(dataset.rows, int)
         mix_inputs(dataset.manifest)
+
+
+DATASET = dataset_in(orjson.dumps(MANIFEST), "root", "key")
+SIGNER = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+ENVELOPE = envelope_of(statement_of(DATASET), SIGNER)
+PUBLIC = SIGNER.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+@fuzzed("factory.govern.signature.verdict_of", share=2, data=json_bytes(ENVELOPE))
+def test_an_envelope_is_good_only_if_it_says_what_was_signed(data: bytes) -> None:
+    verdict = verdict_of(data, "key", "root", DATASET, SIGNER.public_key())
+    verdict.why.encode()
+    if verdict.good:
+        assert orjson.loads(data)["payload"] == ENVELOPE["payload"]
+
+
+@fuzzed("factory.govern.signature.verdict_of", payload=json_bytes(orjson.loads(statement_of(DATASET))))
+def test_whatever_is_signed_is_judged(payload: bytes) -> None:
+    verdict = verdict_of(orjson.dumps(envelope_of(payload, SIGNER)), "key", "root", DATASET, SIGNER.public_key())
+    assert verdict.ours
+    verdict.why.encode()
+
+
+@fuzzed("factory.govern.keys.public_in", data=broken_bytes([PUBLIC]))
+def test_a_public_key_is_read_or_refused(data: bytes) -> None:
+    with refused(ConfigError):
+        assert len(key_id(public_in(data, Path("key.pub")))) == 64
 
 
 @fuzzed("factory.run.withdrawn.pinned", data=json_bytes({"documents": ["0" * 32]}))
