@@ -7,6 +7,7 @@ so there is no index to keep true. Cost: docs/benchmarks.md, `impact`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -159,14 +160,10 @@ def listed_in(column: pa.ChunkedArray, wanted: frozenset[str]) -> Mask:
 
 
 def count_by_document(store: Store, keys: Sequence[str], ids: frozenset[str]) -> dict[str, int]:
-    """Document id -> rows of these shards that rest on it; those without any are left out."""
-    found: dict[str, int] = {}
+    """Document id -> rows of these shards that rest on it; those without any are left out. Raises as `matching`."""
+    wanted, found = pa.array(sorted(ids), pa.string()), Counter[str]()
     for key in keys:
-        column = read_columns(store, key, ["doc_ids.list.element"]).column("doc_ids")
-        if not listed_in(column, ids).any():
-            continue
-        for doc_id in ids:
-            rows = int(listed_in(column, frozenset({doc_id})).sum())
-            if rows:
-                found[doc_id] = found.get(doc_id, 0) + rows
-    return found
+        named = pc.list_flatten(read_columns(store, key, OfDocuments(ids).columns).column("doc_ids"))
+        for pair in pc.value_counts(named.filter(pc.is_in(named, value_set=wanted))).to_pylist():
+            found[pair["values"]] += pair["counts"]
+    return dict(sorted(found.items()))

@@ -156,6 +156,9 @@ def read_columns(store: Store, key: str, columns: Sequence[str], dictionaries: S
     """
     reader = ObjectReader(store, key, b"")
     file = _opened(pa.PythonFile(reader, mode="r"), key, store.uri, pre_buffer=False, dictionaries=dictionaries)
+    leaves = {file.metadata.schema.column(leaf).path for leaf in range(file.metadata.num_columns)}
+    if not leaves.issuperset(columns):
+        raise damaged(store.uri, key, f"it has no column {min(set(columns) - leaves)}")
     reader.fetch(_spans(file.metadata, columns, range(file.num_row_groups)))
     return _read(file, None, columns, key, store.uri)
 

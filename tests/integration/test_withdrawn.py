@@ -17,9 +17,6 @@ from tests.corpora import write_corpus
 from tests.govern.signing_off import factory
 from tests.runs import Finished, dataset_rows, done_of, run_factory
 
-WITHOUT_RAY = ("cluster.executor=processes",)
-
-
 @dataclass(frozen=True)
 class Published:
     root: Path
@@ -27,7 +24,7 @@ class Published:
     first: dict[str, Any]
 
     def again(self) -> Finished:
-        return run_factory(self.corpus, str(self.root), WITHOUT_RAY, alone=True)
+        return run_factory(self.corpus, str(self.root))
 
     def rows(self, dataset: str) -> pa.Table:
         return pa.concat_tables(dataset_rows(dataset).values())
@@ -35,9 +32,9 @@ class Published:
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
-    corpus = write_corpus(tmp_path_factory.mktemp("corpus"), 16)
+    corpus = write_corpus(tmp_path_factory.mktemp("corpus"), 8)
     root = tmp_path_factory.mktemp("root")
-    return Published(root, corpus, run_factory(corpus, str(root), WITHOUT_RAY, alone=True).result)
+    return Published(root, corpus, run_factory(corpus, str(root)).result)
 
 
 def withdraw(root: Path, doc_id: str, *more: str) -> int:
