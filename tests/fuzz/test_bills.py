@@ -81,7 +81,8 @@ PAGE = ai_act_markdown.TITLE + "\n".join(
 )
 NIST = {
     "kind": nist.KIND,
-    "dataset": {"name": "n", "version": "v", "created": "c", "run": "r", "digest": "d", "rows": 3, "synthetic": True},
+    "dataset": {"name": "n", "version": "v", "created": "c", "run": "r", "digest": "d", "rows": 3, "synthetic": True,
+                "license": "MIT", "models": [["m", "r"]]},
     "gates": {"g": True},
     "actions": [
         {"id": action.id, "asks": "a", "means": "m", "result": "pass",

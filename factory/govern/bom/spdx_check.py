@@ -37,7 +37,27 @@ PROFILES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 """Profile -> class and the properties that it requires beyond the class's own."""
 
-NO_PLACE = ("spdxId", "type", "@id")
+AGENTS = ("Agent", "Organization", "SoftwareAgent")
+LICENCES = ("simplelicensing_LicenseExpression",)
+REFERS: Mapping[str, tuple[str, ...]] = {
+    "createdBy": AGENTS,
+    "createdUsing": ("Tool",),
+    "originatedBy": AGENTS,
+    "suppliedBy": AGENTS,
+}
+"""Property -> what it may name."""
+
+RELATES: Mapping[str, tuple[str, ...]] = {
+    "hasDeclaredLicense": LICENCES,
+    "hasConcludedLicense": LICENCES,
+    "hasDataFile": ("software_File",),
+}
+"""Type of a relationship -> what it may lead to."""
+
+REFERENCE = {"type": "string", "pattern": "^.+:.+"}
+"""How the schema writes the id of an element."""
+
+OWN_IDS = ("spdxId", "@id")
 
 
 def spdx_problems(data: bytes) -> list[str]:
@@ -54,7 +74,7 @@ def _problems(body: Mapping[str, Any]) -> list[str]:
     if outer:
         return sorted(outer)
     graph = body["@graph"]
-    return [*_elements(graph), *_profiles(graph), *_references(graph)]
+    return [*_elements(graph), *_profiles(graph), *_references(graph), *_kinds(graph)]
 
 
 @lru_cache(maxsize=64)
@@ -101,8 +121,30 @@ def _references(graph: list[Any]) -> Iterator[str]:
             yield f"{identifier} names {count} elements"
     known = set(ids)
     for element in graph:
-        for name, targets in element.items():
-            for target in targets if isinstance(targets, list) else [targets]:
-                is_reference = isinstance(target, str) and (target.startswith("_:") or "urn:uuid:" in target[:9])
-                if is_reference and name not in NO_PLACE and target not in known:
+        for name in sorted(_referring(element["type"]) & element.keys()):
+            for target in element[name] if isinstance(element[name], list) else [element[name]]:
+                if target not in known:
                     yield f"{_named(element)}: {name} names {target}, which is not there"
+
+
+@lru_cache(maxsize=64)
+def _referring(kind: str) -> frozenset[str]:
+    """Properties of a class that name other elements."""
+    properties = load_schema(SCHEMA)["$defs"][kind]["properties"]
+    return frozenset(
+        name for name, value in properties.items() if REFERENCE in (value, value.get("items")) and name not in OWN_IDS
+    )
+
+
+def _kinds(graph: list[Any]) -> Iterator[str]:
+    """References to something of another kind than they may name."""
+    kinds = {element.get("spdxId"): element["type"] for element in graph}
+    for element in graph:
+        asked = [(name, allowed, element.get(name, ())) for name, allowed in REFERS.items()]
+        relation = str(element.get("relationshipType"))
+        if relation in RELATES:
+            asked.append((relation, RELATES[relation], element.get("to", ())))
+        for name, allowed, targets in asked:
+            for target in targets if isinstance(targets, list) else [targets] if targets else ():
+                if kinds.get(target, allowed[0]) not in allowed:
+                    yield f"{_named(element)}: {name} names a {kinds[target]}, not a {' or '.join(allowed)}"

@@ -40,6 +40,8 @@ def render(facts: Facts, prompts: Mapping[str, Any]) -> bytes:
             "digest": facts.digest,
             "rows": facts.rows,
             "synthetic": True,
+            "license": facts.license,
+            "models": sorted({(model.name, model.revision) for model in facts.models}),
         },
         "gates": {gate.name: gate.passed for gate in facts.gates},
         "actions": [_told(action, facts) for action in ACTIONS],
@@ -76,7 +78,10 @@ def _claims(body: Mapping[str, Any]) -> Claims:
             need(place, "path"): need(place, "sha256")
             for action in need(body, "actions")
             for place in need(action, "evidence")
+            if need(place, "pointer") is not None
         },
+        licenses=frozenset({need(body, "dataset", "license")}),
+        models=frozenset((need(model, 0), need(model, 1)) for model in need(body, "dataset", "models")),
         gates=need(body, "gates"),
         synthetic=need(body, "dataset", "synthetic"),
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -22,6 +23,14 @@ def data(facts: Facts) -> bytes:
 
 def of_kind(graph: Graph, kind: str) -> dict[str, Any]:
     return next(element for element in graph if element["type"] == kind)
+
+
+def licence_of_the_dataset(graph: Graph) -> dict[str, Any]:
+    return next(
+        element
+        for element in graph
+        if element.get("relationshipType") == "hasDeclaredLicense" and element["from"].endswith("#dataset")
+    )
 
 
 def changed(data: bytes, change: Callable[[Graph], Any]) -> bytes:
@@ -92,6 +101,13 @@ def test_a_licence_in_words_keeps_them(data: bytes) -> None:
     assert "stated as: Toy Licence 1" in comments
 
 
+def test_words_that_look_like_an_id_are_no_reference(facts: Facts) -> None:
+    strange = replace(
+        facts, governance=facts.governance.model_copy(update={"owner": "_:nobody", "contact": "urn:uuid:1"})
+    )
+    assert spdx.problems(spdx.render(strange, {})) == []
+
+
 DROPPED = {
     "dataset_DatasetPackage": ("dataset_datasetType", "releaseTime", "originatedBy", "builtTime", "creationInfo"),
     "ai_AIPackage": ("suppliedBy", "releaseTime", "software_downloadLocation", "software_packageVersion"),
@@ -124,6 +140,14 @@ def _empty_graph(graph: Graph) -> None:
         (lambda graph: graph.append(of_kind(graph, "Tool")), "names 2 elements"),
         (lambda graph: graph.append({"type": "Unheard"}), "Unheard"),
         (_empty_graph, "@graph"),
+        (
+            lambda graph: of_kind(graph, "dataset_DatasetPackage").update(suppliedBy=of_kind(graph, "Tool")["spdxId"]),
+            "suppliedBy names a Tool",
+        ),
+        (
+            lambda graph: licence_of_the_dataset(graph).update(to=[of_kind(graph, "build_Build")["spdxId"]]),
+            "hasDeclaredLicense names a build_Build",
+        ),
     ],
 )
 def test_a_planted_fault_is_found(data: bytes, change: Callable[[Graph], Any], said: str) -> None:
