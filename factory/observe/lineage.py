@@ -53,6 +53,20 @@ def open_key(run: str) -> str:
     return f"runs/{run}/openlineage.json"
 
 
+def read_open(store: Store, run: str) -> dict[str, dict[str, str]]:
+    """What earlier executions began and did not end, by run id; nothing where the object says nothing that can be
+    used."""
+    try:
+        found = read_mapping(store, open_key(run), ("open",))["open"]
+    except (KeyError, StoreError):
+        return {}
+    kept = {}
+    for own, noted in found.items() if isinstance(found, dict) else ():
+        if isinstance(noted, dict) and all(isinstance(noted.get(key), str) for key in ("step", "folder", "began")):
+            kept[own] = noted
+    return kept
+
+
 class LineageEvents(Listener):
     """The events of one execution. `_open` holds, by run id, what was begun and is not ended: the run around all under
     an empty name, steps with folder and begin."""
@@ -129,8 +143,7 @@ class LineageEvents(Listener):
         if self._begun:
             return
         self._begun = True
-        with suppress(KeyError, StoreError):
-            self._open = dict(read_mapping(self._store, open_key(self._run), ("open",))["open"])
+        self._open = read_open(self._store, self._run)
         own = run_id(self._run)
         if own not in self._open:
             self._note(own, {"step": "", "folder": "", "began": ""})

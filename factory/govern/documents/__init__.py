@@ -23,6 +23,7 @@ DOCUMENTS = (
     "markers",
     "nist",
     "openlineage",
+    "prov",
     "spdx",
 )
 """Modules of this folder that write a file of the bundle. The card is none of them: it lies in the dataset."""
