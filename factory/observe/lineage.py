@@ -60,11 +60,11 @@ def read_open(store: Store, run: str) -> dict[str, dict[str, str]]:
         found = read_mapping(store, open_key(run), ("open",))["open"]
     except (KeyError, StoreError):
         return {}
-    kept = {}
-    for own, noted in found.items() if isinstance(found, dict) else ():
-        if isinstance(noted, dict) and all(isinstance(noted.get(key), str) for key in ("step", "folder", "began")):
-            kept[own] = noted
-    return kept
+    return {
+        own: noted
+        for own, noted in (found.items() if isinstance(found, dict) else ())
+        if isinstance(noted, dict) and all(isinstance(noted.get(key), str) for key in ("step", "folder", "began"))
+    }
 
 
 class LineageEvents(Listener):
