@@ -17,6 +17,7 @@ from typing import Any
 from factory.govern.facts import Facts, Gate
 from factory.govern.json_document import NOT_STATED
 from factory.identity import canonical_json
+from factory.publish.sources import HOSTS_LISTED
 
 TEMPLATE = "Template for the Public Summary of Training Content, annex to C(2025) 5235 final of 24 July 2025"
 SCOPE = (
@@ -143,7 +144,10 @@ def _sources(facts: Facts) -> Iterator[Answer]:
     found = f"{sources['places']} places on {sources['hosts']} hosts, {sources['without_url']} without an address"
     yield Answer("2.3", "places", "Where the source documents were found", found)
     yield Answer(
-        "2.3", "host_rule", "How hosts are ranked", "the top 10 % of all hosts, by number of places, not of bytes"
+        "2.3",
+        "host_rule",
+        "How hosts are ranked",
+        f"the top 10 % of all hosts, at most {HOSTS_LISTED:,}, by number of places, not of bytes",
     )
     yield Answer("2.3", "hosts", "Most relevant domain names", _hosts(sources) or None)
     used = {True: "yes", False: "no", None: None}[governance.user_data]
