@@ -5,6 +5,10 @@ from __future__ import annotations
 import orjson
 from hypothesis import example
 
+from factory.govern.check.bundle import bundle_findings
+from factory.govern.check.fields import against, among
+from factory.govern.check.index import index_claims, parsed_index
+from factory.govern.claims import Claims
 from factory.govern.columns import column
 from factory.govern.croissant.reading import claims, problems
 from factory.govern.documents import card, markers
@@ -124,3 +128,42 @@ def test_markers_are_read_back_or_refused(data: bytes) -> None:
     assert all(isinstance(problem, str) for problem in markers.problems(data))
     with refused(ValueError):
         assert markers.claims(data).rows is not None
+
+
+INDEX = {
+    "kind": "factory-bundle",
+    "bundle_version": 1,
+    "name": "n",
+    "version": "v",
+    "created": "2026-01-01",
+    "run": "r",
+    "dataset": "datasets/n/v",
+    "manifest": {"path": "manifest.json", "sha256": "0" * 64, "digest": "0" * 64},
+    "documents": [{"path": "croissant.json", "bytes": 3, "sha256": "0" * 64}],
+    "recipe": {"sha256": "0" * 64, "content": {"seed": 17}},
+    "prompts": {"path": "prompts.json", "sha256": "0" * 64, "content": {"prompts": []}},
+}
+
+
+@fuzzed("factory.govern.check.index.parsed_index", data=json_bytes(INDEX))
+@example(data=orjson.dumps(INDEX))
+def test_an_index_is_read_or_refused(data: bytes) -> None:
+    with refused(ValueError):
+        assert index_claims(parsed_index(data)).name is not None
+
+
+@fuzzed("factory.govern.check.bundle.bundle_findings", share=2, data=json_bytes(INDEX), other=json_bytes(CROISSANT))
+@example(data=orjson.dumps(INDEX), other=orjson.dumps(CROISSANT))
+def test_whatever_lies_in_a_bundle_is_told_in_findings(data: bytes, other: bytes) -> None:
+    files = {"bundle.json": data, "croissant.json": other, "beside-data/croissant.json": b"{}"}
+    assert all(finding.in_words() for finding in bundle_findings(files, "bundle-0", None))
+
+
+@fuzzed("factory.govern.check.fields.against", data=json_bytes(CROISSANT))
+def test_claims_of_any_kind_are_compared(data: bytes) -> None:
+    wanted = Claims(name="n", created="2026-01-01", splits={"train": 3}, files={"data/a.parquet": "0" * 64},
+                    licenses=frozenset({"MIT"}), models=frozenset({("m", "r")}), synthetic=True)  # fmt: skip
+    with refused(ValueError):
+        found = claims(data)
+        assert all(finding.in_words() for finding in against("croissant.json", found, wanted))
+        assert all(finding.in_words() for finding in among({"a": found, "b": wanted}))

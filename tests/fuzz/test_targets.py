@@ -106,6 +106,7 @@ EXEMPT = {
             "factory.govern.erasure.mixes",
             "factory.govern.erasure.shards",
             "factory.govern.erasure.units",
+            "factory.govern.check.shards",
             "factory.mix.verify",
             "factory.publish.required",
             "factory.publish.shards",

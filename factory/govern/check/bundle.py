@@ -11,23 +11,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from factory.errors import FactoryError
 from factory.govern.bundle import INDEX, build_bundle
-from factory.govern.check.card import card_claims, card_problems
 from factory.govern.check.fields import against, among, claims_of
 from factory.govern.check.findings import Finding
 from factory.govern.check.index import index_against, index_claims, index_findings, parsed_index
 from factory.govern.check.shards import shard_findings
 from factory.govern.claims import Claims
-from factory.govern.documents import Document, documents
+from factory.govern.documents import card, documents
 from factory.govern.facts import Facts, facts_of
 from factory.publish.manifest import CARD, MANIFEST, Manifest
 from factory.publish.wording import PROMPTS, faults
 from factory.store.base import Store
+
+
+class Readable(Protocol):
+    """What can be read back: a document of the bundle, or the card."""
+
+    PATH: str
+
+    def claims(self, data: bytes) -> Claims: ...
+
+    def problems(self, data: bytes) -> list[str]: ...
 
 
 @dataclass(frozen=True)
@@ -100,13 +109,9 @@ def dataset_findings(dataset: Whole) -> Iterator[Finding]:
 def _card(dataset: Whole) -> Iterator[Finding]:
     try:
         data = dataset.store.get(CARD)
-        claims = card_claims(data)
-        yield from against(CARD, claims, claims_of(dataset.facts))
-        yield from (Finding(CARD, "configs", fault) for fault in card_problems(data, claims.splits or {}))
     except KeyError:
         return  # named with the files
-    except ValueError as error:
-        yield Finding(CARD, "front matter", str(error))
+    yield from document_findings(card, data, claims_in(card, data), claims_of(dataset.facts))
 
 
 def _wording_faults(dataset: Whole) -> Iterator[str]:
@@ -159,7 +164,7 @@ def _documents(index: Mapping[str, Any], files: Mapping[str, bytes], dataset: Wh
 
 
 def document_findings(
-    document: Document, data: bytes, said: Claims | str, expected: Claims | None
+    document: Readable, data: bytes, said: Claims | str, expected: Claims | None
 ) -> Iterator[Finding]:
     """Of one document: what its kind requires, and where `expected` is known what it says. `said` is `claims_in`."""
     yield from (Finding(document.PATH, "required", problem) for problem in document.problems(data))
@@ -169,7 +174,7 @@ def document_findings(
         yield from against(document.PATH, said, expected)
 
 
-def claims_in(document: Document, data: bytes) -> Claims | str:
+def claims_in(document: Readable, data: bytes) -> Claims | str:
     """What a document says; where it cannot be read, why."""
     try:
         return document.claims(data)

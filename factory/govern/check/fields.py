@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from factory.govern.check.findings import Finding, shown
 from factory.govern.claims import Claims
 from factory.govern.facts import Facts
 from factory.licences.expression import combine, terms
-from factory.publish.card import HUB_LICENCES
+from factory.publish.front_matter import HUB_LICENCES
 from factory.publish.manifest import MANIFEST
 
 LICENCE_ADDRESSES = ("https://spdx.org/licenses/", "http://spdx.org/licenses/")
@@ -51,7 +51,9 @@ def claims_of(facts: Facts) -> Claims:
 def against(artefact: str, claims: Claims, expected: Claims) -> Iterator[Finding]:
     """Where a document says something else than `expected`. What either does not say is not compared."""
     for name, said, wanted in _stated(claims, expected):
-        if name == "files":
+        if isinstance(wanted, Mapping) and not isinstance(said, Mapping):
+            yield Finding(artefact, name, shown(said), "names with values")
+        elif name == "files":
             yield from _files(artefact, said, wanted)
         elif isinstance(wanted, Mapping):
             yield from _mappings(artefact, name, said, wanted)
@@ -72,7 +74,9 @@ def among(claims: Mapping[str, Claims]) -> Iterator[Finding]:
     equally many the first."""
     for name in (field.name for field in fields(Claims)):
         said = {artefact: value for artefact, own in claims.items() if (value := getattr(own, name)) is not None}
-        if name == "files":  # each document names those that it has to do with
+        if name == "files" and all(
+            isinstance(own, Mapping) for own in said.values()
+        ):  # each document names those that it has to do with
             for path in sorted({path for own in said.values() for path in own}):
                 yield from _odd(name, {who: {path: own[path]} for who, own in said.items() if path in own})
         else:
@@ -104,12 +108,16 @@ def _stated(claims: Claims, expected: Claims) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _files(artefact: str, said: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
-    """A document that names a shard names all files, with or without the manifest; others name some as evidence."""
-    if not any(path.startswith(SHARDS) for path in said):
-        wanted = {path: sha256 for path, sha256 in wanted.items() if path in said}
-    elif MANIFEST not in said:
-        wanted = {path: sha256 for path, sha256 in wanted.items() if path != MANIFEST}
-    yield from _mappings(artefact, "files", said, wanted)
+    """A document that names a shard names all shards; if it names other files too, it names all, with the manifest or
+    without. One that names no shard names some files as evidence."""
+    others = {path for path in said if not path.startswith(SHARDS) and path != MANIFEST}
+    shards = len(said) > len(others) + (MANIFEST in said)
+    due = {
+        path: sha256
+        for path, sha256 in wanted.items()
+        if path in said or (shards and path != MANIFEST and (others or path.startswith(SHARDS)))
+    }
+    yield from _mappings(artefact, "files", said, due)
 
 
 SHARDS = "data/"
@@ -139,8 +147,12 @@ def _key(name: str, value: Any) -> Any:
     if name in LICENCES:
         return _licence_terms(value)
     if isinstance(value, Mapping):
-        return tuple(sorted(value.items()))
-    return str(value)[:10] if name == "created" else value
+        return repr(sorted(value.items(), key=str))
+    return (
+        str(value)[:DATE]
+        if name == "created"
+        else repr(sorted(value, key=str) if isinstance(value, frozenset) else value)
+    )
 
 
 def _same_time(said: str, wanted: str) -> bool:
@@ -158,19 +170,19 @@ def _same_time(said: str, wanted: str) -> bool:
 DATE = len("2026-01-01")
 
 
-def _same_licences(said: frozenset[str], wanted: frozenset[str]) -> bool:
+def _same_licences(said: frozenset[Any], wanted: frozenset[Any]) -> bool:
     if len(said) == len(wanted) == 1:
         return _spdx(*said) == _spdx(*wanted)
     return _licence_terms(said) == _licence_terms(wanted)
 
 
-def _licence_terms(licences: frozenset[str]) -> frozenset[str]:
+def _licence_terms(licences: frozenset[Any]) -> frozenset[str]:
     """What must be honoured, whether it was written as one expression or as a list."""
     return frozenset(term for licence in licences for term in terms(_spdx(licence)))
 
 
-def _spdx(licence: str) -> str:
-    strip: Callable[[str, str], str] = str.removeprefix
+def _spdx(stated: Any) -> str:
+    licence = str(stated)
     for address in LICENCE_ADDRESSES:
-        licence = strip(licence, address)
+        licence = licence.removeprefix(address)
     return combine([SPDX_IDS.get(licence, licence)])

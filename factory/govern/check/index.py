@@ -20,6 +20,9 @@ REQUIRED = ("kind", "bundle_version", "name", "version", "created", "run", "data
 REQUIRED_INSIDE = {"manifest": ("sha256", "digest"), "recipe": ("sha256", "content"), "prompts": ("sha256", "content")}
 
 
+TEXTS = ("name", "version", "created", "run", "dataset")
+
+
 def parsed_index(data: bytes) -> dict[str, Any]:
     """Raises ValueError where it is none, or lacks a required field."""
     try:
@@ -35,9 +38,16 @@ def parsed_index(data: bytes) -> dict[str, Any]:
         for key in keys:
             if not isinstance(index[name], dict) or key not in index[name]:
                 raise ValueError(f"{name}.{key} is missing")
+    for name in TEXTS:
+        if not isinstance(index[name], str):
+            raise ValueError(f"{name} is no text")
+    if not isinstance(index["manifest"]["digest"], str) or not isinstance(index["documents"], list):
+        raise ValueError("manifest.digest is no text, or documents is no list")
     for entry in index["documents"]:
         if not isinstance(entry, dict) or not {"path", "bytes", "sha256"} <= entry.keys():
             raise ValueError("an entry of documents lacks path, bytes or sha256")
+        if not isinstance(entry["path"], str):
+            raise ValueError("the path of a document is no text")
     return index
 
 
