@@ -17,6 +17,7 @@ from tests.corpora import write_corpus
 from tests.govern.signing_off import factory
 from tests.runs import Finished, dataset_rows, done_of, run_factory
 
+
 @dataclass(frozen=True)
 class Published:
     root: Path

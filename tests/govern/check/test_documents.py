@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -193,3 +194,34 @@ def test_a_bundle_without_its_dataset_is_held_against_itself(found: Bundled) -> 
     findings = list(bundle_findings(planted.files, "anywhere", None))
     assert fields_of(findings, "croissant.json") == {"models"}
     assert "(beside-data/croissant.json)" in findings[0].in_words()
+
+
+SAYINGS: tuple[tuple[str, str, str, str], ...] = (
+    ("croissant.json", r'("splits/rows": )\d+', r"\g<1>1000", "splits train"),
+    ("croissant.json", r'("contentSize": ")\d+', r"\g<1>7", "bytes"),
+    ("croissant.json", r'("inLanguage": \[\s*")en', r"\g<1>de", "languages"),
+    ("croissant.json", r'("name": "synthetic",\s*"value": )true', r"\g<1>false", "synthetic"),
+    ("croissant.json", r'("name": ")CC-BY-SA-4.0(",\s*"size")', r"\g<1>MIT-0\g<2>", "source_licenses"),
+    ("markers.json", r'("synthetic": )true', r"\g<1>false", "synthetic"),
+    ("cyclonedx.json", r'(\\"min_yield\\":)true', r"\g<1>false", "gates min_yield"),
+    ("cyclonedx.json", r'(\\"train\\":)\d+', r"\g<1>1000", "splits train"),
+    ("spdx.json", r'(\\"min_yield\\":)true', r"\g<1>false", "gates min_yield"),
+    ("spdx.json", r'("dataset_datasetSize": )\d+', r"\g<1>7", "bytes"),
+    ("spdx.json", r'("simplelicensing_licenseExpression": ")CC-BY-SA-4.0"', r'\g<1>MIT-0"', "source_licenses"),
+    ("openlineage.jsonl", r'("name":"min_yield"[^}]*"status":")pass', r"\g<1>fail", "gates min_yield"),
+    ("eu-ai-act.json", r"(max_personal_data: )passed", r"\g<1>failed", "gates max_personal_data"),
+    ("eu-ai-act.md", r"(max_personal_data: )passed", r"\g<1>failed", "gates max_personal_data"),
+    ("prov.json", r"CC-BY-SA-4\.0", r"MIT-0", "source_licenses"),
+)
+"""What a single place of a document says: its path, a pattern, what is written instead, the field that is named."""
+
+
+@pytest.mark.parametrize(("path", "pattern", "by", "field"), SAYINGS)
+def test_a_planted_count_gate_licence_or_mark_is_named(
+    found: Bundled, path: str, pattern: str, by: str, field: str
+) -> None:
+    document = next(document for document in documents() if path == document.PATH)
+    text, places = re.subn(pattern, by, found.files[path].decode(), count=0 if path == "prov.json" else 1)
+    assert places
+    findings = read_back(found, document, text.encode())
+    assert field in fields_of(findings, path), [finding.in_words() for finding in findings]
