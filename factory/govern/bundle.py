@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from factory import __version__
 from factory.errors import StoreError
 from factory.govern.documents import documents
 from factory.govern.facts import Facts, facts_of
@@ -66,6 +67,7 @@ def _index(facts: Facts, files: Mapping[str, bytes], prompts: Any, prompts_sha25
     return {
         "kind": KIND,
         "bundle_version": BUNDLE_VERSION,
+        "written_by": __version__,
         "name": facts.name,
         "version": facts.version,
         "created": facts.created,

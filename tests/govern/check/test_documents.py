@@ -171,7 +171,7 @@ def test_a_planted_change_of_the_index_is_named(found: Bundled, kind: str) -> No
 
 def test_a_document_of_other_bytes_than_the_index_says_is_named(found: Bundled) -> None:
     changed = Bundled(found.whole, {**found.files, "croissant.json": found.files["croissant.json"] + b"\n"})
-    assert fields_of(changed.findings(), "croissant.json") == {"sha256"}
+    assert fields_of(changed.findings(), "croissant.json") == {"sha256", "bytes"}
 
 
 def test_documents_that_are_missing_strange_or_not_listed_are_named(found: Bundled) -> None:
@@ -225,3 +225,30 @@ def test_a_planted_count_gate_licence_or_mark_is_named(
     assert places
     findings = read_back(found, document, text.encode())
     assert field in fields_of(findings, path), [finding.in_words() for finding in findings]
+
+
+WHEREVER: tuple[tuple[str, str, str, str], ...] = (
+    ("croissant.json", "Example Ltd", "Another Ltd", "/creator/name"),
+    ("cyclonedx.json", "outputs may be used for training", "no terms", "/"),
+    ("spdx.json", "Example Ltd", "Another Ltd", "/@graph/"),
+    ("eu-ai-act.md", "Example Ltd", "Another Ltd", "line "),
+    ("openlineage.jsonl", "2026-01-01T00:04:00", "2026-01-01T00:03:00", "line "),
+    ("prov.json", "2026-01-01T00:04:00", "2026-01-01T00:03:00", "/"),
+)
+"""What no claim speaks of: owners, terms, times of steps."""
+
+
+@pytest.mark.parametrize(("path", "old", "new", "place"), WHEREVER)
+def test_a_change_of_what_no_claim_speaks_of_is_named_with_its_place(
+    found: Bundled, path: str, old: str, new: str, place: str
+) -> None:
+    data = found.files[path].replace(old.encode(), new.encode())
+    assert all(each.startswith(place) for each in fields_of(with_document(found, path, data).findings(), path))
+
+
+def test_a_bundle_of_another_version_is_held_to_what_it_claims_only(found: Bundled) -> None:
+    old = with_index(found, lambda index: index.update(written_by="0.0.1"))
+    worded = found.files["croissant.json"].replace(b"Example Ltd", b"Example Limited")
+    assert with_document(old, "croissant.json", worded).findings() == []
+    wrong = word_replaced(found.files["croissant.json"], "r1", "r9")
+    assert fields_of(with_document(old, "croissant.json", wrong).findings(), "croissant.json") == {"models"}
