@@ -40,21 +40,33 @@ def run(args: argparse.Namespace) -> int:
     from factory.cli.bundle_check import run_check
     from factory.govern.bundle import bundle_of, write_bundle
     from factory.publish.locate import open_dataset, read_manifest
-    from factory.review.places import records_root
     from factory.store.open import open_root
 
     if args.check:
         return run_check(args)
     dataset = open_dataset(args.dataset, args.endpoint_url)
-    bundle = bundle_of(dataset, read_manifest(dataset))
-    if args.out:
-        store, prefix = open_root(args.out, endpoint_url=args.endpoint_url), ""
-    else:
-        store, prefix = records_root(dataset, args.root, args.endpoint_url), bundle.prefix
+    manifest = read_manifest(dataset)
+    target = args.out or _root_of(dataset.uri, args.root)
+    bundle = bundle_of(dataset, manifest)
+    store, prefix = open_root(target, endpoint_url=args.endpoint_url), "" if args.out else bundle.prefix
     new = write_bundle(store, bundle, prefix)
     where = f"{store.uri.rstrip('/')}/{prefix}".rstrip("/")
     _report(bundle, where, new, args.json)
     return 1 if bundle.problems else 0
+
+
+def _root_of(address: str, root: str | None) -> str:
+    """The root below which the dataset's records lie. Raises ConfigError where its address does not say."""
+    from factory.errors import ConfigError
+
+    above, inside, _ = address.rstrip("/").rpartition("/datasets/")
+    if root is None and not inside:
+        raise ConfigError(
+            f"{address} does not lie under a root, so there are no records to write to",
+            cause="the dataset was copied away from where it was made",
+            remedy="pass --out with a folder for the documents, or --root with the root of the run",
+        )
+    return root or above
 
 
 def _report(bundle: Bundle, where: str, new: bool, as_json: bool) -> None:

@@ -40,6 +40,16 @@ def test_a_run_on_a_folder_verifies(finished: tuple[Path, dict[str, object]]) ->
     assert verified.result["rows"] == result["samples"]
 
 
+def test_a_run_leaves_its_bundle_beside_the_dataset(finished: tuple[Path, dict[str, object]]) -> None:
+    root, result = finished
+    dataset = Path(str(result["dataset"]))
+    [index] = (root / "datasets" / dataset.parent.name / "records" / dataset.name).glob("bundle-*/bundle.json")
+    listed = {each["path"] for each in json.loads(index.read_text())["documents"]}
+    assert {"croissant.json", "openlineage.jsonl", "spdx.json"} <= listed
+    again = json.loads(factory_cli("bundle", str(dataset), "--json").stdout)
+    assert (again["bundle"], again["written"], again["problems"]) == (str(index.parent), False, {})
+
+
 def test_another_tolerance_or_filter_never_pays_for_new_answers(
     corpus: Path, finished: tuple[Path, dict[str, object]]
 ) -> None:
