@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from factory import __version__
 from factory.errors import StoreError
 from factory.govern.facts import Gate, Step, facts_of, gate_of, step_of
 from factory.govern.lineage.events import (
@@ -39,9 +38,6 @@ from factory.run.record import now, read_record
 from factory.store.base import Store, in_a_hurry
 from factory.store.lease import HURRY_S
 from factory.store.objects import read_mapping
-
-if TYPE_CHECKING:
-    from factory.config import FactoryConfig
 
 FLUSH_S = 5.0
 """At the end, for what still waits. A server that does not answer costs no more."""
@@ -71,11 +67,9 @@ class LineageEvents(Listener):
     """The events of one execution. `_open` holds, by run id, what was begun and is not ended: the run around all under
     an empty name, steps with folder and begin."""
 
-    def __init__(
-        self, store: Store, run: str, config: FactoryConfig, delivery: Delivery, say: Callable[[str], None]
-    ) -> None:
-        self._store, self._run, self._delivery, self._say = in_a_hurry(store, HURRY_S), run, delivery, say
-        self._whole = Whole(config.publish.name, run, config.seed, __version__)
+    def __init__(self, store: Store, whole: Whole, delivery: Delivery, say: Callable[[str], None]) -> None:
+        self._store, self._delivery, self._say = in_a_hurry(store, HURRY_S), delivery, say
+        self._whole, self._run = whole, whole.run
         self._folders: dict[str, str] = {}
         self._open: dict[str, dict[str, str]] = {}
         self._begun = False

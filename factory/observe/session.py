@@ -33,11 +33,13 @@ def observing(config: FactoryConfig, run: str, store: Store, say: Callable[[str]
 
             listeners.append(UnitTraces(run, config.publish.name, say))
         if asked.openlineage.to is not None:
+            from factory.govern.lineage.events import Whole
             from factory.observe.delivery import Delivery, target_of
             from factory.observe.lineage import LineageEvents
 
             delivery = Delivery(target_of(asked.openlineage.to, asked.openlineage.timeout_s))
-            listeners.append(LineageEvents(store, run, config, delivery, say))
+            whole = Whole(config.publish.name, run, config.seed, __version__)
+            listeners.append(LineageEvents(store, whole, delivery, say))
         if asked.metrics_port is not None:
             from factory.observe.counters import RunMetrics
             from factory.observe.engines import EngineLooks

@@ -20,7 +20,7 @@ from factory.observe.lineage import open_key
 from factory.publish.locate import open_dataset, read_manifest
 from tests.corpora import write_corpus
 from tests.observe.marquez import Marquez, marquez
-from tests.runs import REPOSITORY, Finished, command, environment, factory_cli, run_module
+from tests.runs import REPOSITORY, Finished, command, environment, factory_cli, run_factory
 from tests.waiting import until
 
 Event = dict[str, Any]
@@ -53,8 +53,8 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     corpus, root = write_corpus(folder / "corpus", 12), folder / "root"
     with marquez() as server:
         server.moods = [503, "hang up", 201, 429]
-        common = ("cluster.executor=processes", "question.levels=[1]", f"observe.openlineage.to={server.address}")
-        slow = (*common, "engine.scripted_latency_s=1")
+        common = ("question.levels=[1]", f"observe.openlineage.to={server.address}")
+        slow = (*common, "cluster.executor=processes", "engine.scripted_latency_s=1")
         with subprocess.Popen(
             command(corpus, str(root), slow),
             cwd=REPOSITORY,
@@ -68,8 +68,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             finally:
                 os.killpg(process.pid, 9)
         left_open = {event["run"]["runId"] for event in _unended(server.events)}
-        again = run_module(*command(corpus, str(root), common)[2:])
-        assert again.code == 0, again.stderr[-4000:]
+        again = run_factory(corpus, str(root), common)
         yield Killed(root, corpus, server, left_open, again)
 
 
@@ -109,9 +108,8 @@ def test_every_live_event_is_of_the_schema(killed: Killed) -> None:
 
 def test_a_run_that_a_gate_stops_has_failed_and_says_which_test(killed: Killed, tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
-    extra = ("cluster.executor=processes", "question.levels=[1]", "gate.min_samples=100000")
-    typed = command(killed.corpus, str(killed.root), (*extra, f"observe.openlineage.to={file}"))
-    stopped = run_module(*typed[2:])
+    extra = ("question.levels=[1]", "gate.min_samples=100000", f"observe.openlineage.to={file}")
+    stopped = run_factory(killed.corpus, str(killed.root), extra, check=False)
     assert stopped.code != 0
     events = openlineage.parsed(file.read_bytes())
     assert list(check.misshapen(events)) == []
@@ -124,10 +122,8 @@ def test_a_run_that_a_gate_stops_has_failed_and_says_which_test(killed: Killed, 
 
 
 def test_what_did_not_get_through_is_said_and_can_be_sent_later(killed: Killed, tmp_path: Path) -> None:
-    extra = ("cluster.executor=processes", "question.levels=[1]", "publish.name=later")
-    typed = command(killed.corpus, str(killed.root), (*extra, f"observe.openlineage.to={UNREACHABLE}"))
-    finished = run_module(*typed[2:])
-    assert finished.code == 0
+    extra = ("question.levels=[1]", "publish.name=later", f"observe.openlineage.to={UNREACHABLE}")
+    finished = run_factory(killed.corpus, str(killed.root), extra)
     notes = [text for text in finished.stderr.splitlines() if "lineage events did not get to" in text]
     assert len(notes) == 1
     dataset = finished.result["dataset"]
