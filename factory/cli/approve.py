@@ -85,15 +85,15 @@ def _thresholds(args: argparse.Namespace, examined: Examined) -> None:
 
 
 def _figures(args: argparse.Namespace, found: Found, facts: Facts) -> int:
-    from factory.govern.figures import read_evaluations
+    from factory.govern.figures import listed, read_evaluations
 
     evaluations = read_evaluations(found.root, facts.name, facts.version, facts.digest)
-    figures = {name: each for one in reversed(evaluations) for name, each in one.figures.items()}
+    figures = listed(evaluations)
     if not args.json:
-        for name, each in sorted(figures.items()):
+        for name, each in figures.items():
             print(f"{name}  {each.value:.6g}" if each.value is not None else f"{name}  no value: {each.why}")
     line = f"{len(figures)} figures of {len(evaluations)} evaluations"
-    return _say(args, line, {"figures": {name: each.value for name, each in sorted(figures.items())}})
+    return _say(args, line, {"figures": {name: each.value for name, each in figures.items()}})
 
 
 def _say(args: argparse.Namespace, line: str, told: dict[str, Any]) -> int:

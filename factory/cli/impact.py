@@ -89,6 +89,6 @@ def _table(uri: str, what: Asked, found: Impact, seconds: float) -> None:
         print(f"{title}: nothing can be told, {why}", file=sys.stderr)
     mixes = sum(hit.dataset.mix for hit in found.hits)
     print(
-        f"{what.kind} {what.what}: {found.rows:,} rows of {len(found.hits) - mixes} datasets and {mixes} mixes rest "
-        f"on it (searched {found.searched_rows:,} rows of {found.searched} below {uri} in {seconds:.2f} s)"
+        f"{what.kind} {what.what}: {found.rows:,} rows of datasets ({len(found.hits) - mixes}) and mixes ({mixes}) "
+        f"rest on it (searched {found.searched_rows:,} rows of {found.searched} below {uri} in {seconds:.2f} s)"
     )

@@ -187,7 +187,7 @@ def dataset_states(store: Store) -> list[dict[str, Any]]:
             entry |= {"kind": "mix" if dataset.mix else "dataset", "rows": dataset.rows, "license": dataset.license}
             entry |= state_of(store, dataset).to_json()
         except StoreError as error:
-            entry |= {"state": "unreadable", "why": error.what}
+            entry |= {"state": "unreadable", "why": f"unreadable: {error.what}"}
         told.append(entry)
     return told
 
@@ -197,7 +197,7 @@ def _datasets(datasets: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     lines = [
         f"  {each['dataset']}@{each['version']}  {each.get('kind', '')}  {_number(each.get('rows'))} rows  "
-        f"{each['state'].upper() if each['state'] != 'approved' else 'approved'}: {each['why']}"
+        f"{each['why']}"
         for each in datasets
     ]
     return ["\n".join(["datasets", *lines])]

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         checks.append(Check("sign-off", False, error.what))
         print(f"FAILED  {error}", file=sys.stderr)
     if state is not None:
-        print(f"state   {state['state']}: {state['why']}", file=sys.stderr)
+        print(f"state   {state['why']}", file=sys.stderr)
     facts = {"dataset": address, "rows": rows, "mode": "bytes" if args.bytes else "full", "state": state}
     result = summary(checks, **facts)
     print(f"{address}: {'verified' if result['ok'] else 'NOT verified'}", file=sys.stderr)

@@ -55,7 +55,7 @@ def examine(root: Store, facts: Facts, by: str) -> Examined:
         *_gates(facts, "error"),
         *(f"the threshold of {each.group} {each.outcome.in_words} does not hold" for each in thresholds
           if not each.outcome.holds),
-        *([f"it is {state.why}"] if state.name == "withdrawn" else []),
+        *([f"it is {state.line}"] if state.name == "withdrawn" else []),
         *_withdrawn_rows(root, facts),
     ]  # fmt: skip
     return Examined(state, tuple(thresholds), tuple(evaluations), tuple(obstacles), tuple(_gates(facts, "warn")))
@@ -93,7 +93,7 @@ def revoke(root: Store, facts: Facts, approver: Approver) -> Record:
     state = _state(root, facts)
     if state.name != "approved":
         raise ConfigError(
-            f"there is no approval of {facts.name}@{facts.version} to take back: it is {state.why}",
+            f"there is no approval of {facts.name}@{facts.version} to take back: it is {state.line}",
             remedy="`factory status ROOT` lists the state of every dataset",
         )
     refused = list(may_not(facts, approver.name))

@@ -104,6 +104,18 @@ def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+def listed(evaluations: Sequence[Evaluated]) -> dict[str, Measured]:
+    """What conditions can name, each by its shortest name and from the newest evaluation that has it, sorted; ends of
+    intervals only where there are any."""
+    every = {name: each for one in reversed(evaluations) for name, each in one.figures.items()}
+    return {
+        name: each
+        for name, each in sorted(every.items())
+        if (name == each.figure or each.figure not in every)
+        and (each.value is not None or not each.figure.endswith(("_low", "_high")))
+    }
+
+
 @dataclass(frozen=True)
 class Held:
     """A threshold's outcome: `group` is utility, bias or privacy, `evaluation` the key of what was read or ""."""

@@ -26,15 +26,20 @@ Name = Literal["draft", "approved", "withdrawn"]
 
 @dataclass(frozen=True)
 class State:
-    """`record` is what decided, None where there is none; `why` one line for people."""
+    """`record` is what decided, None where there is none; `why` goes on after the name."""
 
     name: Name
     why: str
     record: Record | None = None
 
+    @property
+    def line(self) -> str:
+        """For people: `approved by ada on 2026-01-31`, `draft: no approval is recorded`."""
+        return f"{self.name}{' ' if self.why.startswith('by ') else ': '}{self.why}"
+
     def to_json(self) -> dict[str, Any]:
         record = self.record
-        told = {"state": self.name, "why": self.why}
+        told = {"state": self.name, "why": self.line}
         if record is not None:
             told |= {"by": record.by, "role": record.role, "at": record.at, "note": record.note}
         return told
@@ -115,9 +120,9 @@ def folded(records: Sequence[Record], manifest_sha256: str) -> State:
         else:
             approval, revoked = None, record
     if withdrawal is not None:
-        return State("withdrawn", f"withdrawn by {_who(withdrawal)}: {withdrawal.note}", withdrawal)
+        return State("withdrawn", f"by {_who(withdrawal)}: {withdrawal.note}", withdrawal)
     if approval is not None:
-        return State("approved", f"approved by {_who(approval)}", approval)
+        return State("approved", f"by {_who(approval)}", approval)
     if revoked is not None:
         return State("draft", f"approval revoked by {_who(revoked)}: {revoked.note}", revoked)
     if other is not None:

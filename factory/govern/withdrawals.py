@@ -84,7 +84,7 @@ def _changed(
     state = folded(read_records(root, prefix), dataset.manifest_sha256)
     if (state.name == "withdrawn") == (kind == "withdrawal"):
         raise ConfigError(
-            f"{dataset.title} is {'already ' if kind == 'withdrawal' else 'not withdrawn: it is '}{state.why}",
+            f"{dataset.title} is {'already ' if kind == 'withdrawal' else 'not withdrawn: it is '}{state.line}",
             remedy="`factory status ROOT` lists the state of every dataset",
         )
     return append(root, prefix, Record(kind, dataset.manifest_sha256, by, role, reason))

@@ -27,9 +27,9 @@ def require_standing(part: str, address: str, require: Require) -> None:
         return
     state = state_of(found.root, found.dataset)
     if state.name == "withdrawn":
-        raise _refused(part, found.dataset.title, f"it is {state.why}")
+        raise _refused(part, found.dataset.title, f"it is {state.line}")
     if state.name == "draft" and require == "approved":
-        raise _refused(part, found.dataset.title, f"it is a draft: {state.why}")
+        raise _refused(part, found.dataset.title, f"it is a {state.line}")
     rows = _withdrawn_rows(found)
     if rows:
         named = ", ".join(f"{doc_id} ({number:,} rows)" for doc_id, number in rows.items())
