@@ -113,7 +113,9 @@ def _edited(
             source, content = shard["source"], shard["content_sha256"]
             shards.append(Shard(**made, source=source, content_sha256=content, lineage=shard_lineage(kept)))
             lost[made["path"]] = number + erased_of(manifest, shard["path"])
-    if not rows:
+    told = matcher.value({key: value for key, value in manifest.items() if key not in ("digest", "gates")})
+    gates = [{**gate, "evidence": [*map(matcher.line, gate["evidence"])]} for gate in manifest["gates"]]
+    if not rows and {**told, "digest": manifest["digest"], "gates": gates} == manifest:
         return 0, {}, None
     totals = totals_of(shards)
     combined = combine(totals["licenses"])
@@ -124,12 +126,11 @@ def _edited(
     attribution = write_attribution(draft, prefix, manifest["name"], [shard.path for shard in shards], sources)
     written = {*(shard["path"] for shard in manifest["shards"]), ATTRIBUTION}
     left = [entry for entry in manifest["files"] if entry["path"] not in written]
-    gates = [{**gate, "evidence": [*map(matcher.line, gate["evidence"])]} for gate in manifest["gates"]]
     return (
         rows,
         lost,
         {
-            **{key: value for key, value in manifest.items() if key != "digest"},
+            **told,
             "license": {
                 **manifest["license"],
                 "combined_sources": combined,
