@@ -14,7 +14,16 @@ from collections.abc import Callable
 
 from factory.govern.erasure.draft import drafted
 from factory.govern.erasure.edit import edit_requests
-from factory.govern.erasure.erase import Done, Say, done_of, finish, old_versions, record_of, refuse_beside_work
+from factory.govern.erasure.erase import (
+    NOTHING_HIDDEN,
+    Done,
+    Say,
+    done_of,
+    finish,
+    old_versions,
+    record_of,
+    refuse_beside_work,
+)
 from factory.govern.erasure.files import StepFile
 from factory.govern.erasure.records import (
     Begun,
@@ -54,7 +63,7 @@ def retain(store: Store, days: float, by: str, say: Say) -> Done | None:
         clear(store, name)
         with drafted(store) as (draft, spool):
             edited = edit_requests(draft, name, without_completions(keeping(store, begun.days or 0)))
-            record = record_of(store, spool, begun, edited)
+            record = record_of(store, spool, begun, edited, NOTHING_HIDDEN)
             if not record.changes:
                 return None
             put(store, begun_key(name), begun)
@@ -72,7 +81,7 @@ def rehearse(store: Store, days: float) -> Done | None:
     begun = Begun("dry-run", "retention", (), "", "", now(), days)
     with drafted(store) as (draft, spool):
         edited = edit_requests(draft, begun.erasure, without_completions(keeping(store, days)))
-        record = record_of(store, spool, begun, edited)
+        record = record_of(store, spool, begun, edited, NOTHING_HIDDEN)
         return done_of(record, (), (), old_versions(store)) if record.changes else None
 
 

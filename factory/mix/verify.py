@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from factory.errors import FactoryError
+from factory.govern.erasure.records import records
 from factory.identity import make_id, sha256_hex
 from factory.licences.duties import combined_duties
 from factory.licences.expression import combine
@@ -201,13 +202,18 @@ def _check_totals(manifest: Manifest, listed: Mapping[str, Mapping[str, Any]]) -
 def verify_inputs(root: Store, manifest: Manifest) -> Check:
     """The published datasets that the mix was made of, below the same root: their shards by hash."""
     faults = Faults("inputs")
-    held = away = 0
+    held = away = lost = 0
+    erased = {(change.key, change.sha256) for record in records(root) for change in record.changes if change.removed}
     for each in manifest["inputs"]:
         if not each["dataset"]:
             away += 1
             continue
+        key = f"datasets/{each['dataset']}/{each['version']}/{each['name']}"
+        if (key, each["sha256"]) in erased:
+            lost += 1
+            continue
         try:
-            data = root.get(f"datasets/{each['dataset']}/{each['version']}/{each['name']}")
+            data = root.get(key)
         except KeyError:
             away += 1
             continue
@@ -227,4 +233,5 @@ def verify_inputs(root: Store, manifest: Manifest) -> Check:
             f"the models behind {name} {version} are not those that it names",
         )
     elsewhere = f"; {away} lie elsewhere and are named by their hash" if away else ""
+    elsewhere += f"; {lost} were replaced when rows of them were erased, as erasure records say" if lost else ""
     return faults.check(f"{held} of {len(manifest['inputs'])} input files lie below this root, unchanged{elsewhere}")

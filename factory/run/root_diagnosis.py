@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from factory.errors import StoreError
+from factory.govern.erasure.records import unfinished
 from factory.mix.manifest import KIND as MIX
 from factory.mix.manifest import MANIFEST_VERSION as MIX_VERSION
 from factory.publish.manifest import KIND, MANIFEST, MANIFEST_VERSION, kind_of, unseal
@@ -22,7 +23,7 @@ from factory.store.lease import SILENT_S, holder_of
 from factory.store.local import LocalStore
 from factory.sweep.record import is_worked, read_sweep, sweep_ids, sweep_key
 
-FOLDERS = {"runs", "steps", "datasets", "leases", "curate", "selectors", "sweeps", "withdrawals"}
+FOLDERS = {"runs", "steps", "datasets", "leases", "curate", "selectors", "sweeps", "withdrawals", "erasures"}
 """What the factory keeps at the top of a root."""
 
 AHEAD_S = 300.0
@@ -33,7 +34,7 @@ SHOWN = 3
 
 def examine_root(store: Store, runs: Set[str]) -> Iterator[Finding]:
     """`runs`: ids of the runs whose records could be read."""
-    for look in (_datasets, _sweeps, _leases, _strangers):
+    for look in (_datasets, _sweeps, _leases, _erasures, _strangers):
         yield from guarded("the root", partial(look, store))
     yield from guarded("the root", partial(_without_records, store, runs))
 
@@ -110,6 +111,16 @@ def _leases(store: Store) -> Iterator[Finding]:
                 remedy="nothing: whoever wants it next takes it over by themselves",
                 broken=False,
             )
+
+
+def _erasures(store: Store) -> Iterator[Finding]:
+    for begun in unfinished(store):
+        yield Finding(
+            f"{begun.kind} {begun.erasure}",
+            f"it was begun at {begun.at} and is not finished: runs refuse to start",
+            cause="its command was killed",
+            remedy="give the same command again, with the same documents or days",
+        )
 
 
 def _strangers(store: Store) -> Iterator[Finding]:

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 from factory.concepts.graph.names import normal_form
 from factory.govern.erasure.files import StepFile, step_files
-from factory.govern.erasure.matching import ID, OWN, PASSED_ON, Matcher, flat, pieces_of, plain
-from factory.govern.erasure.records import Work
+from factory.govern.erasure.matching import OWN, PASSED_ON, Matcher, flat, pieces_of, plain
+from factory.govern.erasure.records import ID, Work
 from factory.govern.erasure.tables import erased_rows
 from factory.identity import make_id
 from factory.store.base import Store

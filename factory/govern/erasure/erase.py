@@ -8,16 +8,18 @@ of ids, once whole to rewrite, once whole to look for what is left).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from factory.errors import ConfigError
 from factory.govern.erasure.closure import closure
 from factory.govern.erasure.draft import Spool, drafted
 from factory.govern.erasure.edit import Edited, edit_root
 from factory.govern.erasure.look import residue
-from factory.govern.erasure.matching import ID, Matcher
+from factory.govern.erasure.matching import Matcher
 from factory.govern.erasure.records import (
+    ID,
     Begun,
+    Hiding,
     Record,
     Work,
     begun_key,
@@ -94,7 +96,7 @@ def erase(store: Store, documents: Sequence[str], reason: str, by: str, say: Say
         clear(store, begun.erasure)
         with drafted(store) as (draft, spool):
             edited = edit_root(draft, begun.erasure, begun.at, Matcher.of(work))
-            record = record_of(store, spool, begun, edited)
+            record = record_of(store, spool, begun, edited, Hiding(salt, frozenset(work.ids)))
             stage(store, spool, record)
     switch(store, record, say)
     return finish(store, record, work, say)
@@ -108,12 +110,15 @@ def rehearse(store: Store, documents: Sequence[str], say: Say) -> Done:
     begun = Begun("dry-run", "erasure", (), "", "", now())
     with drafted(store) as (draft, spool):
         edited = edit_root(draft, begun.erasure, begun.at, Matcher.of(work))
-        record = record_of(store, spool, begun, edited)
+        record = record_of(store, spool, begun, edited, NOTHING_HIDDEN)
         left = tuple(residue(draft, work))
     return done_of(record, left, work.alike, (*ELSEWHERE, *old_versions(store)))
 
 
-def record_of(store: Store, spool: Spool, begun: Begun, edited: Edited) -> Record:
+NOTHING_HIDDEN = Hiding("", frozenset())
+
+
+def record_of(store: Store, spool: Spool, begun: Begun, edited: Edited, hiding: Hiding) -> Record:
     return Record(
         erasure=begun.erasure,
         kind=begun.kind,
@@ -123,8 +128,8 @@ def record_of(store: Store, spool: Spool, begun: Begun, edited: Edited) -> Recor
         at=begun.at,
         rows=dict(sorted(edited.rows.items())),
         datasets=tuple(edited.datasets),
-        changes=changes_in(store, spool),
-        unknown=tuple(edited.unknown),
+        changes=changes_in(store, spool, hiding),
+        unknown=tuple(map(hiding, edited.unknown)),
         days=begun.days,
     )
 
@@ -141,7 +146,8 @@ def finish(store: Store, record: Record, work: Work, say: Say) -> Done:
     elsewhere = ELSEWHERE if record.kind == "erasure" else ()
     found = done_of(record, left, work.alike, (*elsewhere, *old_versions(store)))
     unstage(store, record.erasure)
-    put(store, done_key(record.erasure), found)
+    hiding = Hiding(salt_of(store), frozenset(work.ids))
+    put(store, done_key(record.erasure), replace(found, left=tuple(map(hiding, found.left)), alike=()))
     # The only objects with ids in the clear go last: what was killed before this line is finished by giving it again.
     store.delete(work_key(record.erasure))
     return found

@@ -15,11 +15,8 @@ from typing import Any
 
 import orjson
 
-from factory.govern.erasure.records import Work
+from factory.govern.erasure.records import ID, Work
 from factory.identity import canonical_json
-
-ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
-ID_BYTES = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 
 OWN = (
     "doc_id", "doc_ids", "chunk_id", "question_id", "answer_id", "sample_id", "walk_id", "item_id", "request_id", "id",
@@ -67,9 +64,6 @@ class Matcher:
     def named(self, text: str) -> bool:
         """Whether an erased id stands in it."""
         return any(found in self.ids for found in ID.findall(text))
-
-    def named_in(self, data: bytes) -> bool:
-        return any(found.decode() in self.ids for found in ID_BYTES.findall(data))
 
     def quoted(self, text: str) -> bool:
         """Whether it repeats a piece of an erased text."""

@@ -16,6 +16,7 @@ erases, so that the same command finds it; salts are of the root (`salt.json`), 
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -24,7 +25,7 @@ from typing import Any, Literal
 
 from factory.errors import ConfigError
 from factory.identity import canonical_json
-from factory.select.erased import DenyList
+from factory.select.erased import DenyList, salted
 from factory.store.base import AbsentObjectError, Store
 from factory.store.objects import read_mapping, typed_in
 
@@ -49,7 +50,8 @@ class Begun:
 
 @dataclass(frozen=True)
 class Change:
-    """One file, by the hash it had and the one it has afterwards: "" for none. `of` is its kind (files.py)."""
+    """One file, by the hash it had and the one it has afterwards: "" for none. `of` is its kind (files.py). A key that
+    names what is erased (the log of a document's withdrawal) stands here as `Hiding` leaves it."""
 
     key: str
     sha256: str
@@ -143,6 +145,25 @@ def record_key(erasure: str) -> str:
 
 def done_key(erasure: str) -> str:
     return f"{FOLDER}/{erasure}.done.json"
+
+
+@dataclass(frozen=True)
+class Hiding:
+    """Keys as records may name them: whole, or where one of `ids` stands in them by a salted hash alone."""
+
+    salt: str
+    ids: frozenset[str]
+
+    def __call__(self, key: str) -> str:
+        return hidden(self.salt, key) if any(each in self.ids for each in ID.findall(key)) else key
+
+
+ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
+HIDDEN = "withheld/"
+
+
+def hidden(salt: str, key: str) -> str:
+    return f"{HIDDEN}{salted(salt, key)}"
 
 
 def salt_of(store: Store) -> str:

@@ -9,18 +9,31 @@ changed by somebody else, and stops the switch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from factory.errors import StoreError
 from factory.govern.erasure.draft import Spool
 from factory.govern.erasure.files import kind_of
-from factory.govern.erasure.records import FOLDER, Change, Record, put, record_key, staged_key
+from factory.govern.erasure.records import (
+    FOLDER,
+    HIDDEN,
+    Change,
+    Hiding,
+    Record,
+    hidden,
+    put,
+    record_key,
+    salt_of,
+    staged_key,
+)
 from factory.identity import sha256_hex
 from factory.store.base import AbsentObjectError, Store
 
 
-def changes_in(store: Store, spool: Spool) -> tuple[Change, ...]:
+def changes_in(store: Store, spool: Spool, hiding: Hiding) -> tuple[Change, ...]:
     """How the draft differs from the root, by key."""
-    return tuple(change for key in sorted(spool) if (change := _change(store, spool, key)) is not None)
+    found = (_change(store, spool, key) for key in sorted(spool))
+    return tuple(replace(change, key=hiding(change.key)) for change in found if change is not None)
 
 
 def _change(store: Store, spool: Spool, key: str) -> Change | None:
@@ -67,9 +80,8 @@ def switch(store: Store, record: Record, say: Callable[[str], None] = lambda _li
             raise _changed(store, change.key, "it has other bytes")
         if not store.put_if_match(change.key, store.get(staged_key(record.erasure, place)), tag):
             raise _changed(store, change.key, "it was replaced at this moment")
-    for change in record.changes:
-        if change.removed:
-            store.delete(change.key)
+    for key in list(_removed(store, record.changes)):
+        store.delete(key)
     say(f"{len(record.changes):,} files added, replaced or removed")
 
 
@@ -77,6 +89,15 @@ def _replaced(changes: Sequence[Change]) -> Iterator[tuple[int, Change]]:
     for place, change in enumerate(changes):
         if not change.added and not change.removed:
             yield place, change
+
+
+def _removed(store: Store, changes: Sequence[Change]) -> Iterator[str]:
+    """Keys of what is to go; of those that the record does not name, the ones that are still there."""
+    gone = {change.key for change in changes if change.removed}
+    if any(key.startswith(HIDDEN) for key in gone):
+        salt = salt_of(store)
+        yield from (info.key for info in store.list("") if hidden(salt, info.key) in gone)
+    yield from sorted(key for key in gone if not key.startswith(HIDDEN))
 
 
 def unstage(store: Store, erasure: str) -> None:

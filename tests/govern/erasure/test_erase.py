@@ -47,8 +47,8 @@ def root(published: Path, tmp_path: Path) -> Path:
 def document(root: Path, place: int = 0) -> dict[str, Any]:
     """A passage of a document that published rows rest on."""
     rows = tables(root)
-    used = sorted({doc for key, found in rows.items() if key.startswith("datasets/") for row in found
-                   for doc in row["doc_ids"]})  # fmt: skip
+    published = [row for key, found in rows.items() if key.startswith(f"{DATASET}/") for row in found]
+    used = sorted({doc for row in published for doc in row["doc_ids"]})
     chunks = [row for key, found in rows.items() if key.startswith("steps/select") for row in found]
     return next(row for row in chunks if row["doc_id"] == used[place])
 
