@@ -18,6 +18,9 @@ from tests.corpora import row_of, text_of, write_corpus, write_shard
 from tests.govern.erasure.worlds import KilledError, derived, holding, killed
 from tests.runs import dataset_rows, done_of, factory_cli, requests_spent, run_factory
 
+Erased = tuple[Path, dict[str, Any], dict[str, Any], set[str]]
+"""Root, the closing objects of the run before the erasure and after it, and all that nobody may find."""
+
 ERASED = 5
 SETTINGS = (
     "question.levels=[1,2,3]", "walk.epochs=2", "walk.block_walks=64", "pair.unit_rows=16", "gate.min_yield=null",
@@ -40,10 +43,7 @@ def finished(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
 
 
 @pytest.fixture(scope="module")
-def erased(
-    corpus: Path, finished: tuple[Path, dict[str, Any]]
-) -> tuple[Path, dict[str, Any], dict[str, Any], set[str]]:
-    """Root, the closing objects of the run before the erasure and after it, and all that nobody may find."""
+def erased(corpus: Path, finished: tuple[Path, dict[str, Any]]) -> Erased:
     root, before = finished
     doc_id = document_id(normalise(text_of(ERASED)))
     sentences = {each for each in text_of(ERASED).replace("\n", " ").split(". ") if len(each) > 40}
@@ -61,7 +61,7 @@ def test_every_kind_of_file_that_a_run_leaves_is_known(finished: tuple[Path, dic
 
 
 def test_the_run_given_again_does_not_bring_the_document_back(
-    erased: tuple[Path, dict[str, Any], dict[str, Any], set[str]],
+    erased: Erased,
 ) -> None:
     root, before, after, wanted = erased
     assert not after["already_finished"]
@@ -72,22 +72,18 @@ def test_the_run_given_again_does_not_bring_the_document_back(
 
 
 def test_what_was_paid_for_other_documents_is_not_paid_again(
-    erased: tuple[Path, dict[str, Any], dict[str, Any], set[str]],
+    erased: Erased,
 ) -> None:
     root, _, after, _ = erased
     for step in ("extract", "question_1"):
         done = done_of(root, after["run"], step)
-        # The two parts that held the document: what is left of one, and nothing of the other.
+        # Of the two parts that held the document one has others, and is new; of the other nothing is left.
         assert done["units_reused"] >= done["units"] - 1
-    assert requests_spent(root, after["run"]) < before_requests(erased[1])
-
-
-def before_requests(result: dict[str, Any]) -> int:
-    return int(result["requests"])
+    assert requests_spent(root, after["run"]) < int(erased[1]["requests"])
 
 
 def test_both_versions_are_proven_and_the_old_one_says_what_it_lost(
-    erased: tuple[Path, dict[str, Any], dict[str, Any], set[str]],
+    erased: Erased,
 ) -> None:
     for result, told in ((erased[1], "erased in part"), (erased[2], "")):
         verified = factory_cli("verify", result["dataset"])
@@ -98,7 +94,7 @@ def test_both_versions_are_proven_and_the_old_one_says_what_it_lost(
 
 
 def test_report_status_and_replay_work_on_a_root_that_lost_rows(
-    erased: tuple[Path, dict[str, Any], dict[str, Any], set[str]],
+    erased: Erased,
 ) -> None:
     root, before, after, wanted = erased
     assert factory_cli("report", str(root), "--run", after["run"]).code == 0
@@ -109,9 +105,7 @@ def test_report_status_and_replay_work_on_a_root_that_lost_rows(
     assert holding(root, wanted) == {}
 
 
-def test_no_run_starts_while_an_erasure_is_not_finished(
-    corpus: Path, erased: tuple[Path, dict[str, Any], dict[str, Any], set[str]]
-) -> None:
+def test_no_run_starts_while_an_erasure_is_not_finished(corpus: Path, erased: Erased) -> None:
     copy = erased[0].with_name("copy")
     doc_id = document_id(normalise(text_of(ERASED)))
     with pytest.raises(KilledError):
