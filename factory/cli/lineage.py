@@ -42,12 +42,15 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     import orjson
 
+    from factory.errors import ConfigError
     from factory.govern.documents.openlineage import render
     from factory.govern.facts import facts_of
     from factory.observe.delivery import target_of
     from factory.printable import json_printable
     from factory.publish.locate import open_dataset, read_manifest
 
+    if not args.timeout > 0:
+        raise ConfigError(f"--timeout is {args.timeout:g} seconds", remedy="give a number above 0")
     target = target_of(args.to, args.timeout) if args.to is not None else None
     data = render(facts_of(read_manifest(open_dataset(args.dataset, args.endpoint_url))), {})
     lines = data.splitlines(keepends=True)
@@ -62,10 +65,14 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json_printable(orjson.dumps({**told, "error": why or None}).decode()))
     else:
-        there = f", {told['there_before']} were there" if told["there_before"] else ""
+        there = f"; {told['there_before']} were there before" if told["there_before"] else ""
         print(f"{sent} of {len(missing)} events sent to {target.where}{there}")
     if sent < len(missing):
-        print(f"event {sent + 1} did not get through: {why}", file=sys.stderr)
+        print(
+            f"event {sent + 1} did not get through: {why}\n"
+            "  what to do:   give the command again when the other side is there; what it has by then does no harm",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

@@ -142,5 +142,6 @@ def test_what_did_not_get_through_is_said_and_can_be_sent_later(killed: Killed, 
     for expected in (len(server.events), 0):  # a file gets an event once
         told = factory_cli("lineage", dataset, "--to", str(file), "--json")
         assert orjson.loads(told.stdout)["sent"] == expected
+    assert "above 0" in factory_cli("lineage", dataset, "--to", str(file), "--timeout", "0").stderr
     printed = factory_cli("lineage", dataset)
     assert printed.stdout.encode() == file.read_bytes()
