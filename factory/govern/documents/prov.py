@@ -4,7 +4,7 @@ Design: an entity a step's table, a file of the dataset and the dataset; source 
 for a graph of a million documents helps nobody (`factory impact` lists them). Prompts are plans of the associations of
 their steps with models. Models act on behalf of the software that asks them, that on behalf of the owner. A step's
 times are those that it noted; where a later execution worked what it reads anew and got the same, they stand as
-attributes of ours, since PROV would read them as use before generation.
+attributes of ours, since PROV would read them as use before generation. Cost: 61 kB and 1 ms for a run of 23 steps.
 """
 
 from __future__ import annotations
