@@ -8,6 +8,7 @@ from hypothesis import example
 from factory.govern.check.bundle import bundle_findings
 from factory.govern.check.fields import against, among
 from factory.govern.check.index import index_claims, parsed_index
+from factory.govern.check.rendered import rendered_findings
 from factory.govern.claims import Claims
 from factory.govern.columns import column
 from factory.govern.croissant.reading import claims, problems
@@ -167,3 +168,12 @@ def test_claims_of_any_kind_are_compared(data: bytes) -> None:
         found = claims(data)
         assert all(finding.in_words() for finding in against("croissant.json", found, wanted))
         assert all(finding.in_words() for finding in among({"a": found, "b": wanted}))
+
+
+@fuzzed("factory.govern.check.rendered.rendered_findings", data=json_bytes(CROISSANT))
+def test_whatever_differs_from_what_belongs_there_has_a_place(data: bytes) -> None:
+    wanted = orjson.dumps(CROISSANT)
+    for path in ("croissant.json", "openlineage.jsonl", "eu-ai-act.md"):
+        found = list(rendered_findings(path, data, wanted))
+        assert all(finding.in_words() for finding in found)
+        assert bool(found) == (data != wanted)

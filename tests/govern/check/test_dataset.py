@@ -15,6 +15,8 @@ from factory.govern.bundle import INDEX
 from factory.identity import canonical_json
 from factory.publish.manifest import CARD
 from factory.publish.wording import PROMPTS
+from factory.store.open import open_root
+from tests.conftest import S3
 from tests.govern.check.planted import Bundled, publish, with_file, with_shard, word_replaced
 from tests.publish.world import World
 
@@ -148,3 +150,16 @@ def test_the_command_checks_a_dataset_and_the_folder_of_a_bundle(
     (away / INDEX).unlink()
     assert main(["bundle", dataset, "--check", "--out", str(away)]) == 1
     assert f"FAILED  {INDEX}: file: is missing" in capsys.readouterr().out
+
+
+def test_bundles_and_differences_are_read_from_s3(found: Bundled, s3: S3, capsys: pytest.CaptureFixture[str]) -> None:
+    root, prefix = s3.root(), found.whole.facts.prefix
+    store = open_root(root, s3.endpoint_url)
+    for info in found.whole.store.list(""):
+        store.put(f"{prefix}/{info.key}", found.whole.store.get(info.key))
+    endpoint = ["--endpoint-url", s3.endpoint_url]
+    assert main(["bundle", f"{root}/{prefix}", *endpoint]) == 0
+    assert main(["bundle", f"{root}/{prefix}", "--check", *endpoint]) == 0
+    assert "no disagreement" in capsys.readouterr().out
+    assert main(["diff", found.whole.store.uri, f"{root}/{prefix}", "--exit-code", *endpoint]) == 0
+    assert "the same rows, made in the same way" in capsys.readouterr().out
