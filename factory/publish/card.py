@@ -221,17 +221,19 @@ def _limits(manifest: Manifest) -> str:
 def _governance(manifest: Manifest) -> str:
     """What the publisher states, and where everything else that answers for the dataset lies."""
     stated = manifest["governance"]
-    said = [
-        (label, "; ".join(value) if isinstance(value, list) else str(value))
-        for key, label in STATED.items()
-        if (value := stated.get(key)) not in (None, [], "")
-    ]
+    said = [(label, _said(value)) for key, label in STATED.items() if (value := stated.get(key)) not in (None, [], "")]
     table = markdown_table(("", "as the publisher states"), said) if said else "The publisher states nothing more.\n"
     return (
         f"## Governance\n\n{table}\n[{PROMPTS}]({PROMPTS}) holds every prompt and rubric. Croissant, provenance, bills "
         "of materials and the EU AI Act's summary lie beside this folder, in "
         f"`../records/{manifest['version']}/bundle-*`; `factory bundle PATH --out FOLDER` writes them anew.\n"
     )
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "; ".join(value) if isinstance(value, list) else str(value)
 
 
 STATED = {
@@ -243,12 +245,19 @@ STATED = {
     "legal_basis": "legal basis",
     "licence_policy": "licence policy",
     "collection": "collection of the sources",
+    "crawled": "sources were crawled from the web",
+    "crawlers": "crawlers",
+    "public_datasets": "public datasets among the sources",
+    "user_data": "data from users among the sources",
+    "rights_reservation": "reservations of rights against text and data mining",
+    "illegal_content": "illegal content",
     "known_bias": "known bias",
     "limitations": "limitations",
     "social_impact": "social impact",
     "personal_data": "sensitive personal information in the sources",
     "confidentiality": "confidentiality (traffic light protocol)",
     "maintenance": "maintenance",
+    "retention_days": "days after which raw requests are removed",
     "review_board": "review board",
 }
 """Keys of `governance` that the card repeats, with what it calls them."""

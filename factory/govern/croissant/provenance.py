@@ -19,7 +19,7 @@ def provenance(facts: Facts) -> dict[str, Any]:
     return {
         "prov:wasDerivedFrom": _sources(facts),
         "prov:wasGeneratedBy": [_activity(facts, step) for step in facts.steps],
-        "prov:wasAttributedTo": [_agent(model) for model in facts.models],
+        "prov:wasAttributedTo": [_agent(facts, model) for model in facts.models],
     }
 
 
@@ -48,8 +48,8 @@ def agent_id(model: Model) -> str:
     return f"agents/{model.role}"
 
 
-def _agent(model: Model) -> dict[str, Any]:
-    return {
+def _agent(facts: Facts, model: Model) -> dict[str, Any]:
+    agent: dict[str, Any] = {
         "@type": "prov:SoftwareAgent",
         "@id": agent_id(model),
         "prov:label": model.name,
@@ -57,6 +57,12 @@ def _agent(model: Model) -> dict[str, Any]:
         "roleName": model.role,
         "license": {"@type": "sc:CreativeWork", "name": model.license, "description": model.output_terms},
     }
+    stated = next((each for each in facts.governance.models if each.name == model.name), None)
+    if stated is not None and stated.location is not None:
+        agent["url"] = stated.location
+    if stated is not None and stated.supplier is not None:
+        agent["prov:actedOnBehalfOf"] = {"@type": "prov:Organization", "prov:label": stated.supplier}
+    return agent
 
 
 def _activity(facts: Facts, step: Step) -> dict[str, Any]:

@@ -71,10 +71,18 @@ def _types(facts: Facts) -> list[str]:
 
 def _raw(facts: Facts) -> str:
     sources = facts.sources
-    collected = facts.governance.collection or "How and when they were collected was not stated by the publisher."
+    stated = facts.governance
+    collected = stated.collection or "How and when they were collected was not stated by the publisher."
+    more = (
+        ("Legal basis", stated.legal_basis),
+        ("Licence policy", stated.licence_policy),
+        ("Reservations of rights", stated.rights_reservation),
+        ("Illegal content", stated.illegal_content),
+    )
+    words = "".join(f" {label}, as the publisher states: {value}." for label, value in more if value is not None)
     return (
         f"{sources['places']:,} places of source documents at {sources['hosts']:,} hosts, {sources['without_url']:,} "
-        f"of them without a URL, each listed with its licence in {ATTRIBUTION}. {collected}"
+        f"of them without a URL, each listed with its licence in {ATTRIBUTION}. {collected}{words}"
     )
 
 
