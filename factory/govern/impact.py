@@ -108,7 +108,7 @@ def impact(root: Store, what: Asked, listing: bool = False) -> Impact:
         if dataset.mix:
             mixes.append(dataset)
             continue
-        roles = _roles(dataset, what)
+        roles = roles_of(dataset, what)
         wanted = listing or (what.kind == "document" and bool(_hashes(dataset) & inputs))
         hit = _hit(root, dataset, _Everything() if roles else what.question, listing, wanted, samples, roles)
         found.hits.extend([hit] if hit else [])
@@ -117,7 +117,7 @@ def impact(root: Store, what: Asked, listing: bool = False) -> Impact:
         missing = [f"{name}@{version}" for name, version in mix_inputs(mix.manifest) if (name, version) not in titles]
         if what.kind == "document" and missing:
             found.unresolved[mix.title] = f"made of {', '.join(missing)}, not below this root"
-        question = _of_mix(mix, what, samples)
+        question = question_of_mix(mix, what, samples)
         hit = _hit(root, mix, question, listing, listing, {}) if question is not None else None
         found.hits.extend([hit] if hit else [])
     return found
@@ -168,7 +168,7 @@ def _listed(dataset: Dataset, path: str, places: Any, names: pa.Array) -> pa.Tab
     return pa.table([*shared, pa.array(places, pa.int64()), names], schema=ROWS)
 
 
-def _roles(dataset: Dataset, what: Asked) -> list[str]:
+def roles_of(dataset: Dataset, what: Asked) -> list[str]:
     """Roles besides writing questions and answers in which a model worked on every row of a dataset."""
     if what.kind != "model":
         return []
@@ -176,7 +176,7 @@ def _roles(dataset: Dataset, what: Asked) -> list[str]:
     return sorted({str(each["role"]) for each in made} - {"question", "answer"})
 
 
-def _of_mix(mix: Dataset, what: Asked, samples: dict[str, pa.Array]) -> Question | None:
+def question_of_mix(mix: Dataset, what: Asked, samples: dict[str, pa.Array]) -> Question | None:
     """What is asked of a mix's shards; None where none of its rows can be concerned."""
     if what.kind == "license":
         return UnderLicence(what.what)

@@ -163,7 +163,12 @@ def count_by_document(store: Store, keys: Sequence[str], ids: frozenset[str]) ->
     """Document id -> rows of these shards that rest on it; those without any are left out. Raises as `matching`."""
     wanted, found = pa.array(sorted(ids), pa.string()), Counter[str]()
     for key in keys:
-        named = pc.list_flatten(read_columns(store, key, OfDocuments(ids).columns).column("doc_ids"))
-        for pair in pc.value_counts(named.filter(pc.is_in(named, value_set=wanted))).to_pylist():
+        column = read_columns(store, key, OfDocuments(ids).columns).column("doc_ids")
+        try:
+            named = pc.list_flatten(column)
+            counted = pc.value_counts(named.filter(pc.is_in(named, value_set=wanted)))
+        except pa.ArrowException as error:
+            raise damaged(store.uri, key, f"its columns are not those of a shard: {error}") from None
+        for pair in counted.to_pylist():
             found[pair["values"]] += pair["counts"]
     return dict(sorted(found.items()))

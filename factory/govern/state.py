@@ -73,15 +73,20 @@ def read_dataset(root: Store, name: str, version: str) -> Dataset:
     return replace(dataset_in(root.get(key), root.uri, key), name=name, version=version)
 
 
+LISTED = {"path": "shards", "sha256": "inputs", "model": "generators"}
+"""What every entry of a list of the manifest must have to be looked at."""
+
+
 def dataset_in(data: bytes, uri: str, key: str) -> Dataset:
     """What a manifest's bytes say. Raises StoreError where they are none."""
     manifest = mapping_in(data, uri, key, ("kind", "name", "version", "totals", "license", "shards"))
     try:
-        for shard in manifest["shards"]:
-            str(shard["path"]), str(shard["sha256"])
+        for required, listed in LISTED.items():
+            for each in manifest.get(listed, ()):
+                str(each[required]), each.get("dataset")
         rows, license = int(manifest["totals"]["rows"]), str(manifest["license"]["dataset"])
-    except (LookupError, TypeError, ValueError) as error:
-        raise damaged(uri, key, f"totals, license or shards: {error}") from None
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise damaged(uri, key, f"totals, license, shards, inputs or generators: {error}") from None
     named = str(manifest["name"]), str(manifest["version"])
     return Dataset(*named, manifest["kind"] == MIX, rows, license, manifest, sha256_hex(data))
 

@@ -290,6 +290,8 @@ def _opened(
 ) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(source, pre_buffer=pre_buffer, read_dictionary=list(dictionaries) or None)
+    except KeyError as error:
+        raise damaged(uri, key, f"it has no column {error.args[0]!r}") from None
     except (pa.ArrowException, OSError) as error:
         raise _damaged(key, uri, error) from error
 

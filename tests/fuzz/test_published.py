@@ -16,6 +16,7 @@ from factory.publish.verify import verify_bytes
 from factory.store.local import LocalStore
 from factory.store.parquet import (
     parquet_metadata,
+    read_columns,
     read_groups,
     read_parquet,
     read_range,
@@ -97,6 +98,7 @@ def numbers() -> bytes:
     "factory.store.parquet.read_range",
     "factory.store.parquet.read_scattered",
     "factory.store.parquet.read_groups",
+    "factory.store.parquet.read_columns",
     "factory.store.parquet.parquet_metadata",
     share=2,
     data=broken_bytes([numbers(), *VALID]),
@@ -113,6 +115,8 @@ def test_a_table_of_a_root_is_read_or_refused(store: LocalStore, data: bytes) ->
         assert read_rows(store, key, [3, 1]).num_rows == 2
     with refused(FactoryError):
         assert read_scattered(store, key, [1, 3], ["name"]).num_rows == 2
+    with refused(FactoryError):
+        assert read_columns(store, key, ["name"], ["name"]).column_names == ["name"]
     with refused(FactoryError):
         read_range(store, key, "key", 3, 9)
     with refused(FactoryError):

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -15,6 +16,7 @@ from factory.conditions import outcome, parse_condition
 from factory.errors import ConfigError, StoreError
 from factory.govern.config import ThresholdsConfig
 from factory.govern.figures import evaluation_in, held
+from factory.govern.impact import Asked, question_of_mix, roles_of
 from factory.govern.keys import key_id, public_in
 from factory.govern.records import Record, read_records, record_key
 from factory.govern.signature import envelope_of, statement_of, verdict_of
@@ -46,6 +48,7 @@ MANIFEST = {
     "totals": {"rows": 3},
     "license": {"dataset": "MIT"},
     "shards": [{"path": "data/a.parquet", "sha256": "0" * 64}],
+    "generators": [{"role": "answer", "model": "m", "revision": "r", "dataset": "d", "version": "v"}],
     "inputs": [{"dataset": "d", "version": "v", "sha256": "0" * 64}],
 }
 
@@ -81,6 +84,9 @@ def test_a_manifest_is_a_dataset_or_refused(data: bytes) -> None:
         dataset = dataset_in(data, "root", "key")
         assert isinstance(dataset.rows, int)
         mix_inputs(dataset.manifest)
+        for kind, what in (("model", "m"), ("document", "0" * 32), ("license", "MIT")):
+            question_of_mix(dataset, Asked(kind, what), {"0" * 64: pa.array(["id"])})
+            roles_of(dataset, Asked(kind, what))
 
 
 DATASET = dataset_in(orjson.dumps(MANIFEST), "root", "key")

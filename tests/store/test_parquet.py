@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ from factory.store.parquet import (
     ROW_GROUP_ROWS,
     Layout,
     parquet_metadata,
+    read_columns,
     read_parquet,
     read_range,
     read_rows,
@@ -259,3 +261,27 @@ def test_scattered_rows_are_those_of_the_table(rows: list[int], group: int, hole
         store.put("t", to_parquet(table, {}))
         with pytest.raises(StoreError, match="1000 rows do not have"):
             read_scattered(store, "t", [1000], ["a"])
+
+
+def test_leaves_of_a_large_file_are_read_without_the_others(tmp_path: Path) -> None:
+    rows = 3 * ROW_GROUP_ROWS + 7
+    table = pa.table(
+        {
+            "text": [random.Random(row).randbytes(400).hex() for row in range(rows)],
+            "kind": [f"kind {row % 3}" for row in range(rows)],
+            "ids": [[f"id {row}", f"id {row % 5}"] for row in range(rows)],
+            "place": [{"file": f"f{row}", "row": row} for row in range(rows)],
+        }
+    )
+    data = to_parquet(table, {})
+    store = Counting(str(tmp_path))
+    store.put("large.parquet", data)
+    found = read_columns(store, "large.parquet", ["kind", "ids.list.element", "place.row"], ["kind"])
+    assert pa.types.is_dictionary(found.schema.field("kind").type)
+    assert found.column("kind").to_pylist() == table.column("kind").to_pylist()
+    assert found.column("ids").equals(table.column("ids"))
+    assert found.column("place").to_pylist() == [{"row": row} for row in range(rows)]
+    assert sum(store.read) < len(data) / 2
+    for missing in ("ids", "nothing"):
+        with pytest.raises(StoreError, match=f"it has no column {missing}"):
+            read_columns(store, "large.parquet", [missing])
