@@ -46,12 +46,16 @@ def overlay(name: str) -> list[Document]:
     return copy.deepcopy(_overlay(name))
 
 
-def with_components(tmp: Path, name: str, components: Sequence[str]) -> list[Document]:
-    """An overlay with more components: what the guide tells a user to write."""
-    shutil.copytree(K8S, tmp / "k8s")
+def with_components(tmp: Path, name: str, components: Sequence[str], *, prefix: str = "") -> list[Document]:
+    """An overlay with more components before its own, and as the second of its kind in a namespace: what the guide
+    tells a user to write."""
+    shutil.copytree(K8S, tmp / "k8s", dirs_exist_ok=True)
     file = tmp / "k8s" / "overlays" / name / "kustomization.yaml"
-    values = yaml.safe_load(file.read_text())
-    values["components"] = [*values.get("components", []), *(f"../../components/{each}" for each in components)]
+    values = yaml.safe_load((K8S / "overlays" / name / "kustomization.yaml").read_text())
+    values["components"] = [*(f"../../components/{each}" for each in components), *values.get("components", [])]
+    if prefix:
+        values["namePrefix"] = f"{prefix}-"
+        values["labels"][0]["pairs"]["app.kubernetes.io/instance"] = prefix
     file.write_text(yaml.safe_dump(values))
     return render(file.parent)
 
@@ -124,6 +128,19 @@ def pods_of(document: Document) -> Iterator[tuple[str, Document]]:
         yield "head", cluster["headGroupSpec"]["template"]["spec"]
         for group in cluster["workerGroupSpecs"]:
             yield f"workers {group.get('groupName')}", group["template"]["spec"]
+
+
+def labels_of(document: Document) -> Iterator[tuple[str, dict[str, str]]]:
+    """Labels of the pods with what they are."""
+    spec = document.get("spec", {})
+    if document["kind"] == "Job":
+        yield "job", spec["template"]["metadata"]["labels"]
+    elif document["kind"] == "RayJob":
+        cluster = spec["rayClusterSpec"]
+        yield "submitter", spec["submitterPodTemplate"]["metadata"]["labels"]
+        yield "head", cluster["headGroupSpec"]["template"]["metadata"]["labels"]
+        for group in cluster["workerGroupSpecs"]:
+            yield f"workers {group['groupName']}", group["template"]["metadata"]["labels"]
 
 
 def all_pods(documents: Sequence[Document]) -> list[tuple[str, Document]]:

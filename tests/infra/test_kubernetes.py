@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ray._private.utils import resolve_object_store_memory
 
 from factory import __version__
 from factory.config import FactoryConfig
@@ -28,9 +30,11 @@ from tests.infra.manifests import (
     Document,
     all_pods,
     environment_of,
+    labels_of,
     one,
     overlay,
     pods_of,
+    quantity,
     schema_problems,
     with_components,
 )
@@ -57,37 +61,121 @@ def test_manifests_fit_their_schemas_and_our_rules(name: str) -> None:
     assert {document["metadata"].get("namespace") for document in documents} == {"factory"}
 
 
-TRIED = [
-    ("job-gpu", ["spot", "kueue", "hold-node", "model-cache"]),
-    ("indexed-gpu", ["spot", "kueue", "model-cache"]),
-    ("job-cpu", ["spot"]),
-    ("ray", ["kueue"]),
-]
+ADDED = [name for name in COMPONENTS if name not in ("gpu", "indexed")]
+"""Components that a user adds to any overlay; the other two make overlays of their own."""
 
 
-@pytest.mark.parametrize(("name", "components"), TRIED)
-def test_components_fit_as_well(name: str, components: list[str], tmp_path: Path) -> None:
-    documents = with_components(tmp_path, name, components)
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_all_components_fit_together_in_whatever_order(name: str, tmp_path: Path) -> None:
+    documents = with_components(tmp_path, name, ADDED)
     assert [problem for document in documents for problem in schema_problems(document)] == []
     assert objections(documents) == []
+    assert collisions(documents) == []
+    assert {document["metadata"].get("namespace") for document in documents} == {"factory"}
+    backwards = with_components(tmp_path, name, ADDED[::-1])
+    assert sorted(map(in_any_order, backwards)) == sorted(map(in_any_order, documents))
+
     work = next(document for document in documents if document["kind"] in ("Job", "RayJob"))
-    if "kueue" in components:
-        assert work["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "factory"
-        assert work["spec"]["suspend"] is True
-    if "spot" in components:
-        ((_, pod),) = pods_of(work)
-        keys = {each["key"] for each in pod["tolerations"]}
-        assert {"cloud.google.com/gke-spot", "kubernetes.azure.com/scalesetpriority"} <= keys
-        assert ("nvidia.com/gpu" in keys) == ("gpu" in name), "what others tolerate stays"
-    if "model-cache" in components:
-        ((_, pod),) = pods_of(work)
-        assert environment_of(pod["containers"][0])["FACTORY_CACHE"].startswith("/models/")
+    assert work["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "factory"
+    assert work["spec"]["suspend"] is True
+    for place, pod in pods_of(work):
+        if place == "job" or place.startswith("workers"):
+            keys = {each["key"] for each in pod["tolerations"]}
+            assert {"cloud.google.com/gke-spot", "kubernetes.azure.com/scalesetpriority"} <= keys
+            wants = "nvidia.com/gpu" in pod["containers"][0]["resources"]["limits"]
+            assert ("nvidia.com/gpu" in keys) == wants, "what others tolerate stays"
+            assert environment_of(pod["containers"][0])["FACTORY_CACHE"].startswith("/models/")
+
+
+def in_any_order(value: Any) -> str:
+    """The same text for the same document, whatever the order of its lists."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(sorted(f'{key}: {in_any_order(item)}' for key, item in value.items()))}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(sorted(map(in_any_order, value)))}]"
+    return repr(value)
+
+
+def collisions(documents: list[Document]) -> list[str]:
+    """Objects of one kind and name, and pods that two budgets hold, which the eviction API refuses to evict at all."""
+    names = Counter((document["kind"], document["metadata"]["name"]) for document in documents)
+    found = [f"{kind} {name} is there {number} times" for (kind, name), number in names.items() if number > 1]
+    budgets = [document for document in documents if document["kind"] == "PodDisruptionBudget"]
+    for place, labels in (pod for document in documents for pod in labels_of(document)):
+        held = [each["metadata"]["name"] for each in budgets if selects(each, labels)]
+        found += [f"{place} is held by {held}"] if len(held) > 1 else []
+    return found
+
+
+def selects(budget: Document, labels: dict[str, str]) -> bool:
+    wanted: dict[str, str] = budget["spec"]["selector"]["matchLabels"]
+    return wanted.items() <= labels.items()
+
+
+def test_runs_side_by_side_in_a_namespace_hold_their_own_pods_alone(tmp_path: Path) -> None:
+    runs = {name: with_components(tmp_path, name, ["hold-node"]) for name in OVERLAYS}
+    again = {
+        name: with_components(tmp_path, name, ["hold-node"], prefix=f"second-{name}") for name in ("ray", "job-cpu")
+    }
+    runs |= {f"second {name}": documents for name, documents in again.items()}
+    both = [*runs["ray"], *runs["second ray"]]
+    named = [(document["kind"], document["metadata"]["name"]) for document in both]
+    assert len(named) == len(set(named))
+    for name, documents in runs.items():
+        assert objections(documents) == []
+        own = [document for document in documents if document["kind"] == "PodDisruptionBudget"]
+        for other, theirs in runs.items():
+            for place, labels in (pod for document in theirs for pod in labels_of(document)):
+                held = [budget["metadata"]["name"] for budget in own if selects(budget, labels)]
+                assert len(held) <= (1 if other == name else 0), (name, other, place, held)
+
+
+def test_pods_of_an_indexed_job_spread_among_themselves(tmp_path: Path) -> None:
+    for prefix in ("", "second"):
+        spec = job(with_components(tmp_path, "indexed", [], prefix=prefix))["template"]
+        (spread,) = spec["spec"]["topologySpreadConstraints"]
+        wanted = spread["labelSelector"]["matchLabels"]
+        assert wanted.items() <= spec["metadata"]["labels"].items()
+        assert wanted["app.kubernetes.io/instance"] == (prefix or "indexed")
+
+
+def test_rays_objects_fit_into_shared_memory() -> None:
+    """Otherwise Ray puts them all on the disk, slowly, and nobody is told but a log."""
+    cluster = one(overlay("ray"), "RayJob")["spec"]["rayClusterSpec"]
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        pod = group["template"]["spec"]
+        (shared,) = [each["emptyDir"] for each in pod["volumes"] if each["name"] == "shm"]
+        memory = int(quantity(pod["containers"][0]["resources"]["limits"]["memory"]))
+        said = group["rayStartParams"].get("object-store-memory")
+        taken = resolve_object_store_memory(memory, int(said) if said else None)
+        assert taken <= 0.95 * quantity(shared["sizeLimit"]), group.get("groupName", "head")
+
+
+@pytest.mark.parametrize("name", ["job-cpu", "indexed", "ray"])
+def test_a_scraped_run_listens_where_its_pod_says(name: str, tmp_path: Path) -> None:
+    documents = with_components(tmp_path, name, ["metrics"])
+    work = next(document for document in documents if document["kind"] in ("Job", "RayJob"))
+    container = dict(pods_of(work))["head" if name == "ray" else "job"]["containers"][0]
+    (port,) = [each["containerPort"] for each in container["ports"] if each["name"] == "run-metrics"]
+    if name == "ray":
+        plain = one(overlay(name), "RayJob")["spec"]["entrypoint"]
+        typed = work["spec"]["entrypoint"]
+        assert typed.startswith(f"{plain} "), "the component repeats the entrypoint"
+        typed = typed.split()
+        (rule,) = work["spec"]["rayClusterSpec"]["networkPolicy"]["head"]["ingressRules"]
+        assert port in [each["port"] for each in rule["ports"]]
+    else:
+        typed = container["args"]
+    assert f"observe.metrics_port={port}" in typed
+    assert "observe.metrics_host=0.0.0.0" in typed
+    spec = work["spec"]["rayClusterSpec"]["headGroupSpec"] if name == "ray" else work["spec"]
+    assert spec["template"]["metadata"]["annotations"]["prometheus.io/port"] == str(port)
 
 
 def test_every_component_is_used_or_tried() -> None:
     named = [yaml.safe_load((K8S / "overlays" / name / "kustomization.yaml").read_text()) for name in OVERLAYS]
     used = {Path(each).name for values in named for each in values.get("components", [])}
-    assert sorted(used.union(*(components for _, components in TRIED))) == COMPONENTS
+    assert sorted(used.union(ADDED)) == COMPONENTS
 
 
 def job(documents: list[Document]) -> Document:
@@ -154,27 +242,19 @@ def test_ray_nodes_drain_and_the_driver_is_told_within_the_grace_period() -> Non
 @pytest.mark.parametrize("name", ["indexed", "indexed-gpu"])
 def test_the_number_of_pods_is_the_same_wherever_it_stands(name: str) -> None:
     documents = overlay(name)
-    spec, budget = job(documents), one(documents, "PodDisruptionBudget")["spec"]
+    spec = job(documents)
     container = spec["template"]["spec"]["containers"][0]
     assert spec["completionMode"] == "Indexed"
     assert spec["parallelism"] == spec["completions"] == int(environment_of(container)["JOB_COMPLETIONS"])
-    assert budget["minAvailable"] == spec["completions"] - 1
     assert spec["backoffLimitPerIndex"] > 0
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
-def test_budgets_select_pods_that_there_are(name: str) -> None:
-    documents = overlay(name)
-    for budget in documents:
-        if budget["kind"] != "PodDisruptionBudget":
-            continue
-        wanted = budget["spec"]["selector"]["matchLabels"]
-        if name == "ray":
-            head = one(documents, "RayJob")["spec"]["rayClusterSpec"]["headGroupSpec"]
-            labels = {**head["template"]["metadata"]["labels"], "ray.io/node-type": "head"}  # KubeRay adds the latter
-        else:
-            labels = job(documents)["template"]["metadata"]["labels"]
-        assert wanted.items() <= labels.items()
+def test_budgets_select_pods_that_there_are(name: str, tmp_path: Path) -> None:
+    documents = with_components(tmp_path, name, [] if name == "ray" else ["hold-node"])
+    budget = one(documents, "PodDisruptionBudget")
+    held = [place for document in documents for place, labels in labels_of(document) if selects(budget, labels)]
+    assert held == ["head" if name == "ray" else "job"]
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
