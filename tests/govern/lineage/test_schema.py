@@ -33,7 +33,6 @@ def test_every_facet_that_we_write_is_in_the_schema_once() -> None:
 
 @pytest.mark.parametrize(("group", "key", "schema"), _facets(), ids=[f"{group}-{key}" for group, key, _ in _facets()])
 def test_a_facet_asks_for_what_its_class_asks_for(group: str, key: str, schema: Any) -> None:
-    pytest.importorskip("openlineage.client")
     modules = vars(importlib.import_module("openlineage.client.facet_v2")).values()
     kind = next(getattr(module, FACETS[key][1]) for module in modules if hasattr(module, FACETS[key][1]))
     assert kind._get_schema() == schema_url(key)
@@ -45,7 +44,7 @@ def test_a_facet_asks_for_what_its_class_asks_for(group: str, key: str, schema: 
 
 
 def test_an_event_asks_for_what_its_class_asks_for() -> None:
-    event = pytest.importorskip("openlineage.client.event_v2")
+    event = importlib.import_module("openlineage.client.event_v2")
     for kind, schema in ((event.RunEvent, SCHEMA), (event.Run, SCHEMA["properties"]["run"])):
         fields = {each.name: each for each in attr.fields(kind)}
         assert {name for name, each in fields.items() if each.default is attr.NOTHING} <= set(schema["required"])
