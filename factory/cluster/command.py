@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from factory.cluster import jobs
+from factory.cluster.address import url_of
 from factory.cluster.config import JobConfig
-from factory.cluster.dashboard import Dashboard, ask, python_note, url_of
+from factory.cluster.dashboard import Dashboard, ask, python_note
 from factory.cluster.package import MIB, Package, pack
 from factory.credentials import said
 from factory.errors import ConfigError

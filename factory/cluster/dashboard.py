@@ -8,7 +8,6 @@ exceptions. Every question has a time limit; Ray's client has none.
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +15,14 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from factory.cluster.address import CONNECT_S, PORT
 from factory.cluster.nodes import Node
-from factory.errors import ClusterError, ConfigError
+from factory.cluster.token import RIGHT_ONE, token_headers
+from factory.errors import ClusterError
 
-PORT = 8265
-"""Of Ray's dashboard, unless it was started with another."""
-
-CONNECT_S, ANSWER_S = 8.0, 15.0
-"""With name resolution and both tries of two families of addresses an unreachable cluster is said within 30 s."""
+ANSWER_S = 15.0
+"""With CONNECT_S, name resolution and both tries of two families of addresses an unreachable cluster is said within
+30 s."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -36,33 +35,6 @@ class Dashboard:
     ray: str
     python: str
     nodes: tuple[Node, ...]
-
-
-def url_of(address: str | None) -> str:
-    """The web address meant by `cluster.address`. Raises ConfigError where there is none."""
-    if address is None:
-        raise ConfigError(
-            "jobs.submit needs cluster.address",
-            cause="it is null, which means Ray on this machine",
-            remedy=f"add cluster.address=http://HEAD:{PORT}; on Kubernetes `kubectl port-forward` the head's service "
-            f"and use http://127.0.0.1:{PORT}. `python -m jobs.run` runs here",
-        )
-    if address == "auto":
-        # What Ray's own client looks at; the second is mostly the head's own port, not the dashboard's.
-        said = os.environ.get("RAY_API_SERVER_ADDRESS") or os.environ.get("RAY_ADDRESS") or ""
-        return said.rstrip("/") if said.startswith(("http://", "https://")) else f"http://127.0.0.1:{PORT}"
-    if address.startswith(("http://", "https://")):
-        return address.rstrip("/")
-    try:
-        host = urlsplit(address if "://" in address else f"//{address}").hostname
-    except ValueError:  # an open bracket
-        host = None
-    if not host:
-        raise ConfigError(
-            f"cluster.address={address} names no host", remedy=f"write it as http://HEAD:{PORT}, with the head's name"
-        )
-    # HEAD:6379 and ray://HEAD:10001 are other doors of the same machine.
-    return f"http://[{host}]:{PORT}" if ":" in host else f"http://{host}:{PORT}"
 
 
 def ask(url: str) -> Dashboard:
@@ -134,26 +106,21 @@ def _within(value: Any, *names: str) -> Any:
 
 
 def _get(url: str, path: str) -> Any:
+    headers = token_headers()
     try:
-        answer = httpx.get(url + path, headers=_token_headers(), timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S))
+        answer = httpx.get(url + path, headers=headers, timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S))
     except (httpx.RemoteProtocolError, httpx.DecodingError, httpx.TooManyRedirects):
         raise _not_ray(url, "it does not speak HTTP") from None
     except (httpx.TransportError, httpx.InvalidURL) as error:
         raise _unreachable(url, error) from None
     if answer.status_code in (401, 403):
-        raise _token_refused(url, answer.status_code, bool(_token_headers()))
+        raise _token_refused(url, answer.status_code, bool(headers))
     if answer.status_code != 200:
         raise _not_ray(url, f"it answered {path} with HTTP {answer.status_code}")
     try:
         return answer.json()
     except (ValueError, LookupError, RecursionError):  # LookupError: a character set that there is not
         raise _not_ray(url, f"its answer to {path} is no JSON") from None
-
-
-def _token_headers() -> dict[str, str]:
-    from ray._private.authentication.http_token_authentication import get_auth_headers_if_auth_enabled
-
-    return dict(get_auth_headers_if_auth_enabled({}))
 
 
 def _unreachable(url: str, error: Exception) -> ClusterError:
@@ -183,7 +150,6 @@ def _token_refused(url: str, status: int, sent: bool) -> ClusterError:
         f"the cluster at {url} refused the token" if sent else f"the cluster at {url} wants a token, and none was sent",
         cause="the cluster was started with another token (it makes a new one for every cluster)"
         if sent
-        else "RAY_AUTH_MODE is not `token` here, or no token was found",
-        remedy="set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH, or the file ~/.ray/auth_token) to "
-        f"the head's; on the head: `ray get-auth-token` (HTTP {status})",
+        else "RAY_AUTH_MODE is not `token` here; the file with the token does not suffice",
+        remedy=f"{RIGHT_ONE} (HTTP {status})",
     )

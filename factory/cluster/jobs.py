@@ -18,8 +18,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from factory.cluster.address import CONNECT_S
 from factory.cluster.config import JobConfig
-from factory.cluster.dashboard import ANSWER_S, CONNECT_S, Dashboard
+from factory.cluster.dashboard import ANSWER_S, Dashboard
 from factory.cluster.nodes import GIB, bundle_in_words, fitting, in_words
 from factory.credentials import blanked
 from factory.errors import ClusterError, ConfigError

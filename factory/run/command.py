@@ -19,6 +19,7 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
+from factory.cluster.address import require_drivers
 from factory.config import FactoryConfig
 from factory.credentials import print_blanked
 from factory.errors import FactoryError
@@ -100,6 +101,7 @@ def run(config: FactoryConfig) -> dict[str, Any]:
     from factory.run.runner import execute
     from factory.store.open import open_store, probe
 
+    require_drivers(config.cluster.address)
     store = open_store(config.store)
     probe(store)
     progress = progress_for(sys.stderr)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import ray
 
-from factory.cluster.dashboard import Dashboard, ask, check_versions, python_note, url_of
-from factory.errors import ClusterError, ConfigError, FactoryError
+from factory.cluster.dashboard import Dashboard, ask, check_versions, python_note
+from factory.errors import ClusterError, FactoryError
 
 
 @contextmanager
@@ -45,36 +45,6 @@ def cluster(ray_version: str = ray.__version__, python: str = "3.12.1") -> dict[
         "/api/v0/cluster_metadata": {"data": {"pythonVersion": python}},
         "/api/v0/nodes": {"data": {"result": {"result": [node, {**node, "state": "DEAD"}]}}},
     }
-
-
-@pytest.mark.parametrize(
-    ("address", "url"),
-    [
-        ("http://head:8265/", "http://head:8265"),
-        ("https://ray.example.org", "https://ray.example.org"),
-        ("head:6379", "http://head:8265"),
-        ("ray://head:10001", "http://head:8265"),
-        ("ray://[fd00::1]:10001", "http://[fd00::1]:8265"),
-        ("auto", "http://127.0.0.1:8265"),
-    ],
-)
-def test_every_way_to_name_a_head_leads_to_its_dashboard(
-    address: str, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
-        monkeypatch.delenv(name, raising=False)
-    assert url_of(address) == url
-
-
-def test_auto_is_what_rays_own_tools_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "https://head.example.org/")
-    assert url_of("auto") == "https://head.example.org"
-
-
-def test_without_an_address_there_is_nothing_to_submit_to() -> None:
-    with pytest.raises(ConfigError, match=r"needs cluster\.address") as refused:
-        url_of(None)
-    assert "jobs.run" in refused.value.remedy
 
 
 def test_a_cluster_says_its_versions_and_its_living_nodes() -> None:

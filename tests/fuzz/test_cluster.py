@@ -7,7 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from factory.cluster.dashboard import Dashboard, ask, url_of
+from factory.cluster.address import url_of
+from factory.cluster.dashboard import Dashboard, ask
 from factory.errors import ClusterError, ConfigError
 from tests.fuzz.breaking import broken_bytes, json_bytes, texts
 from tests.fuzz.harness import fuzzed, refused
@@ -42,7 +43,7 @@ def test_broken_http_is_an_error(canned: Canned, data: bytes) -> None:
         ask(canned.url)
 
 
-@fuzzed("factory.cluster.dashboard.url_of", address=texts("ray://head:10001"))
+@fuzzed("factory.cluster.address.url_of", address=texts("ray://head:10001"))
 def test_any_address_is_a_url_or_an_error(address: str) -> None:
     with refused(ConfigError):
         assert url_of(address).startswith(("http://", "https://"))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from factory.cluster.address import require_drivers
 from factory.run.command import guarded
 from factory.run.compose import Entry, compose_entry, key_lines
 from factory.select.training.config import TrainConfig, TrainingConfig
@@ -39,6 +40,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     from factory.select.training.job import execute
     from factory.store.open import open_store, probe
 
+    require_drivers(config.cluster.address)
     store = open_store(config.store)
     probe(store)
     progress = progress_for(sys.stderr)
