@@ -84,16 +84,18 @@ def _rank(step: str) -> int:
 
 def _derived(store: Store, files: Sequence[StepFile], ids: set[str], words: frozenset[str]) -> set[str]:
     """`ids` and those of every row made of them."""
+    matcher = Matcher.of(Work(tuple(ids), tuple(words)))
     while True:
         before = len(ids)
         for file in files:
             along = bool(words) and file.step.startswith(ALONG_NAMES)
             wanted = {*OWN, *PASSED_ON, *(("topics", "concepts", "trace") if along else ())}
             table = read_columns(store, file.key, wanted)
-            matcher = Matcher.of(Work(tuple(ids), tuple(words)))
             rows = erased_rows(table, matcher, along)
             if rows.any():
                 ids |= set(_own_ids(table.filter(pa.array(rows))))
+                if len(ids) > len(matcher.ids):
+                    matcher = Matcher.of(Work(tuple(ids), tuple(words)))
         if len(ids) == before:
             return ids
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from factory.store.base import Store
@@ -21,16 +22,16 @@ class Spool(MutableMapping[str, bytes | None]):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._paths: dict[str, Path | None] = {}
+        self._names = count()
 
     def __getitem__(self, key: str) -> bytes | None:
         path = self._paths[key]
         return None if path is None else path.read_bytes()
 
     def __setitem__(self, key: str, data: bytes | None) -> None:
-        path = None if data is None else self._folder / f"{len(self._paths):08d}-{key.count('/')}"
-        if path is not None and data is not None:
-            known = self._paths.get(key)
-            path = known if known is not None else path
+        path = None
+        if data is not None:
+            path = self._paths.get(key) or self._folder / f"{next(self._names):08d}"
             path.write_bytes(data)
         self._paths[key] = path
 

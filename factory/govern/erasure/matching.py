@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from factory.govern.erasure.records import ID, Work
 from factory.identity import canonical_json
@@ -45,6 +46,14 @@ class Matcher:
     @staticmethod
     def of(work: Work) -> Matcher:
         return Matcher(work, frozenset(work.ids))
+
+    @cached_property
+    def id_values(self) -> pa.Array:
+        return pa.array(sorted(self.ids), pa.string())
+
+    @cached_property
+    def name_values(self) -> pa.Array:
+        return pa.array(sorted(self.words | self.subjects), pa.string())
 
     @cached_property
     def words(self) -> frozenset[str]:

@@ -30,12 +30,12 @@ def erased_rows(table: pa.Table, matcher: Matcher, by_words: bool = False) -> Ma
                 column = _inside(column, "sample_id")
                 if column is None:
                     continue
-            found |= _holds(column, matcher.ids)
-        if by_words and matcher.words and name in ("topics", "concepts", "normal"):
-            found |= _holds(table.column(name), matcher.words)
-        if by_words and matcher.subjects and name == "trace":
+            found |= _holds(column, matcher.id_values)
+        if by_words and name in ("topics", "concepts", "normal"):
+            found |= _holds(table.column(name), matcher.name_values)
+        if by_words and name == "trace":
             subjects = _inside(table.column(name), "subject")
-            found |= _holds(subjects, matcher.subjects) if subjects is not None else False
+            found |= _holds(subjects, matcher.name_values) if subjects is not None else False
     return found
 
 
@@ -44,18 +44,18 @@ def _inside(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray | None:
     return pc.struct_field(column, name) if name in names else None
 
 
-def _holds(column: pa.ChunkedArray, wanted: frozenset[str]) -> Mask:
+def _holds(column: pa.ChunkedArray, wanted: pa.Array) -> Mask:
     kind = column.type
     if pa.types.is_list(kind) and pa.types.is_string(kind.value_type):
         inner = column.combine_chunks()
         inner = inner if isinstance(inner, pa.Array) else pa.concat_arrays(inner.chunks)
         mask = np.zeros(len(column), np.bool_)
-        inside = pc.is_in(pc.list_flatten(inner), pa.array(sorted(wanted), pa.string()))
+        inside = pc.is_in(pc.list_flatten(inner), wanted)
         mask[pc.list_parent_indices(inner).filter(inside).to_numpy()] = True
         return mask
     if not pa.types.is_string(kind):
         return np.zeros(len(column), np.bool_)
-    held = pc.fill_null(pc.is_in(column, pa.array(sorted(wanted), pa.string())), False)
+    held = pc.fill_null(pc.is_in(column, wanted), False)
     mask = held.to_numpy()
     return np.asarray(mask, np.bool_)
 
