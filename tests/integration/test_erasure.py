@@ -15,7 +15,7 @@ from factory.govern.erasure.erase import erase
 from factory.govern.erasure.files import unknown_files
 from factory.store.local import LocalStore
 from tests.corpora import row_of, text_of, write_corpus, write_shard
-from tests.govern.erasure.worlds import KilledError, derived, holding, killed
+from tests.govern.erasure.worlds import KilledError, derived, holding, killed, tables
 from tests.runs import dataset_rows, done_of, factory_cli, requests_spent, run_factory
 
 Erased = tuple[Path, dict[str, Any], dict[str, Any], set[str]]
@@ -50,10 +50,34 @@ def erased(corpus: Path, finished: tuple[Path, dict[str, Any]]) -> Erased:
     wanted = {*derived(root, doc_id), *sentences, "http://example.org/again"}
     assert holding(root, wanted)
     shutil.copytree(root, root.with_name("copy"))
+    names = names_of(root, doc_id)
+    assert names & names_in(root)
     done = erase(LocalStore(str(root)), [doc_id], "asked for", "me", lambda _line: None)
     assert done.left == ()
+    assert not names & names_in(root)
     assert holding(root, wanted) == {}
     return root, before, run_factory(corpus, str(root), SETTINGS).result, wanted
+
+
+def names_of(root: Path, doc_id: str) -> set[str]:
+    """Concepts that only this document's extraction named."""
+    own, others = set[str](), set[str]()
+    for key, rows in tables(root).items():
+        for row in rows if key.startswith("steps/extract-") and "/data/" in key else ():
+            found = {name for topic in row["topics"] for name in (topic["topic"], *topic["key_concepts"])}
+            (own if row["doc_id"] == doc_id else others).update(found)
+    return own - others
+
+
+def names_in(root: Path) -> set[str]:
+    """Names that the graph, walks and pairs hold."""
+    found: set[str] = set()
+    for key, rows in tables(root).items():
+        for row in rows if key.startswith(("steps/graph_", "steps/walk", "steps/pair")) else ():
+            found.update({row.get("name"), row.get("normal"), row.get("form")} - {None})
+            for column in ("aliases", "topics", "concepts"):
+                found.update(row.get(column) or ())
+    return found
 
 
 def test_every_kind_of_file_that_a_run_leaves_is_known(finished: tuple[Path, dict[str, Any]]) -> None:

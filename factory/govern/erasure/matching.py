@@ -110,6 +110,8 @@ class Matcher:
                 # What a step's record charges to subjects is the rest's where it names none (factory/run/ledger.py).
                 key: self._sums(item)
                 if key == "subject" and isinstance(item, Mapping)
+                else ""
+                if (key == "stratum" or (key == "name" and "drawn" in found)) and item in self.subjects
                 else self.value(item, quoting or key in QUOTING)
                 for key, item in found.items()
                 if not self.named(key)
