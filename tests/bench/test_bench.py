@@ -14,7 +14,7 @@ KEYS = {
     "decon": {"recall", "clean_share_marked", "microseconds_a_row", "rows_per_second"},
     "graph": {"walks", "scales", "growth_seconds_per_passage", "grown_share"},
     "requests": {"most_open", "lost", "wrong", "given_up", "retries", "most_sockets", "client_ms_per_request"},
-    "impact": {"slowest_seconds", "lookups", "making_seconds"},
+    "impact": {"slowest_seconds", "processor_seconds", "lookups", "making_seconds"},
     "evaluate": {"processor_seconds", "wall_seconds", "perplexity_processor_seconds", "parts"},
     "units": {"looks", "feed"},
     "cluster": {"efficiency", "tail_share", "worked", "disturbed"},
