@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 
 @dataclass(frozen=True)
@@ -34,3 +38,20 @@ class Claims:
     prompts: frozenset[str] | None = None
     gates: Mapping[str, bool] | None = None
     synthetic: bool | None = None
+
+
+def sound(claims: Claims) -> Claims:
+    """The claims, if every field is of the type that it is declared with; whoever compares them need not ask. Raises
+    ValueError naming the first that is not."""
+    for name, declared in _declared().items():
+        try:
+            declared.validate_python(getattr(claims, name), strict=True)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            raise ValueError(f"{name} is not what it should be: {first['msg']}") from None
+    return claims
+
+
+@cache
+def _declared() -> dict[str, TypeAdapter[Any]]:
+    return {name: TypeAdapter(hint) for name, hint in get_type_hints(Claims).items()}

@@ -10,6 +10,7 @@ from factory.govern.check.fields import against, among
 from factory.govern.check.index import index_claims, parsed_index
 from factory.govern.check.rendered import rendered_findings
 from factory.govern.claims import Claims
+from factory.govern.claims import Claims
 from factory.govern.columns import column
 from factory.govern.croissant.reading import claims, problems
 from factory.govern.documents import card, markers
@@ -49,7 +50,7 @@ CROISSANT = {
 @example(data=orjson.dumps(CROISSANT))
 def test_a_croissant_document_is_read_back_or_refused(data: bytes) -> None:
     with refused(ValueError):
-        assert claims(data).name is not None
+        assert isinstance(claims(data), Claims)
 
 
 @fuzzed("factory.govern.croissant.reading.problems", share=2, data=json_bytes(CROISSANT))
@@ -120,7 +121,7 @@ def test_a_card_is_read_back_or_refused(text: str) -> None:
     data = text.encode(errors="surrogatepass")
     assert all(isinstance(problem, str) for problem in card.problems(data))
     with refused(ValueError):
-        assert card.claims(data).version is not None
+        assert isinstance(card.claims(data), Claims)
 
 
 @fuzzed("factory.govern.documents.markers.claims", share=2, data=json_bytes(MARKERS))
@@ -128,7 +129,7 @@ def test_a_card_is_read_back_or_refused(text: str) -> None:
 def test_markers_are_read_back_or_refused(data: bytes) -> None:
     assert all(isinstance(problem, str) for problem in markers.problems(data))
     with refused(ValueError):
-        assert markers.claims(data).rows is not None
+        assert isinstance(markers.claims(data), Claims)
 
 
 INDEX = {

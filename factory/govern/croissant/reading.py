@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from factory.govern.claims import Claims
+from factory.govern.claims import Claims, sound
 from factory.govern.croissant.context import APPENDIX_1, CROISSANT, RESPONSIBLE_AI
 from factory.govern.croissant.dataset import FOLDER
 from factory.govern.croissant.records import ROWS, SPLITS
@@ -31,7 +31,7 @@ def claims(data: bytes) -> Claims:
     """Raises ValueError naming what is missing or is not what it should be."""
     document = _document(data)
     try:
-        return _claims(document)
+        return sound(_claims(document))
     except KeyError as error:
         raise ValueError(f"{error.args[0]} is missing") from None
     except (AttributeError, IndexError, TypeError) as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from factory.govern.claims import Claims
+from factory.govern.claims import Claims, sound
 from factory.publish.front_matter import HUB_LICENCES, size_category
 from factory.publish.manifest import CARD
 from factory.publish.sample_facts import SPLITS
@@ -45,7 +45,7 @@ def claims(data: bytes) -> Claims:
         raise ValueError("the line with version and publication, or that with the run, is missing")
     try:
         splits = {split["name"]: split["num_examples"] for split in front["dataset_info"]["splits"]}
-        return Claims(
+        said = Claims(
             name=front["pretty_name"],
             version=published[1],
             created=published[2],
@@ -59,6 +59,7 @@ def claims(data: bytes) -> Claims:
             gates={row[0]: row[4] in ("passed", "off") for row in _table(body, "gate")},
             synthetic="synthetic" in front["tags"],
         )
+        return sound(said)
     except KeyError as error:
         raise ValueError(f"{error.args[0]} is missing") from None
     except (AttributeError, IndexError, TypeError) as error:

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from factory.govern.claims import Claims
+from factory.govern.claims import Claims, sound
 from factory.govern.facts import Facts, File
 from factory.publish.manifest import CARD, MANIFEST
 
@@ -84,6 +84,15 @@ def claims(data: bytes) -> Claims:
     if found := problems(data):
         raise ValueError(found[0])
     body = orjson.loads(data)
+    try:
+        return sound(_claims(body))
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]} is missing") from None
+    except (AttributeError, TypeError) as error:
+        raise ValueError(f"it is not built as a list of markers: {error}") from None
+
+
+def _claims(body: Mapping[str, Any]) -> Claims:
     assets = body["assets"]
     return Claims(
         name=body["name"],
