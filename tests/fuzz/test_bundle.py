@@ -10,7 +10,6 @@ from factory.govern.check.fields import against, among
 from factory.govern.check.index import index_claims, parsed_index
 from factory.govern.check.rendered import rendered_findings
 from factory.govern.claims import Claims
-from factory.govern.claims import Claims
 from factory.govern.columns import column
 from factory.govern.croissant.reading import claims, problems
 from factory.govern.documents import card, markers
