@@ -18,6 +18,7 @@ from factory.govern.erasure.look import residue
 from factory.govern.erasure.matching import Matcher
 from factory.govern.erasure.records import (
     ID,
+    SALT,
     Begun,
     Hiding,
     Record,
@@ -76,13 +77,15 @@ def erase(store: Store, documents: Sequence[str], reason: str, by: str, say: Say
     """
     check_ids(documents)
     refuse_beside_work(store)
+    # In a root that nothing was ever erased from, a slip in the id leaves no trace.
+    first = _work(store, documents, say) if store.head(SALT) is None else None
     salt = salt_of(store)
     entries = tuple(sorted(salted(salt, each) for each in set(documents)))
     begun = _open(store, entries)
     require_finished(store, begun)
     if begun is None:
         begun = Begun(_free(store, entries), "erasure", entries, reason, by, now())
-        work = _work(store, documents, say)
+        work = first or _work(store, documents, say)
         put(store, begun_key(begun.erasure), begun)
         put(store, work_key(begun.erasure), work)
     elif store.head(work_key(begun.erasure)) is None and read_record(store, begun.erasure) is None:
@@ -181,7 +184,13 @@ def check_ids(documents: Sequence[str]) -> None:
 
 
 def refuse_beside_work(store: Store) -> None:
-    """Raises ConfigError naming who works in the root."""
+    """Raises ConfigError naming who works in the root, and where there is no root at all."""
+    if not any(True for folder in ("steps/", "datasets/") for _ in store.list(folder)):
+        raise ConfigError(
+            f"there is no run and no dataset under {store.uri}",
+            cause="a mistyped root, or nothing has been run there yet",
+            remedy="give the folder or s3:// address that the run had as store.root",
+        )
     for name in names_below(store, "leases/"):
         if is_held(store, name):
             found = holder_of(store, name)

@@ -226,6 +226,10 @@ def test_a_document_that_the_root_does_not_have_is_named(root: Path) -> None:
     store = LocalStore(str(root))
     with pytest.raises(ConfigError, match="has this document"):
         erase(store, ["0" * 32], "asked for", "me", silent)
+    assert not (root / "erasures").exists()
+    with pytest.raises(ConfigError, match="no run and no dataset"):
+        erase(LocalStore(str(root / "nowhere")), ["0" * 32], "asked for", "me", silent)
+    assert not (root / "nowhere").exists()
     with pytest.raises(ConfigError, match="no id"):
         erase(store, ["the one about eigenvalues"], "asked for", "me", silent)
     assert erasures(store) == []
