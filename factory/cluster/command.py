@@ -25,6 +25,7 @@ from factory.cluster.address import url_of
 from factory.cluster.config import JobConfig
 from factory.cluster.dashboard import Dashboard, ask, python_note
 from factory.cluster.package import MIB, Package, pack
+from factory.cluster.room import require_room
 from factory.credentials import said
 from factory.errors import ConfigError
 from factory.identity import fingerprint
@@ -152,7 +153,7 @@ def require_place(dashboard: Dashboard, configs: Sequence[Any], say: Callable[[s
     may not think of."""
     first = configs[0]
     require_reachable_root(first.store.root)
-    jobs.require_room(dashboard, first.cluster.job, first.cluster.nodes_wait_s)
+    require_room(dashboard, configs)
     found = (python_note(dashboard), *(note for config in configs for note in notes(config)))
     for note in dict.fromkeys(filter(None, found)):
         say(f"note: {note}")

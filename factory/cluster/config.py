@@ -77,8 +77,8 @@ class ClusterConfig(Section):
         default=20,
         ge=0,
         le=86_400,
-        description="seconds to wait for nodes that engines need and that are not there: 20 for a cluster that stays "
-        "as it is, 900 and more where an autoscaler or spot capacity brings them",
+        description="seconds to wait for nodes that engines need and that are not there: 900 and more where an "
+        "autoscaler or spot capacity brings them; up to 30 are cut to 5 where no node is of an autoscaler or KubeRay",
     )
     job: JobConfig = JobConfig()
 

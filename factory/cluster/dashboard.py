@@ -44,7 +44,7 @@ def ask(url: str) -> Dashboard:
     if not isinstance(version, dict) or "ray_version" not in version:
         raise _not_ray(url, "its answer to /api/version has no version of Ray")
     python = _within(_get(url, "/api/v0/cluster_metadata"), "data", "pythonVersion")
-    dashboard = Dashboard(url, str(version["ray_version"]), str(python or ""), tuple(_nodes(url)))
+    dashboard = Dashboard(url, str(version["ray_version"]), str(python or ""), tuple(nodes_at(url)))
     check_versions(dashboard)
     return dashboard
 
@@ -82,7 +82,8 @@ def python_note(dashboard: Dashboard) -> str:
     return f"the cluster's Python is {dashboard.python}, this is {own}; the job runs with the cluster's"
 
 
-def _nodes(url: str) -> list[Node]:
+def nodes_at(url: str) -> list[Node]:
+    """The cluster's live nodes. Raises ClusterError as `ask` does."""
     answer = _get(url, "/api/v0/nodes?limit=10000&detail=1")
     listed = _within(answer, "data", "result", "result") or []
     try:

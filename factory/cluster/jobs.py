@@ -21,9 +21,9 @@ from typing import Any
 from factory.cluster.address import CONNECT_S
 from factory.cluster.config import JobConfig
 from factory.cluster.dashboard import ANSWER_S, Dashboard
-from factory.cluster.nodes import GIB, bundle_in_words, fitting, in_words
+from factory.cluster.nodes import GIB
 from factory.credentials import blanked
-from factory.errors import ClusterError, ConfigError
+from factory.errors import ClusterError
 from factory.leaving import INTERRUPTED_CODE
 
 DIGEST_KEY, PACKAGE_KEY = "factory_config", "factory_package"
@@ -135,25 +135,6 @@ def _tries(client: Any, digest: str) -> list[Any]:
 def _last_number(tries: Sequence[Any]) -> int:
     numbers = [int(end) for job in tries if (end := job.submission_id.rpartition("-")[2]).isdigit()]
     return max(numbers, default=0)
-
-
-def require_room(dashboard: Dashboard, settings: JobConfig, patience_s: float) -> None:
-    """Raises ConfigError where no node could hold what the driver is to reserve, unless nodes may come (`patience_s`
-    above half a minute): Ray would keep the job waiting for a quarter of an hour and then call it failed."""
-    wanted = {"CPU": settings.cpus, "memory": settings.memory_gib * GIB, **settings.resources}
-    wanted = {name: amount for name, amount in wanted.items() if amount}
-    matching = [node for node in dashboard.nodes if node.has(settings.labels)]
-    # A dashboard that lists no nodes at all does not tell; the job's own start does.
-    if not dashboard.nodes or patience_s > 30 or fitting([wanted], matching, 1):
-        return
-    labels = ", ".join(f"{key}={value}" for key, value in settings.labels.items())
-    raise ConfigError(
-        f"no node could run the job's driver: it is to have {bundle_in_words(wanted)}"
-        + (f" on a node with {labels}" if labels else ""),
-        cause=f"the cluster has {in_words(dashboard.nodes, list(wanted), list(settings.labels))}",
-        remedy="lower cluster.job.cpus, memory_gib or resources, correct cluster.job.labels; where nodes come by "
-        "themselves, raise cluster.nodes_wait_s",
-    )
 
 
 def follow(client: Any, job_id: str, write: Callable[[str], None], say: Callable[[str], None]) -> int:

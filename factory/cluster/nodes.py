@@ -19,6 +19,16 @@ SHOWN = ("CPU", "GPU", "memory")
 
 GIB = 2**30
 
+MADE_KEY = "ray.io/node-group"
+"""Label of nodes that something made by a description of kinds (`ray up`, KubeRay), and may make more of. Nodes that
+were started by hand have none."""
+
+JOINING_S = 5.0
+"""Within which a node that is starting joins."""
+
+COMING_S = 30.0
+"""A `cluster.nodes_wait_s` above says that nodes come, whoever brings them."""
+
 ROUNDING = 1e-6
 """Ray counts resources in ten-thousandths; a share of a core must not fail for a bit of a float."""
 
@@ -40,6 +50,13 @@ def live_nodes() -> list[Node]:
     import ray
 
     return [Node(dict(node["Resources"]), dict(node.get("Labels") or {})) for node in ray.nodes() if node["Alive"]]
+
+
+def patience(wait_s: float, nodes: Sequence[Node]) -> float:
+    """Seconds that waiting for nodes is worth, of the `wait_s` that `cluster.nodes_wait_s` allows: few where nothing
+    makes nodes."""
+    grows = wait_s > COMING_S or any(MADE_KEY in node.labels for node in nodes)
+    return wait_s if grows else min(wait_s, JOINING_S)
 
 
 def _matches(wanted: str, value: str | None) -> bool:

@@ -65,6 +65,14 @@ def place(config: EngineConfig, nodes: Sequence[Node]) -> Placement:
     return Placement(cpus, resources={**own, **config.resources}, labels=dict(config.node_labels))
 
 
+def missing(config: EngineConfig, nodes: Sequence[Node]) -> ConfigError | None:
+    """Why the nodes could not hold the engines that a run begins with; None where they could."""
+    try:
+        return lack(config, place(config, nodes), nodes)
+    except ConfigError as error:
+        return error
+
+
 def lack(config: EngineConfig, placement: Placement, nodes: Sequence[Node]) -> ConfigError | None:
     """Why the nodes could not hold the replicas that a run begins with, also if nothing else ran there; None where
     they could."""

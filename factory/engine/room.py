@@ -1,8 +1,9 @@
 """Room for engines on the cluster as it is now: waited for a while, asked of an autoscaler, and explained when missing.
 
 Design: what the nodes have in all decides (placement.py), so an engine that could never be placed is an error
-`cluster.nodes_wait_s` seconds after it was asked for, and not an actor that is pending for an hour. Meanwhile Ray's
-autoscaler, where the cluster has one, is asked for what is missing; nodes of spot capacity come back by themselves.
+`cluster.nodes_wait_s` seconds after it was asked for, or sooner on a cluster that stays as it is (`patience`), and not
+an actor that is pending for an hour. Meanwhile Ray's autoscaler, where the cluster has one, is asked for what is
+missing; nodes of spot capacity come back by themselves.
 Room that others hold is waited for, and said. Cost: one listing of the nodes where there is room.
 """
 
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from factory.cluster.nodes import bundle_in_words, live_nodes
+from factory.cluster.nodes import Node, bundle_in_words, live_nodes, patience
 from factory.engine.config import EngineConfig
 from factory.engine.placement import Placement, lack, place
 from factory.errors import ConfigError
@@ -24,20 +25,23 @@ LOOK_S = 1.0
 def wait_for_room(config: EngineConfig, wait_s: float, say: Callable[[str], None] = lambda _: None) -> Placement:
     """What a replica reserves, once the cluster could hold as many as a run begins with.
 
-    Raises ConfigError when it still cannot `wait_s` seconds later: what is wanted, what is there, what to do.
+    Raises ConfigError when it still cannot `wait_s` seconds later, sooner where nothing makes nodes: what is wanted,
+    what is there, what to do.
     """
-    deadline = time.monotonic() + wait_s
+    begun = time.monotonic()
     asked = False
     try:
         while True:
-            placement, error = _looked(config)
+            nodes = live_nodes()
+            placement, error = _looked(config, nodes)
             if placement is not None and error is None:
                 return placement
             assert error is not None
-            if time.monotonic() >= deadline:
+            worth_s = patience(wait_s, nodes)
+            if time.monotonic() - begun >= worth_s:
                 raise error
             if not asked:
-                say(f"waiting up to {wait_s:g} s for nodes: {error.what}")
+                say(f"waiting up to {worth_s:g} s for nodes: {error.what}; {error.cause}. What to do: {error.remedy}")
                 asked = True
                 if placement is not None:
                     _ask_for(placement, config.min_replicas or config.replicas)
@@ -47,8 +51,7 @@ def wait_for_room(config: EngineConfig, wait_s: float, say: Callable[[str], None
             _ask_for(None, 0)
 
 
-def _looked(config: EngineConfig) -> tuple[Placement | None, ConfigError | None]:
-    nodes = live_nodes()
+def _looked(config: EngineConfig, nodes: Sequence[Node]) -> tuple[Placement | None, ConfigError | None]:
     try:
         placement = place(config, nodes)
     except ConfigError as error:

@@ -8,9 +8,6 @@ import pytest
 
 from factory.cluster.command import composed, entrypoint, job_of, notes, read, require_reachable_root
 from factory.cluster.config import JobConfig
-from factory.cluster.dashboard import Dashboard
-from factory.cluster.jobs import require_room
-from factory.cluster.nodes import Node
 from factory.errors import ConfigError
 
 DEMO = ("preset=demo", "engine=scripted", "store.root=/data/out")
@@ -95,22 +92,6 @@ def test_a_value_of_the_environments_secrets_is_refused_wherever_it_stands(monke
     with pytest.raises(ConfigError, match=r"cluster\.job\.metadata\.note holds a credential") as refused:
         composed(read([*DEMO, "cluster.job.metadata={note: of-which-nobody-knows-1}"]))
     assert "nobody-knows" not in str(refused.value)
-
-
-def dashboard(*nodes: Node) -> Dashboard:
-    return Dashboard("http://head:8265", "2.60.0", "3.11.0", nodes)
-
-
-def test_a_driver_that_no_node_can_hold_is_refused_at_once() -> None:
-    large = JobConfig(cpus=64, memory_gib=4, labels={"kind": "big"})
-    small = Node({"CPU": 8.0, "memory": 2.0 * 2**30})
-    with pytest.raises(ConfigError) as refused:
-        require_room(dashboard(small), large, 20)
-    assert "64 CPU, 4.0 GiB memory on a node with kind=big" in refused.value.what
-    assert "1 node of 8 CPU, 2.0 GiB memory (no kind)" in refused.value.cause
-    require_room(dashboard(small), large, 900)  # nodes may come
-    require_room(dashboard(small, Node({"CPU": 64.0, "memory": 2.0**40}, {"kind": "big"})), large, 20)
-    require_room(dashboard(small), JobConfig(), 20)
 
 
 def test_the_entry_is_quoted_for_the_shell_that_runs_it() -> None:
