@@ -1,16 +1,17 @@
 """Searches settings with Optuna: each trial is a run, its objective a figure of `factory compare --json`.
 
     pip install "corpus-factory[optuna]"
-    python examples/optuna_sweep.py --trials 20 --objective cost_per_thousand --minimise \\
+    python examples/optuna_sweep.py --trials 20 --objective work_per_thousand --minimise \\
         --float question.sampling.temperature=0.2:1.0 --float answer.sampling.temperature=0.1:1.0 \\
         --choice question.levels=[1],[1,2] --journal search.journal \\
         -- preset=demo store.root=/data/search publish.name=search
 
 Why plain Optuna and not Hydra's sweeper plugin: decision 0010. Trials ask Optuna for settings and tell it what came out
 (ask and tell), so it needs nothing of Hydra. Trials share all steps in which they agree, as points of a sweep do: the
-objective should be one that a run does not get for nothing, so what it counts is whoever paid (`requests`, `cost`), not
-what the trial itself paid (`own_requests`). With --journal the same command goes on where it stopped, up to --trials in
-all. A trial whose run fails is told as failed, and Optuna looks elsewhere.
+objective should be one that a run does not get for nothing, so what it counts is whoever paid (`requests`,
+`work_per_thousand`), not what the trial itself paid (`own_requests`) nor what falls to the first (`waiting_cost`). With
+--journal the same command goes on where it stopped, up to --trials in all. A trial whose run fails is told as failed,
+and Optuna looks elsewhere.
 
 The last line of stdout is one JSON object: the best trial, its run, settings and value.
 """

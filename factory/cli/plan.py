@@ -20,7 +20,7 @@ from factory.config import FactoryConfig
 from factory.store.base import Store
 
 if TYPE_CHECKING:
-    from factory.cost.estimate.guesses import Guesses
+    from factory.cost.estimate.estimate import Estimate
     from factory.curate.index.pin import View
     from factory.run.chain import Chain
     from factory.run.rehearsal import Rehearsed
@@ -69,9 +69,9 @@ def run(args: argparse.Namespace) -> int:
     chain = build_chain(config)
     check_index(store, config, chain.run)
     rehearsed = rehearse(chain, store)
-    rows = planned_rows(config, chain, rehearsed)
     view = pinned(store, config, chain.run)
     planned = estimate(config, chain, rehearsed, store, config.cluster.cpus or os.cpu_count() or 1)
+    rows = planned_rows(chain, rehearsed, planned)
     kept = write_estimate(store, planned) if args.keep or args.measure is not None else None
     if args.json:
         steps = [asdict(row) for row in rows]
@@ -121,7 +121,8 @@ def measure(config: FactoryConfig, store: Store, documents: int) -> None:
 
 @dataclass(frozen=True)
 class StagePlan:
-    """One line of the plan. Numbers are exact where `exact`, else estimates; None where unknowable."""
+    """One line of the plan. Units are exact where `exact`; None where unknowable. Requests and tokens are what is
+    left to ask for, as the estimate's middles have it."""
 
     step: str
     folder: str
@@ -133,11 +134,8 @@ class StagePlan:
     generated_tokens_at_most: int
 
 
-def planned_rows(config: FactoryConfig, chain: Chain, rehearsed: Rehearsed) -> list[StagePlan]:
+def planned_rows(chain: Chain, rehearsed: Rehearsed, planned: Estimate) -> list[StagePlan]:
     """A line for every stage, and one for what is counted between rounds where that comes next."""
-    from factory.cost.estimate.guesses import Guesses
-
-    known = Guesses(config, chain, rehearsed.dones)
     rows: list[StagePlan] = []
     first = rehearsed.first
     for stage in chain.stages:
@@ -146,37 +144,33 @@ def planned_rows(config: FactoryConfig, chain: Chain, rehearsed: Rehearsed) -> l
             rows.append(StagePlan("visits", first.folder, True, 1, 0, 0, 0, 0))
         if rehearsed.first_name == stage.name and first is not None:
             units, pending = len(first.plan.units), len(first.plan.pending)
-            asks = round(known.requests(stage) * pending / units) if units else 0
-            rows.append(_row(known, stage, first.folder, True, units, units - pending, asks))
+            rows.append(_row(planned, stage, first.folder, True, units, units - pending))
         elif done is not None:
-            rows.append(_row(known, stage, done["folder"], True, done["units"], done["units"], 0))
+            rows.append(_row(planned, stage, done["folder"], True, done["units"], done["units"]))
         else:
-            rows.append(_row(known, stage, "", False, None, None, known.requests(stage)))
+            rows.append(_row(planned, stage, "", False, None, None))
     return rows
 
 
-def _row(
-    known: Guesses, stage: Stage, folder: str, exact: bool, units: int | None, done: int | None, requests: int
-) -> StagePlan:
-    step = stage.llm_step
-    generated = requests * step.sampling.max_tokens if step else 0
-    prompt = requests * known.prompt_tokens(stage) if step else 0
-    return StagePlan(stage.name, folder, exact, units, done, requests, prompt, generated)
+def _row(planned: Estimate, stage: Stage, folder: str, exact: bool, units: int | None, done: int | None) -> StagePlan:
+    asked, step = planned.step(stage.name), stage.llm_step
+    if asked is None or step is None:
+        return StagePlan(stage.name, folder, exact, units, done, 0, 0, 0)
+    requests = round(asked.requests.middle)
+    at_most = requests * step.sampling.max_tokens * step.sampling.samples
+    return StagePlan(stage.name, folder, exact, units, done, requests, round(asked.prompt_tokens.middle), at_most)
 
 
 def _table(chain: Chain, store: Store, rows: list[StagePlan]) -> str:
     lines = [
         f"run {chain.run} under {store.uri}",
         f"corpus: {_corpus(chain)}",
-        f"  {'step':<17}{'units done/all':>16}{'requests':>12}{'prompt tokens':>16}{'generated at most':>20}  folder",
+        f"  {'step':<17}{'units done/all':>16}  folder",
     ]
     for row in rows:
         units = f"{row.units_done}/{row.units}" if row.units is not None else "later"
-        asked = [_about(number) for number in (row.requests, row.prompt_tokens, row.generated_tokens_at_most)]
         folder = row.folder or "(named when its inputs are there)"
-        lines.append(f"  {row.step:<17}{units:>16}{asked[0]:>12}{asked[1]:>16}{asked[2]:>20}  {folder}")
-    total = sum(row.requests for row in rows)
-    lines.append(f"estimate: about {total:,} requests, {sum(row.prompt_tokens for row in rows):,} prompt tokens")
+        lines.append(f"  {row.step:<17}{units:>16}  {folder}")
     lines.append("units of later steps are known once the steps before them have committed")
     return "\n".join(lines)
 
@@ -208,7 +202,3 @@ def _index(config: FactoryConfig, view: View) -> str:
     else:
         said = "compared with published datasets, of which the index has none yet"
     return f"{said}; {'will be' if index.register else 'not'} registered for later runs (curate.index.register)"
-
-
-def _about(number: int) -> str:
-    return f"~{number:,}" if number else "0"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -91,7 +92,10 @@ def _look(view: RunView, others: int) -> Glimpse:
 def _drawn(glimpse: Glimpse, metrics: str | None, *, width: int | None = None, height: int = 0) -> Text:
     from factory.observe.frame import frame
 
-    return frame(glimpse, width or _width(), live_values(metrics) if metrics else None, height)
+    live, problem = live_values(metrics) if metrics else ({}, "")
+    if problem and glimpse.state != "running":
+        problem = "none: the endpoint ends with its run"
+    return frame(glimpse, width or _width(), live, height, problem)
 
 
 def _width() -> int:
@@ -147,9 +151,9 @@ def _screen(view: RunView, others: int, args: argparse.Namespace) -> int:
     return code
 
 
-def live_values(address: str) -> Mapping[str, float]:
-    """What an endpoint says of engines: sums over its series, of KV caches the fullest; empty where it does not
-    answer. Raises ConfigError for what is no address of one."""
+def live_values(address: str) -> tuple[Mapping[str, float], str]:
+    """What an endpoint says of engines: sums over its series, of KV caches the fullest; and, where it says nothing,
+    why. Raises ConfigError for what is no address of one."""
     import httpx
     from prometheus_client.parser import text_string_to_metric_families
 
@@ -164,9 +168,9 @@ def live_values(address: str) -> Mapping[str, float]:
             for part in answer.iter_bytes():
                 text += part
                 if len(text) > ENDPOINT_BYTES:
-                    return {}
+                    return {}, f"{address} answers with more than {ENDPOINT_BYTES >> 20} MiB"
         if answer.status_code != 200:
-            return {}
+            return {}, f"{address} answers with HTTP {answer.status_code}"
         for family in text_string_to_metric_families(text.decode(errors="replace")):
             for sample in family.samples:
                 if sample.name not in WATCHED or sample.labels.get("state", "answering") != "answering":
@@ -174,6 +178,11 @@ def live_values(address: str) -> Mapping[str, float]:
                 before = values.get(sample.name, 0.0)
                 fullest = sample.name == "vllm:kv_cache_usage_perc"
                 values[sample.name] = max(before, sample.value) if fullest else before + sample.value
-    except (httpx.HTTPError, ValueError):
-        return {}
-    return values
+    except httpx.TimeoutException:
+        return {}, f"{address} does not answer within {ENDPOINT_LIMIT_S:g} s"
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        why = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
+        return {}, f"{address}: {why}"
+    except ValueError:
+        return {}, f"{address} answers with what are no metrics"
+    return values, ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -72,16 +73,30 @@ def sorted_by(
 
 
 def find_column(columns: Sequence[Column], wanted: str) -> Column:
+    """Raises ConfigError; of a name that is like none it names the brief columns, not all there are."""
     keys = [column.key for column in columns]
     found = [key for key in keys if key == wanted] or [key for key in keys if key.endswith(f".{wanted}")]
     if len(found) == 1:
         return columns[keys.index(found[0])]
-    near = difflib.get_close_matches(wanted, keys, n=3, cutoff=0.5)
+    near = _near(wanted, keys) or [column.key for column in columns if column.brief]
     raise ConfigError(
         f"{len(found)} columns end with {wanted}" if found else f"there is no column {wanted} here",
         cause="" if found else "a slip in its name, or no run has a value in it",
-        remedy=f"choose one of: {', '.join(found or near or keys)}",
+        remedy=f"choose one of: {', '.join(found or near)}{'' if found else ' (--csv has all columns)'}",
     )
+
+
+def _near(wanted: str, keys: Sequence[str]) -> list[str]:
+    """Keys that are like `wanted`, or that hold a word of it; at most NEAR."""
+    alike = difflib.get_close_matches(wanted, keys, n=NEAR, cutoff=0.5)
+    ends = [key for key in keys if difflib.get_close_matches(wanted, [key.rpartition(".")[2]], cutoff=0.6)]
+    words = [word for word in re.split(r"[\W_]+", wanted.casefold()) if len(word) > 2]
+    holding = [key for key in keys if any(word in key.casefold() for word in words)]
+    return list(dict.fromkeys([*alike, *ends, *holding]))[:NEAR]
+
+
+NEAR = 6
+"""Columns that are offered for a name that is none."""
 
 
 def _order(value: Any) -> tuple[int, Any]:
@@ -191,7 +206,9 @@ COST = (
     Column("tokens_per_sample", "tokens a sample", "cost", _a_sample(lambda all_: all_.tokens), better="lower",
            brief=True, meaning="prompt and generated tokens behind the rows, for each sample"),
     Column("engine_seconds", "engine seconds", "cost", _all(lambda all_: all_.engine_seconds), "s", "lower",
-           meaning="time that engines were held for the rows, whoever paid"),
+           meaning="time that engines were held for the rows, whoever paid, the time they waited included"),
+    Column("busy_seconds", "busy seconds", "cost", _all(lambda all_: all_.busy_seconds), "s", "lower",
+           meaning="of the engine seconds those with requests open"),
     Column("own_engine_seconds", "own engine seconds", "cost", _own(lambda own: own.engine_seconds), "s", "lower"),
 )  # fmt: skip
 
@@ -209,9 +226,15 @@ def _money(rows: Sequence[Compared]) -> list[Column]:
                    meaning="of everything behind the rows, whoever paid"),
             Column(f"own_cost{tail}", "own cost", "cost", _priced(lambda cost: cost.paid.money, currency), currency,
                    "lower", brief=True, meaning="what this run itself paid"),
+            Column(f"waiting_cost{tail}", "cost of waiting", "cost",
+                   _priced(lambda cost: cost.waiting.money, currency), currency,
+                   meaning="of the cost: engines without a request, starting included; falls to whoever came first"),
             Column(f"cost_per_thousand{tail}", "cost of 1,000 samples", "cost",
-                   _priced(lambda cost: cost.per_thousand, currency), currency, "lower", brief=True,
-                   meaning="everything behind the rows, for a thousand accepted samples"),
+                   _priced(lambda cost: cost.per_thousand, currency), currency, "lower",
+                   meaning="everything behind the rows, waiting included, for a thousand accepted samples"),
+            Column(f"work_per_thousand{tail}", "work of 1,000 samples", "cost",
+                   _priced(lambda cost: cost.work_per_thousand, currency), currency, "lower", brief=True,
+                   meaning="the same without the cost of waiting, so whoever came first: compare runs by this"),
         ]  # fmt: skip
     if currencies:
         found.append(

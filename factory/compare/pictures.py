@@ -22,7 +22,7 @@ MOST_BARS = 60
 MOST_QUALITY = 12
 """Figures of quality that are drawn: those of failed gates and of evaluations first."""
 
-LINED = ("samples", "yield", "tokens_per_sample", "cost_per_thousand")
+LINED = ("samples", "yield", "tokens_per_sample", "work_per_thousand")
 """Figures drawn over settings, beside the first figures of quality."""
 
 LINED_QUALITY = 2

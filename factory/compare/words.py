@@ -25,7 +25,7 @@ def written(column: Column, value: Any, longest: int = LONGEST) -> str:
         return f"{value:g}" if isinstance(value, float) else str(value)
     if column.unit == "share":
         return text.share(value).replace(text.NBSP, " ")
-    if column.key.startswith(("cost", "own_cost")):
+    if column.key.startswith(("cost", "own_cost", "waiting_cost", "work_per_thousand")):
         return text.money(value, column.unit).replace(text.NBSP, " ")
     if column.unit == "s":
         return text.seconds(value).replace(text.NBSP, " ")

@@ -9,7 +9,7 @@ that the units of a run together come to all the time a replica was held, but fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 GPU_SECONDS = "gpu_seconds:"
@@ -51,6 +51,19 @@ class Amounts:
     @property
     def tokens(self) -> float:
         return self.prompt_tokens + self.generated_tokens
+
+    @property
+    def waiting(self) -> Amounts:
+        """The part of it in which engines were held and had no request."""
+        share = self.idle_seconds / self.engine_seconds if self.engine_seconds else 0.0
+        gpus = {kind: seconds * share for kind, seconds in self.gpu_seconds.items()}
+        return Amounts(idle_seconds=self.idle_seconds, gpu_seconds=gpus)
+
+    @property
+    def worked(self) -> Amounts:
+        """All but `waiting`."""
+        gpus = {kind: seconds - self.waiting.gpu_seconds[kind] for kind, seconds in self.gpu_seconds.items()}
+        return replace(self, idle_seconds=0.0, gpu_seconds=gpus)
 
     @property
     def engine_seconds(self) -> float:

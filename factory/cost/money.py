@@ -74,7 +74,8 @@ def price(amounts: Amounts, prices: PricesConfig, models: Sequence[str] = ()) ->
     missing: set[str] = set()
     if amounts.core_seconds:
         _count(known, missing, amounts.core_seconds / SECONDS_AN_HOUR, prices.cpu_core_hour, CORE_HOURS)
-    if amounts.requests or amounts.engine_seconds:
+    held = (amounts.engine_seconds, amounts.engine_core_seconds, *amounts.gpu_seconds.values())
+    if amounts.requests or amounts.tokens or any(held):
         engine: list[float] = []
         lacking: set[str] = set()
         _hours(amounts, prices, engine, lacking)

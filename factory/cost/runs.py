@@ -9,7 +9,7 @@ share is shared out among them by their accepted samples. So steps and levels bo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -98,6 +98,21 @@ class RunCost:
     def per_thousand(self) -> Money:
         """For a thousand accepted samples, lost attempts included."""
         return self.all.money.over(self.samples / 1000)
+
+    @property
+    def waiting(self) -> Cost:
+        """Of `all`: what engines took while they had no request, starting included. It falls to whoever's request ends
+        the wait, so it says which run came first and nothing of its rows."""
+        return self._part(lambda amounts: amounts.waiting)
+
+    @property
+    def work_per_thousand(self) -> Money:
+        """For a thousand accepted samples, without `waiting`: the same whichever run came first."""
+        return self._part(lambda amounts: amounts.worked).money.over(self.samples / 1000)
+
+    def _part(self, of: Callable[[Amounts], Amounts]) -> Cost:
+        found = [(of(step.all.amounts), step.models) for step in self.steps]
+        return self.sum_of(Cost(amounts, price(amounts, self.prices, models)) for amounts, models in found)
 
     def sum_of(self, parts: Iterable[Cost]) -> Cost:
         """The sum of some of its parts; of none, nothing in its currency."""

@@ -106,6 +106,11 @@ def _error(line: Compared) -> str:
 
 def _estimated_money(estimate: Estimate) -> str:
     missing = f", without {', '.join(estimate.missing)} ({NO_PRICE})" if estimate.missing else ""
+    if estimate.unmeasured:
+        lacking = ", ".join(estimate.unmeasured)
+        if estimate.money is None:
+            return f"not known: nothing measured says how many {lacking} (factory plan --measure N)"
+        missing += f", without {lacking} (not measured; factory plan --measure N)"
     if estimate.money is None:
         return f"{NO_PRICE}: {', '.join(estimate.missing)}" if estimate.missing else f"{NO_PRICE} (docs/cost.md)"
     return _money_range(estimate.money, estimate.currency) + missing
@@ -125,10 +130,13 @@ def _hours(hours: Range) -> str:
 
 
 def _duration(hours: float) -> str:
+    if hours < 1 / 30:
+        return f"{hours * 3600:,.0f} s"
     return f"{hours * 60:,.1f} min" if hours < 2 else f"{hours:,.1f} h"
 
 
 def _range(item: Range) -> str:
+    item = item.counted
     if item.low is None or item.high is None:
         return f"~{item.middle:,.0f}"
     if item.low == item.high:

@@ -22,15 +22,21 @@ STEPS_SHOWN = 14
 REASONS_SHOWN = 5
 
 
-def frame(glimpse: Glimpse, width: int = 80, live: Mapping[str, float] | None = None, height: int = 0) -> Text:
-    """The lines of a frame, none wider than `width`. `live`: what the metrics endpoint says, by metric. `height`: lines
-    there are at most; 0: as many as it takes."""
+def frame(
+    glimpse: Glimpse,
+    width: int = 80,
+    live: Mapping[str, float] | None = None,
+    height: int = 0,
+    live_problem: str = "",
+) -> Text:
+    """The lines of a frame, none wider than `width`. `live`: what the metrics endpoint says, by metric, and
+    `live_problem` why it says nothing. `height`: lines there are at most; 0: as many as it takes."""
     from rich.text import Text
 
     width = max(width, NARROWEST)
     lines = [_head(glimpse), *_error(glimpse), _heading(width)]
     steps = glimpse.steps
-    shown = max(1, min(STEPS_SHOWN, height - 10)) if height else len(steps)
+    shown = max(1, min(STEPS_SHOWN, height - (11 if live_problem else 10))) if height else len(steps)
     if shown < len(steps):
         lines.append((f"  … {len(steps) - shown} steps before these are done", "dim"))
         steps = steps[-shown:]
@@ -40,6 +46,8 @@ def frame(glimpse: Glimpse, width: int = 80, live: Mapping[str, float] | None = 
         lines += [("", ""), *_rates(working)]
     lines += _reasons(glimpse.steps)
     lines += _engines(glimpse, live or {})
+    if live_problem:
+        lines.append((f"metrics: {live_problem}", "yellow"))
     lines.append((f"cost of what is committed: {said_money(glimpse.spent)}", ""))
     text = Text()
     for line, style in lines:

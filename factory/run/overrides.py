@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from factory.errors import ConfigError
+from factory.sweep.differences import NOT_TOLD
 
 OWN_OPTIONS = ("-m", "--multirun", "-h", "--help")
 HYDRA_OPTIONS = ("--cfg", "-c", "--info", "-i", "--hydra-help", "--resolve", "--package", "-p")
@@ -55,8 +56,15 @@ def check_overrides(overrides: Sequence[str], conf: Path) -> None:
             raise ConfigError(
                 f"{key} is given twice: {before.input_line} and {override.input_line}",
                 cause="two commands were joined, or a value was changed by adding it again",
-                remedy=f"give {key} once; `-m {key}=A,B` runs both",
+                remedy=f"give {key} once; {_for_both(key)}",
             )
+
+
+def _for_both(key: str) -> str:
+    """How two values of a key are run: below one root and in one place there is one sweep (sweep/points.py)."""
+    if key.partition(".")[0] in NOT_TOLD:
+        return f"a sweep has one value of {key}, so for both start a command for each"
+    return f"`-m {key}=A,B` runs both"
 
 
 def sweep_points(overrides: Sequence[str], conf: Path) -> list[list[str]]:

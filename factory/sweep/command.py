@@ -88,7 +88,8 @@ def _say_doubles(points: Sequence[Point]) -> None:
         if point.same_as is not None:
             _say(
                 f"note: point {point.number} ({point.name}) is the same run as point {point.same_as}, worked once: "
-                "they differ in nothing that can change a row. To measure engine settings, give each its own store.root"
+                "they differ in nothing that can change a row. To measure engine settings, start a command for each, "
+                "with a store.root of its own"
             )
 
 

@@ -113,6 +113,12 @@ def test_wrong_names_end_with_words(local_store: LocalStore, capsys: pytest.Capt
     assert "there is no run under" in capsys.readouterr().err
     whole_sweep(local_store)
     assert main(["compare", local_store.uri, "--sort", "nothing"]) == 2
-    assert "there is no column nothing" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "there is no column nothing" in said
+    assert 0 < said.partition("choose one of: ")[2].count(",") < 12
+    assert main(["compare", local_store.uri, "--sort", "self_paid_requests"]) == 2
+    assert "choose one of: " in (said := capsys.readouterr().err)
+    assert "own_requests" in said
+    assert "prompt_tokens" not in said
     assert main(["compare", local_store.uri, "--html", "/no/such/folder/page.html"]) == 2
     assert "the page cannot be written" in capsys.readouterr().err

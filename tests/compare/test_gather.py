@@ -78,6 +78,31 @@ def test_prices_given_now_price_what_was_recorded_without(local_store: LocalStor
     assert values(found, "cost_per_thousand")[0] == pytest.approx(0.03 / 0.041)
 
 
+def test_what_a_thousand_samples_take_is_the_same_whichever_run_came_first(local_store: LocalStore) -> None:
+    """Found by a newcomer: four points of 7 requests each cost 36.48, 1.20, 3.33 and 1.00 EUR a thousand, by the time
+    their engine had waited before them."""
+    whole_sweep(local_store)
+    for number, idle in ((1, 14.0), (2, 0.05), (3, 0.9)):
+        key = f"runs/{run_name(number)}/answer.done.json"
+        body = orjson.loads(local_store.get(key))
+        used = {"engine_busy_seconds": 4.0, "engine_idle_seconds": idle, "gpu_seconds:H100": 2 * (4.0 + idle)}
+        body["ledger"] |= used
+        body["paid"][run_name(number)] |= used
+        local_store.put(key, orjson.dumps(body))
+    held = PricesConfig(currency="EUR", engine_hour=3600.0)
+    for prices, factor in ((held, 1), (PricesConfig(currency="EUR", gpu_hour={"H100": 3600.0}), 2)):
+        found = gather(local_store, SWEEP, prices=prices)
+        assert values(found, "waiting_cost") == [pytest.approx(factor * idle) for idle in (14.0, 0.05, 0.9)]
+        answering = 4.0 * factor + (6.0 if factor == 1 else 0.0)  # the shared steps were not measured on GPUs
+        assert values(found, "work_per_thousand") == [
+            pytest.approx(answering / (0.04 + number / 1000)) for number in (1, 2, 3)
+        ]
+        assert values(found, "busy_seconds") == [10.0, 10.0, 10.0]
+    brief = {column.key for column in columns_of(found) if column.brief}
+    assert "work_per_thousand" in brief
+    assert "cost_per_thousand" not in brief
+
+
 def test_the_runs_of_a_root_are_told_apart_by_their_configuration(local_store: LocalStore) -> None:
     whole_sweep(local_store)
     found = gather(local_store)

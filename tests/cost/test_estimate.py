@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from factory.config import load_config
+from factory.cost.amounts import Amounts
 from factory.cost.config import PricesConfig
-from factory.cost.estimate.draws import NOTHING, guess, known, predicted, share_of
-from factory.cost.estimate.estimate import TOTAL, Estimate, Range, StepEstimate, compared, held_against
+from factory.cost.estimate.draws import NOTHING, SPREAD, guess, known, predicted, share_of, waiting
+from factory.cost.estimate.estimate import TOTAL, Compared, Estimate, Range, StepEstimate, compared, held_against
 from factory.cost.estimate.kept import estimate_key, read_estimate, write_estimate
+from factory.cost.estimate.making import Part
+from factory.cost.estimate.observed import BUSY_SECONDS, GENERATED, INPUTS, PROMPT, REQUESTS, Done, Observed
+from factory.cost.estimate.pricing import Priced, priced
+from factory.cost.estimate.siblings import Sibling
 from factory.cost.runs import cost_of_run
 from factory.cost.words import compared_lines, estimate_lines
 from factory.errors import StoreError
+from factory.run.compose import compose
 from factory.section import checked
 from factory.store.local import LocalStore
 
@@ -78,6 +87,104 @@ def test_a_share_that_was_seen_of_few_is_wider_than_one_seen_of_many() -> None:
     assert share_of(guess(10), 0.5, 20, rng).range == Range(5.0)
 
 
+def test_time_seen_once_bounds_neither_that_it_is_fixed_nor_that_it_grows() -> None:
+    found = waiting(10.0, 4.0, np.random.default_rng(1)).range
+    assert found.middle == pytest.approx(20)
+    assert found.low is not None
+    assert found.high is not None
+    assert 10 / SPREAD < found.low < 10
+    assert 40 < found.high < 40 * SPREAD
+    fixed = waiting(10.0, 1.0, np.random.default_rng(1)).range
+    assert (fixed.low, fixed.high) == (pytest.approx(10 / SPREAD, rel=0.2), pytest.approx(10 * SPREAD, rel=0.2))
+    assert waiting(0.0, 4.0, np.random.default_rng(1)).range == Range(0.0, 0.0, 0.0)
+
+
+def part(observed: Observed | None, rows: float = 8.0, busy: float = 0.0) -> Part:
+    taken = {INPUTS: rows, REQUESTS: rows, PROMPT: 100 * rows, GENERATED: 10 * rows, BUSY_SECONDS: busy}
+    return Part(tuple(known(taken.get(column, 0.0)) for column in range(7)), "", observed, 0.0, ("m",))
+
+
+def seen(waited: float) -> Observed:
+    return Observed(
+        "answer-1", np.zeros((1, 7)), 1, Amounts(busy_seconds=1.0, idle_seconds=waited), Done(), waited, 4.0
+    )
+
+
+def worked_before(**seconds: float) -> Sibling:
+    return Sibling("before", 4, None, 6, 1.0, seconds, 1.0)
+
+
+def money_of(
+    prices: dict[str, Any], parts: dict[str, Part], sibling: Sibling | None, done: Sequence[str] = ()
+) -> Priced:
+    config = load_config({**compose(["preset=demo"]).model_dump(mode="json"), "prices": prices})
+    growth = None if sibling is None else 2.0
+    return priced(config, parts, sibling, growth, 2, done, np.random.default_rng(1))
+
+
+def test_engines_are_planned_as_they_are_charged_and_not_for_what_comes_after_their_last_request() -> None:
+    """Gates or shards of an hour after the last answer cost no engine: their time is in no commit."""
+    asked = {"answer": part(seen(waited=5.0), busy=2.0)}
+    found = money_of({"engine_hour": 3600.0}, asked, worked_before(shards=3600.0))
+    assert found.money is not None
+    planned = found.money.range
+    assert planned.middle == pytest.approx(2 + 1 + 4 * 2**0.5)
+    assert planned.low is not None
+    assert planned.high is not None
+    assert planned.low < 2 + 5
+    assert planned.high > 2 + 1 + 2 * 4
+
+
+def test_steps_that_are_done_take_no_time_of_what_is_left() -> None:
+    prices = {"cpu_core_hour": 3600.0, "engine_hour": 0.0}
+    asked = {"answer": part(seen(0.0))}
+    before = worked_before(select=1000.0, merge=1.0)
+    some, all_ = money_of(prices, asked, before, ["select"]), money_of(prices, asked, before)
+    assert some.money is not None
+    assert all_.money is not None
+    assert some.money.middle == pytest.approx(2**0.5)
+    assert all_.money.middle == pytest.approx(1001 * 2**0.5)
+
+
+@pytest.mark.parametrize(
+    ("prices", "unmeasured", "money"),
+    [
+        ({"engine_hour": 36.0}, ("engine hours",), None),
+        ({"gpu_hour": {"H100": 2.0}}, ("GPU hours",), None),
+        ({"engine_hour": 36.0, "cpu_core_hour": 1.0}, ("engine hours", "CPU core hours"), None),
+        ({"engine_hour": 0.0, "cpu_core_hour": 0.0}, (), 0.0),
+        ({"engine_hour": 36.0, "million_prompt_tokens": 1.0, "million_generated_tokens": 0.0}, ("engine hours",), 8e-4),
+        ({"million_prompt_tokens": 1.0, "million_generated_tokens": 0.0}, (), 8e-4),
+    ],
+)
+def test_time_that_has_a_price_and_was_not_measured_is_never_taken_for_free(
+    prices: dict[str, Any], unmeasured: tuple[str, ...], money: float | None
+) -> None:
+    found = money_of(prices, {"answer": part(None)}, None)
+    assert found.unmeasured == unmeasured
+    assert found.missing == ()
+    assert (None if found.money is None else found.money.middle) == (None if money is None else pytest.approx(money))
+    told = replace(estimate(), money=found.money.range if found.money else None, unmeasured=unmeasured)
+    text = "\n".join(estimate_lines(told))
+    assert ("money: not known" in text) == (money is None)
+    assert ("(not measured; factory plan --measure N)" in text) == bool(unmeasured and money is not None)
+
+
+def test_a_count_that_came_out_exactly_is_within_and_not_off() -> None:
+    asked = StepEstimate(
+        "answer", "measured", True, 0.0, Range(8.02, 8.01, 8.03), Range(800.0, 790.4, 810.2), Range(50.0, 50.0, 50.0)
+    )
+    planned = replace(estimate(), steps=(asked,), requests=asked.requests, money=Range(0.6021, 0.6021, 0.6021))
+    came_to = {"requests": 8.0, "prompt_tokens": 790.0, "generated_tokens": 50.0}
+    lines = compared(planned, {"answer": came_to})
+    for line in (line for line in lines if line.step == "answer"):
+        assert line.within is True
+    assert lines[0].error == 0
+    assert "8 (8-9) requests, came to 8 (+0.0%, within the interval)" in compared_lines(lines, "EUR")[0]
+    assert Compared(TOTAL, "money", Range(0.6021, 0.6021, 0.6021), 0.6019).within is True
+    assert Compared(TOTAL, "money", Range(0.6021, 0.6021, 0.6021), 0.65).within is False
+
+
 def estimate() -> Estimate:
     asked = StepEstimate("extract", "a guess", False, 10.0, Range(100.0), Range(5e4), Range(1e4))
     told = StepEstimate(
@@ -118,6 +225,8 @@ def test_planned_money_is_held_against_what_this_run_paid_after_the_plan() -> No
     planned = replace(estimate(), money=Range(50.0, 45.0, 55.0))
     line = held_against(planned, {name: done["ledger"] for name, done in dones.items()}, cost)[-1]  # type: ignore[misc]
     assert (line.what, line.came_to, line.error, line.within) == ("money", 60.0, pytest.approx(0.2), False)
+    partly = replace(planned, unmeasured=("engine hours",))
+    assert held_against(partly, {name: done["ledger"] for name, done in dones.items()}, cost)[-1].what != "money"  # type: ignore[misc]
     other = cost_of_run("run", {}, dones, checked(PricesConfig, {"currency": "USD"}))
     assert held_against(planned, {}, other) == ()
     assert held_against(None, {}, cost) == ()

@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from factory.cli.top import live_values
 from factory.cost.money import Money
 from factory.identity import canonical_json
 from factory.observe.commits_view import LISTED_AT_MOST, PREFIXES_AT_MOST, READ_AT_MOST, Seen, StepView, rate_of
@@ -207,6 +208,15 @@ def test_a_live_run_is_shown_until_ctrl_c_and_the_terminal_is_as_it_was(local_st
         assert terminal.screen.count(b"\x1b[?1049h") == terminal.screen.count(b"\x1b[?1049l") == 1
         assert terminal.screen.rindex(b"\x1b[?25h") > terminal.screen.rindex(b"\x1b[?25l")
         assert "Traceback" not in terminal.text
+
+
+def test_an_endpoint_that_says_nothing_is_named_with_the_reason(local_store: LocalStore) -> None:
+    values, problem = live_values("http://127.0.0.1:1/metrics")
+    assert values == {}
+    assert problem == "http://127.0.0.1:1/metrics: Connection refused"
+    _run(local_store, 3)
+    shown = frame(RunView(local_store, "r").look(), 80, values, live_problem=problem).plain
+    assert f"metrics: {problem}" in shown
 
 
 def test_the_view_ends_with_the_run_and_leaves_its_last_frame(local_store: LocalStore) -> None:

@@ -14,6 +14,7 @@ from factory.errors import ConfigError
 from factory.run.command import main
 from factory.run.compose import CONF, compose
 from factory.run.overrides import sweep_points
+from factory.sweep.points import points_of
 from tests.runs import REPOSITORY, Finished, environment
 
 
@@ -74,6 +75,17 @@ def test_a_key_given_twice_with_different_values_is_refused_and_both_are_named(f
     with pytest.raises(ConfigError) as caught:
         compose([first, "select.unit_rows=9", second])
     assert f"given twice: {first} and {second}" in str(caught.value)
+
+
+def test_two_values_of_a_key_are_advised_a_sweep_only_where_a_sweep_takes_them() -> None:
+    with pytest.raises(ConfigError, match=r"`-m seed=A,B` runs both"):
+        compose(["seed=1", "seed=2"])
+    for key, first, second in (("store.root", "/a", "/b"), ("cluster.cpus", 1, 2), ("observe.logs", "text", "json")):
+        with pytest.raises(ConfigError, match=r"for both start a command for each") as caught:
+            compose([f"{key}={first}", f"{key}={second}"])
+        assert "runs both" not in str(caught.value)
+        with pytest.raises(ConfigError, match="the points of a sweep have different keys of"):
+            points_of(["engine=scripted", f"{key}={first},{second}"])
 
 
 def test_a_key_given_once_is_not_given_twice_though_nan_differs_from_itself() -> None:

@@ -6,6 +6,7 @@ every figure the middle and the ends of a 90 % interval; the ends are None where
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,16 @@ class Range:
     middle: float
     low: float | None = None
     high: float | None = None
+
+    @property
+    def counted(self) -> Range:
+        """In whole numbers, the interval no narrower than it was: what is counted comes to a whole number."""
+        low, high = self.low, self.high
+        return Range(
+            float(round(self.middle)),
+            None if low is None else float(math.floor(low)),
+            None if high is None else float(math.ceil(high)),
+        )
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,8 @@ class StepEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """`hours`: wall time, with as many engines and cores as configured. `missing` names what has no price."""
+    """`hours`: wall time, with as many engines and cores as configured. `missing` names what has no price, `unmeasured`
+    what has one and was not measured: neither is in `money`."""
 
     run: str
     made: str
@@ -58,6 +70,7 @@ class Estimate:
     currency: str
     missing: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
 
     def step(self, name: str) -> StepEstimate | None:
         return next((step for step in self.steps if step.step == name), None)
@@ -82,7 +95,14 @@ class Compared:
     @property
     def within(self) -> bool | None:
         low, high = self.planned.low, self.planned.high
-        return None if low is None or high is None else low <= self.came_to <= high
+        if low is None or high is None:
+            return None
+        rounding = AS_SAID if self.what == "money" else 0.0
+        return low * (1 - rounding) <= self.came_to <= high * (1 + rounding)
+
+
+AS_SAID = 0.005
+"""Share by which money said in three digits may be off: what reads as an end of the interval is within it."""
 
 
 def compared(estimate: Estimate, ledgers: Mapping[str, Mapping[str, float]]) -> tuple[Compared, ...]:
@@ -98,16 +118,18 @@ def compared(estimate: Estimate, ledgers: Mapping[str, Mapping[str, float]]) -> 
         new = max(0.0, requests - step.already)
         share = new / requests if requests else 0.0
         lines += [
-            Compared(step.step, "requests", step.requests, new),
-            Compared(step.step, "prompt_tokens", step.prompt_tokens, ledger.get("prompt_tokens", 0) * share),
-            Compared(step.step, "generated_tokens", step.generated_tokens, ledger.get("generated_tokens", 0) * share),
+            Compared(step.step, what, getattr(step, what).counted, round(ledger.get(what, 0) * share))
+            for what in COUNTED
         ]
     planned = {step.step for step in estimate.steps if step.requests.middle}
     if planned and planned <= {line.step for line in lines}:
-        for what in ("requests", "prompt_tokens", "generated_tokens"):
+        for what in COUNTED:
             came_to = sum(line.came_to for line in lines if line.what == what)
-            lines.append(Compared(TOTAL, what, getattr(estimate, what), came_to))
+            lines.append(Compared(TOTAL, what, getattr(estimate, what).counted, came_to))
     return tuple(lines)
+
+
+COUNTED = ("requests", "prompt_tokens", "generated_tokens")
 
 
 def held_against(
@@ -115,12 +137,12 @@ def held_against(
 ) -> tuple[Compared, ...]:
     """As `compared`, with the money of the whole where all planned steps are finished and both are in one currency:
     what the run paid, lost attempts not counted; of a step that it had begun before the plan, as much as of its
-    requests came after it."""
+    requests came after it. Not where the plan's money leaves out what was not measured."""
     if estimate is None:
         return ()
     lines = compared(estimate, ledgers)
     whole = any(line.step == TOTAL for line in lines)
-    if not whole or estimate.money is None or estimate.currency != cost.currency:
+    if not whole or estimate.money is None or estimate.unmeasured or estimate.currency != cost.currency:
         return lines
     came_to = 0.0
     for step in cost.steps:

@@ -36,14 +36,6 @@ class Guesses:
     chain: Chain
     dones: Mapping[str, Record]
 
-    def requests(self, stage: Stage) -> int:
-        """Requests of a stage that has none of its units done."""
-        if stage.model_role is None:
-            return 0
-        if stage.name in ("answer", "judge"):
-            return round(self.questions() * (self.rounds() if stage.name == "answer" else 1))
-        return self.pairs() if stage.name == "question_3" else self.passages(stage.name)
-
     def rounds(self) -> float:
         """Requests a question at most: each asks for `samples_per_round` answers."""
         answer = self.config.answer
@@ -83,18 +75,6 @@ class Guesses:
         """Of so many walks those that are drawn: fewer where a number of samples is asked for."""
         target = self.config.target_samples
         return walks if target is None else min(walks, target / self.config.question.level_3_questions / QUESTION_YIELD)
-
-    def questions(self) -> float:
-        distinct = self._accepted("semantic")
-        curated = self._accepted("curate") if distinct is None else distinct
-        if curated is not None:
-            return curated
-        asked = {level: self.asked_of(level) for level in self.config.question.levels}
-        written = {level: self._accepted(f"question_{level}") for level in asked}
-        return sum(
-            rows * questions * QUESTION_YIELD if (found := written[level]) is None else found
-            for level, (rows, questions) in asked.items()
-        )
 
     def asked_of(self, level: int) -> tuple[int, int]:
         """Rows that questions of a level are asked about, and questions of each at most."""

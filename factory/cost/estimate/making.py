@@ -54,7 +54,7 @@ def estimate(config: FactoryConfig, chain: Chain, rehearsed: Rehearsed, store: S
     making = _Making(config, chain, rehearsed, store)
     for stage in chain.stages:
         making.follow(stage)
-    whole = priced(config, making.parts, making.sibling, making.growth, cores)
+    whole = priced(config, making.parts, making.sibling, making.growth, cores, rehearsed.dones, making.rng)
     return Estimate(
         run=chain.run,
         made=now(),
@@ -67,6 +67,7 @@ def estimate(config: FactoryConfig, chain: Chain, rehearsed: Rehearsed, store: S
         currency=config.prices.currency,
         missing=whole.missing,
         assumptions=(*making.assumptions, *whole.assumptions),
+        unmeasured=whole.unmeasured,
     )
 
 

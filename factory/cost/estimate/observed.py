@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from factory.cost.amounts import BUSY, Amounts, of_ledger, total
+from factory.cost.amounts import BUSY, IDLE, Amounts, of_ledger, total
 from factory.store.base import Store
 from factory.store.commit_index import each_commit
 from factory.store.commits import Commit, committed_units
@@ -51,13 +51,16 @@ def done_by(commit: Commit) -> Done:
 @dataclass(frozen=True)
 class Observed:
     """`clusters`: one row a unit (or input row), columns as above. `held`: what engines held over the same units.
-    `own`: of all units of the folder those that runs over the same corpus paid for."""
+    `own`: of all units of the folder those that runs over the same corpus paid for. `waited`: engine seconds without a
+    request that ended with requests of the folder, and `rows_a_run`: rows that were read, of a run that paid there."""
 
     folder: str
     clusters: Matrix
     units: int
     held: Amounts
     own: Done
+    waited: float
+    rows_a_run: float
     other_settings: bool = False
 
     @property
@@ -75,10 +78,15 @@ def observe(store: Store, folder: str, own: Iterable[str], other_settings: bool 
     owners = set(own)
     paid = Done()
     near: list[Commit] = []
+    payers: set[str] = set()
+    waited = rows_read = 0.0
     closely = set(units[:UNITS_AT_MOST])
     for commit in each_commit(store, folder, units):
         if commit.run in owners:
             paid += done_by(commit)
+        payers.add(commit.run)
+        waited += commit.ledger.get(IDLE, 0)
+        rows_read += commit.counts.inputs
         if commit.unit in closely and commit.counts.inputs:
             near.append(commit)
     if not any(commit.ledger.get("requests") for commit in near):
@@ -93,6 +101,8 @@ def observe(store: Store, folder: str, own: Iterable[str], other_settings: bool 
         len(near),
         total(of_ledger(commit.ledger) for commit in near),
         paid,
+        waited / len(payers),
+        rows_read / len(payers),
         other_settings,
     )
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from factory.config import FactoryConfig
 from factory.cost.amounts import Amounts, total
 from factory.cost.config import PricesConfig
-from factory.cost.estimate.draws import NOTHING, Quantity, known
-from factory.cost.estimate.observed import BUSY_SECONDS, CACHED, GENERATED, PROMPT
-from factory.cost.money import SECONDS_AN_HOUR, price
+from factory.cost.estimate.draws import NOTHING, Quantity, waiting
+from factory.cost.estimate.observed import BUSY_SECONDS, CACHED, GENERATED, INPUTS, PROMPT
+from factory.cost.money import CORE_HOURS, SECONDS_AN_HOUR, price, token_prices
 
 if TYPE_CHECKING:
     from factory.cost.estimate.making import Part
@@ -23,57 +25,107 @@ UNIT = 1_000_000.0
 
 @dataclass(frozen=True)
 class Priced:
-    """None where nothing measured says how long it takes, or nothing that is used has a price."""
+    """`hours` is None where nothing measured says how long it takes, `money` where nothing that is used has a price or
+    was measured."""
 
     hours: Quantity | None
     money: Quantity | None
     by_step: Mapping[str, Quantity]
     missing: tuple[str, ...]
+    unmeasured: tuple[str, ...]
     assumptions: tuple[str, ...] = field(default=())
 
 
 def priced(
-    config: FactoryConfig, parts: Mapping[str, Part], sibling: Sibling | None, growth: float | None, cores: int
+    config: FactoryConfig,
+    parts: Mapping[str, Part],
+    sibling: Sibling | None,
+    growth: float | None,
+    cores: int,
+    done: Collection[str],
+    rng: np.random.Generator,
 ) -> Priced:
-    """`growth`: how many times the passages of `sibling` are to be worked; steps without a model grow with them."""
+    """`growth`: how many times the passages of `sibling` are to be worked; steps without a model grow with them, those
+    in `done` are paid. Engines are priced as the ledger charges them: busy, and waiting for what came before a request
+    of theirs, not for what follows the last."""
+    prices, replicas = config.prices, config.engine.replicas
+    asking = {name: part for name, part in parts.items() if part.taken[PROMPT].middle}
     missing: set[str] = set()
     by_step: dict[str, Quantity] = {}
-    for name, part in parts.items():
-        if part.taken[PROMPT].middle and (money := _money(part, config.prices, missing)) is not None:
+    waited = _waited(asking, sibling, rng)
+    for name, part in asking.items():
+        if (money := _money(part, waited.get(name, NOTHING), prices, missing)) is not None:
             by_step[name] = money
-    replicas = config.engine.replicas
     assumptions: list[str] = []
-    core_seconds = start = 0.0
+    without_model, start = NOTHING, NOTHING
     if sibling is not None and growth is not None:
-        core_seconds = sibling.core_seconds * growth
-        assumptions.append(f"steps without a model take time as passages grow, {core_seconds:,.0f} core seconds in all")
-        if sibling.start_seconds is not None:
-            start = sibling.start_seconds
-            assumptions.append(f"engines start in {start:,.0f} s, as in run {sibling.run}")
+        seconds = sum(each for name, each in sibling.core_seconds.items() if name not in done)
+        without_model = waiting(seconds, growth, rng)
+        started = sibling.start_seconds
+        assumptions.append(
+            f"steps without a model take {without_model.middle:,.0f} core seconds: between the {seconds:,.0f} of run "
+            f"{sibling.run} and {growth:,.1f} times as many, as passages grow; one run says little of it"
+        )
+        if started is not None:
+            start = waiting(started, 1.0, rng)
+            assumptions.append(f"engines start in {started:,.0f} s, as in run {sibling.run}")
+        core_money = price(Amounts(core_seconds=seconds), prices)
+        missing |= set(core_money.missing)
+        if core_money.amount:
+            by_step[""] = without_model.times(core_money.amount / seconds)
     else:
         assumptions.append("the time of steps without a model and of starting engines is not known, and left out")
-    measured = [part for part in parts.values() if part.observed is not None]
-    busy = sum((part.taken[BUSY_SECONDS] for part in measured), NOTHING)
+    measured = all(part.observed is not None for part in asking.values())
     hours = None
-    if measured and all(part.observed is not None for part in parts.values() if part.taken[PROMPT].middle):
-        waiting = start + core_seconds / max(1, cores)
-        hours = (busy.times(1 / replicas) + known(waiting)).times(1 / SECONDS_AN_HOUR)
+    if asking and measured:
+        busy = sum((part.taken[BUSY_SECONDS] for part in asking.values()), NOTHING)
+        idle = sum(waited.values(), NOTHING)
+        besides = start + without_model.times(1 / max(1, cores)) if sibling is not None else idle.times(1 / replicas)
+        hours = (busy.times(1 / replicas) + besides).times(1 / SECONDS_AN_HOUR)
         assumptions.append(
             f"engines as busy as when they were measured; {replicas} of them and {cores} cores, one step after another"
         )
-        # GPUs are held while steps without a model are worked
-        idle = _held(total(part.observed.held for part in measured if part.observed is not None), waiting * replicas)
-        for name, amounts in (("", Amounts(core_seconds=core_seconds)), ("idle engines", idle)):
-            waited = price(amounts, config.prices, measured[0].models)
-            missing |= set(waited.missing) if amounts.core_seconds else set()
-            if waited.amount:
-                by_step[name] = known(waited.amount)
+        assumptions.append(
+            f"engines wait {idle.middle:,.0f} s in all, starting included: as long as when they were measured or, as "
+            "far as that grows with rows, longer"
+        )
+    unmeasured = _unmeasured(prices, measured, bool(asking) and sibling is None)
     whole = sum(by_step.values(), NOTHING) if by_step else None
-    return Priced(hours, whole, by_step, tuple(sorted(missing)), tuple(assumptions))
+    return Priced(hours, whole, by_step, tuple(sorted(missing)), unmeasured, tuple(assumptions))
 
 
-def _money(part: Part, prices: PricesConfig, missing: set[str]) -> Quantity | None:
-    """A step's money, as a sum over what it takes; None where nothing of it has a price."""
+def _waited(asking: Mapping[str, Part], sibling: Sibling | None, rng: np.random.Generator) -> dict[str, Quantity]:
+    """Engine seconds without a request, by the step whose requests end them. An engine starts once, so of the first
+    step's the start does not grow."""
+    start = sibling.start_seconds or 0.0 if sibling is not None else 0.0
+    found: dict[str, Quantity] = {}
+    for name, part in asking.items():
+        if part.observed is not None:
+            fixed = min(start, part.observed.waited) if not found else 0.0
+            growth = part.taken[INPUTS].middle / max(1.0, part.observed.rows_a_run)
+            found[name] = waiting(fixed, 1.0, rng) + waiting(part.observed.waited - fixed, growth, rng)
+    return found
+
+
+def _unmeasured(prices: PricesConfig, engines: bool, no_cores: bool) -> tuple[str, ...]:
+    """What has a price and was not measured; `engines`: whether those were."""
+    found = []
+    if not engines and _prices_time(prices):
+        found.append("engine hours" if prices.engine_hour else "GPU hours")
+    if prices.cpu_core_hour and (no_cores or not engines):
+        found.append(CORE_HOURS)
+    return tuple(found)
+
+
+def _prices_time(prices: PricesConfig) -> bool:
+    return bool(prices.engine_hour or any(prices.gpu_hour.values()))
+
+
+def _money(part: Part, waited: Quantity, prices: PricesConfig, missing: set[str]) -> Quantity | None:
+    """A step's money, as a sum over what it takes; None where nothing of it has a price, or only time that was not
+    measured."""
+    if part.observed is None and token_prices(prices, part.models) is None and _prices_time(prices):
+        return None
     held = part.observed.held if part.observed is not None else Amounts()
     more = {
         PROMPT: Amounts(prompt_tokens=UNIT),
@@ -91,7 +143,8 @@ def _money(part: Part, prices: PricesConfig, missing: set[str]) -> Quantity | No
         # Prices are linear, so what one unit more costs is what every unit costs.
         coefficient = ((price(base + each, prices, part.models).amount or 0.0) - plain.amount) / UNIT
         amount += part.taken[column].times(coefficient)
-    return amount
+    idle = price(_held(held, UNIT), prices, part.models).amount or 0.0
+    return amount + waited.times(idle / UNIT)
 
 
 def _busy(held: Amounts, seconds: float) -> Amounts:

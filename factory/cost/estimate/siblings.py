@@ -19,15 +19,15 @@ from factory.store.objects import read_mapping
 @dataclass(frozen=True)
 class Sibling:
     """The run over the same corpus that came furthest (one with a smaller `limit`, as a rule): passages it asked about,
-    walks with two passages, questions written and the share of them that stayed after curation, core seconds of its
-    steps without a model, and seconds an engine took to start. None where it did not come so far."""
+    walks with two passages, questions written and the share of them that stayed after curation, core seconds of each of
+    its steps without a model, and seconds an engine took to start. None where it did not come so far."""
 
     run: str
     passages: int
     pairs: int | None
     written: int
     curated_share: float | None
-    core_seconds: float
+    core_seconds: Mapping[str, float]
     start_seconds: float | None
 
 
@@ -72,9 +72,11 @@ def _sibling(store: Store, record: Record) -> Sibling | None:
         pairs=_accepted(dones["pair"]) if "pair" in dones else None,
         written=written,
         curated_share=_accepted(left) / written if left is not None and written else None,
-        core_seconds=sum(
-            _number(done["ledger"].get("seconds")) for done in dones.values() if "requests" not in done["ledger"]
-        ),
+        core_seconds={
+            name: _number(done["ledger"].get("seconds"))
+            for name, done in dones.items()
+            if "requests" not in done["ledger"]
+        },
         start_seconds=sum(_number(each.get("seconds")) for each in starts) / number if number else None,
     )
 
