@@ -7,7 +7,6 @@ What runs there is the same command with `cluster=ray cluster.address=auto`: a r
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 import sys
@@ -15,7 +14,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from factory.cluster import jobs
 from factory.cluster.address import url_of
 from factory.cluster.config import JobConfig
 from factory.cluster.dashboard import Dashboard, ask, python_note
+from factory.cluster.options import ENTRIES, INSTEAD, Asked, read
 from factory.cluster.package import MIB, Package, pack
 from factory.cluster.room import require_room
 from factory.credentials import said
@@ -35,24 +35,15 @@ from factory.run.command import guarded
 ROOT = Path(__file__).resolve().parents[2]
 """The working tree: what travels."""
 
-FLAGS = ("--detach", "--list", "--dry-run", "--no-package")
-WITH_VALUE = ("--attach", "--stop", "--job")
-ENTRIES = ("run", "train_selector")
-
 MISSING_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'\s*\Z", re.MULTILINE)
+
+NO_SUCH_COMMAND = 127
+"""A shell's exit code."""
 
 LAST_PIECES = 4
 """Pieces of the log, a second's worth each, in which its last line is looked for."""
 
 AGAIN = "the same command submits it, or attaches to it where it was submitted already"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A command line, read: `options` by name (a flag's value is empty), and Hydra's overrides."""
-
-    options: Mapping[str, str]
-    overrides: tuple[str, ...]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -64,43 +55,13 @@ def main(arguments: Sequence[str]) -> int:
     return guarded(partial(_execute, arguments), AGAIN)
 
 
-def read(arguments: Sequence[str]) -> Asked:
-    """Raises ConfigError for an option that there is not."""
-    options: dict[str, str] = {}
-    overrides: list[str] = []
-    items = iter(arguments)
-    for item in items:
-        name, _, value = item.partition("=")
-        if not item.startswith("-"):
-            overrides.append(item)
-        elif name in FLAGS and not value:
-            options[name] = ""
-        elif name in WITH_VALUE:
-            options[name] = value or next(items, "")
-            if not options[name]:
-                raise ConfigError(f"{name} is given without a value", remedy=f"write {name} ID" + _listing(name))
-        else:
-            near = difflib.get_close_matches(name, [*FLAGS, *WITH_VALUE], n=1, cutoff=0.6)
-            raise ConfigError(
-                f"{name}: there is no such option",
-                cause="a sweep is no single job" if name in ("-m", "--multirun") else "a slip in its name",
-                remedy=f"did you mean `{near[0]}`?" if near else "`python -m jobs.submit --help` lists them",
-            )
-    entry = options.get("--job", ENTRIES[0])
-    if entry not in ENTRIES:
-        raise ConfigError(f"--job {entry}: there is no such job", remedy=f"choose one of: {', '.join(ENTRIES)}")
-    return Asked(options, tuple(overrides))
-
-
-def _listing(name: str) -> str:
-    return "; --list shows the ids" if name != "--job" else ""
-
-
 def _execute(arguments: Sequence[str]) -> int:
     asked = read(arguments)
     config = composed(asked)
     if "--dry-run" in asked.options:
         return _dry_run(asked, config)
+    if not any(name in asked.options for name in INSTEAD):
+        require_reachable_root(config.store.root)
     dashboard = ask(url_of(config.cluster.address))
     client = jobs.connect(dashboard)
     address = f"cluster.address={dashboard.url}"
@@ -229,9 +190,12 @@ def _texts(value: Any, path: str = "") -> list[tuple[str, str]]:
 
 
 def _dry_run(asked: Asked, config: Any) -> int:
+    require_reachable_root(config.store.root)
     with packed_tree(config.cluster.job) as package:
         print(said(f"package:    {in_words(package)}"))
     print(said(f"entrypoint: {job_of(asked, config).entrypoint}"))
+    for note in notes(config):
+        print(said(f"note:       {note}"))
     return 0
 
 
@@ -258,11 +222,21 @@ def _followed(client: Any, job_id: str, address: str) -> int:
         return INTERRUPTED_CODE
     if code == INTERRUPTED_CODE:
         _say(f"{job_id} was stopped; the same command goes on where it stopped")
-    elif code and (missing := MISSING_MODULE.search("".join(end))):
-        _say(
-            f"the cluster's Python has no module {missing[1]}: its image was not built for this checkout (infra/docker)"
-        )
+    elif code and (wrong := wrong_python(code, "".join(end))):
+        _say(wrong)
     return code
+
+
+def wrong_python(code: int, log_end: str) -> str:
+    """What to say of a job whose command the cluster's Python could not run; else nothing."""
+    missing = MISSING_MODULE.search(log_end)
+    if missing is None and code != NO_SUCH_COMMAND:
+        return ""
+    what = f"the cluster's Python has no module {missing[1]}" if missing else "the cluster found no `python` to run"
+    return (
+        f"{what}: `python` on the PATH with which the head was started is not the one that Ray runs in (activate its "
+        "environment, then `ray start`; docs/cluster.md), or the image was not built for this checkout (infra/docker)"
+    )
 
 
 def _stopped(client: Any, job_id: str) -> int:

@@ -16,8 +16,9 @@ from typing import Any
 
 from factory.cluster import jobs
 from factory.cluster.address import url_of
-from factory.cluster.command import Asked, in_words, job_of, packed_tree, require_place, with_code
+from factory.cluster.command import in_words, job_of, packed_tree, require_place, with_code
 from factory.cluster.dashboard import ask
+from factory.cluster.options import Asked
 from factory.cluster.package import Package
 from factory.errors import FactoryError
 from factory.leaving import INTERRUPTED_CODE

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from factory.cluster.command import composed, entrypoint, job_of, notes, read, require_reachable_root
+from factory.cluster.command import composed, entrypoint, job_of, main, notes, require_reachable_root, wrong_python
 from factory.cluster.config import JobConfig
+from factory.cluster.options import read
 from factory.errors import ConfigError
 
 DEMO = ("preset=demo", "engine=scripted", "store.root=/data/out")
@@ -51,8 +52,15 @@ def test_selectors_are_trained_by_jobs_too() -> None:
     ("arguments", "said"),
     [
         (["--detached"], "did you mean `--detach`"),
-        (["-m", "seed=1,2"], "a sweep is no single job"),
+        (["-m", "seed=1,2"], "python -m jobs.run -m KEY=A,B sweep.jobs=true"),
         (["--attach"], "given without a value"),
+        (["--stop", "--list"], "given without a value"),
+        (["--attach", "http://head:8265"], "write --attach ID cluster.address=http://head:8265"),
+        (["--stop", "cluster.address=http://head:8265"], "write --stop ID cluster.address=http://head:8265"),
+        (["--attach=head:8265"], "it is an address"),
+        (["--attach", "a-1", "--stop", "a-1"], "--attach and --stop exclude each other"),
+        (["--list", "--dry-run"], "--list and --dry-run exclude each other"),
+        (["--attach", "a-1", "--detach"], "--attach and --detach exclude each other"),
         (["--job", "mix"], "choose one of: run, train_selector"),
     ],
 )
@@ -67,6 +75,22 @@ def test_a_root_that_would_end_with_the_job_is_refused() -> None:
     require_reachable_root("s3://bucket/prefix")
     with pytest.raises(ConfigError, match=r"store\.root=\./out"):
         require_reachable_root("./out")
+
+
+@pytest.mark.parametrize("instead", [["--dry-run"], ["cluster.address=http://no-such-head.invalid"]])
+def test_a_root_that_would_end_with_the_job_is_refused_before_anything_is_asked(
+    instead: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["preset=demo", "engine=scripted", "store.root=out", *instead]) == 2
+    assert "store.root=out is a folder beside the job's code" in capsys.readouterr().err
+
+
+def test_the_dry_run_lists_what_every_node_has_to_have(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.jsonl").write_text("{}")
+    assert main([*DEMO, "corpus=files", f"corpus.paths=[{tmp_path}/*.jsonl]", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "note:       corpus.paths: paths of this machine" in said
+    assert "store.root=/data/out has to be one folder that every node sees" in said
 
 
 def test_what_a_node_must_have_is_said(tmp_path: Any) -> None:
@@ -96,3 +120,10 @@ def test_a_value_of_the_environments_secrets_is_refused_wherever_it_stands(monke
 
 def test_the_entry_is_quoted_for_the_shell_that_runs_it() -> None:
     assert entrypoint("run", ["publish.name=a b; rm"]).startswith("python -m jobs.run 'publish.name=a b; rm'")
+
+
+def test_a_job_that_got_another_python_is_told_of_the_heads_path() -> None:
+    traceback = "Traceback (most recent call last):\n  …\nModuleNotFoundError: No module named 'hydra'\n"
+    assert "no module hydra: `python` on the PATH with which the head was started" in wrong_python(1, traceback)
+    assert "found no `python`" in wrong_python(127, "/bin/sh: 1: python: not found\n")
+    assert wrong_python(2, "ConfigError: …") == ""

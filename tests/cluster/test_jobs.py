@@ -113,7 +113,7 @@ def test_a_job_that_the_cluster_does_not_know_is_said(cluster: SeveralNodes) -> 
 
 
 @pytest.mark.slow
-def test_engines_that_no_node_could_hold_are_said_and_not_waited_for(
+def test_engines_that_no_node_could_hold_are_said_before_the_job_is_sent(
     cluster: SeveralNodes, corpus: Path, tmp_path: Path
 ) -> None:
     gpus = [
@@ -124,9 +124,10 @@ def test_engines_that_no_node_could_hold_are_said_and_not_waited_for(
     ]
     ended = submitted(cluster, *run_of(corpus, tmp_path / "root", *gpus))
     assert ended.code == 2
-    assert "engine.replicas=3, and each engine takes 0.5 CPU, 2 GPU on nodes with kind=pretended" in ended.stdout
-    assert "room for 1" in ended.stdout
-    assert "1 node of 2 CPU, 2 GPU" in ended.stdout
+    assert "engine.replicas=3, and each engine takes 0.5 CPU, 2 GPU on nodes with kind=pretended" in ended.stderr
+    assert "room for 1" in ended.stderr
+    assert "1 node of 2 CPU, 2 GPU" in ended.stderr
+    assert "submitted" not in ended.stderr
 
 
 @pytest.mark.slow

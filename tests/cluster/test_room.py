@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from factory.cluster.command import composed, read
+from factory.cluster.command import composed
 from factory.cluster.config import JobConfig
 from factory.cluster.dashboard import ask
 from factory.cluster.nodes import MADE_KEY, Node, patience
+from factory.cluster.options import read
 from factory.cluster.room import driver_missing, require_room
 from factory.errors import ConfigError
 from tests.cluster.test_dashboard import answering, cluster
