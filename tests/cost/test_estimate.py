@@ -135,6 +135,21 @@ def test_engines_are_planned_as_they_are_charged_and_not_for_what_comes_after_th
     assert planned.high > 2 + 1 + 2 * 4
 
 
+def test_a_wait_measured_on_a_warm_engine_may_be_as_long_as_that_of_the_run_that_started_it() -> None:
+    """The last point of a sweep waits milliseconds: the first paid for the start."""
+    asked = {"answer": part(seen(waited=0.03))}
+    warm = money_of({"engine_hour": 3600.0}, asked, replace(worked_before(), start_seconds=None))
+    started = money_of({"engine_hour": 3600.0}, asked, replace(worked_before(), start_seconds=None, waited=4.5))
+    assert warm.money is not None
+    assert warm.money.range.high is not None
+    assert warm.money.range.high < 1
+    assert started.money is not None
+    assert started.money.range.low is not None
+    assert started.money.range.high is not None
+    assert started.money.range.low < 0.03
+    assert started.money.range.high > 4.5
+
+
 def test_steps_that_are_done_take_no_time_of_what_is_left() -> None:
     prices = {"cpu_core_hour": 3600.0, "engine_hour": 0.0}
     asked = {"answer": part(seen(0.0))}

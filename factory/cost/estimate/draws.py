@@ -95,20 +95,29 @@ def share_of(rows: Quantity, share: float, seen: float, rng: np.random.Generator
     return Quantity(rows.middle * share, np.clip(draws, 0.0, rows.draws))
 
 
-def waiting(seconds: float, growth: float, rng: np.random.Generator) -> Quantity:
+def waiting(seconds: float, growth: float, rng: np.random.Generator, most: float = 0.0) -> Quantity:
     """Time that was seen once, over rows of which there are `growth` times as many now. One such time does not say how
-    much of it is fixed and how much grows with rows, so it lies anywhere between, and by SPREAD either way besides."""
-    if not seconds:
+    much of it is fixed and how much grows with rows, so it lies anywhere between, and by SPREAD either way besides.
+    `most`: what it came to in another run; where that is more, either is as likely."""
+    if not max(seconds, most):
         return NOTHING
-    ends = np.log(seconds * np.array([min(1.0, growth), max(1.0, growth)]).clip(1e-9))
+    ends = np.log(np.maximum([seconds * min(1.0, growth), seconds * max(1.0, growth)], MILLISECOND))
+    drawn = rng.uniform(ends[0], ends[1], DRAWS)
+    middle = float(ends.mean())
+    if most > np.exp(ends[1]):
+        drawn = np.where(rng.random(DRAWS) < 0.5, np.log(most), drawn)
+        middle = (middle + float(np.log(most))) / 2
     noise = rng.standard_normal(DRAWS) * np.log(SPREAD) / NORMAL_END
-    return Quantity(float(np.exp(ends.mean())), np.exp(rng.uniform(ends[0], ends[1], DRAWS) + noise))
+    return Quantity(float(np.exp(middle)), np.exp(drawn + noise))
 
 
 SPREAD = 5.0
 """What such a time differs by between two runs on one machine, in nine of ten: an assumption, from few. Measured: an
 engine waited 24 s in a sample of 4 documents and 6 s in the run of 12 that followed, on two cores that did other work
 as well; 3.7 and 5.4 s in another pair."""
+
+MILLISECOND = 0.001
+"""No wait is taken as less, so that a range has a middle."""
 
 NORMAL_END = 1.645
 """Where a normal distribution has 5 % beyond."""

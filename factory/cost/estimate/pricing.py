@@ -96,14 +96,16 @@ def priced(
 
 def _waited(asking: Mapping[str, Part], sibling: Sibling | None, rng: np.random.Generator) -> dict[str, Quantity]:
     """Engine seconds without a request, by the step whose requests end them. An engine starts once, so of the first
-    step's the start does not grow."""
+    step's the start does not grow. Measured on an engine that another run had started (a point of a sweep), it may be
+    as long as that run's."""
     start = sibling.start_seconds or 0.0 if sibling is not None else 0.0
     found: dict[str, Quantity] = {}
     for name, part in asking.items():
         if part.observed is not None:
             fixed = min(start, part.observed.waited) if not found else 0.0
             growth = part.taken[INPUTS].middle / max(1.0, part.observed.rows_a_run)
-            found[name] = waiting(fixed, 1.0, rng) + waiting(part.observed.waited - fixed, growth, rng)
+            most = sibling.waited - fixed if sibling is not None and not found else 0.0
+            found[name] = waiting(fixed, 1.0, rng) + waiting(part.observed.waited - fixed, growth, rng, most)
     return found
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from factory.cost.amounts import IDLE
 from factory.cost.estimate.observed import Observed, observe
 from factory.errors import StoreError
 from factory.run.chain import Chain
@@ -29,6 +30,8 @@ class Sibling:
     curated_share: float | None
     core_seconds: Mapping[str, float]
     start_seconds: float | None
+    waited: float = 0.0
+    """Engine seconds without a request that this run was charged; of `largest_sibling`, the most that any run was."""
 
 
 def readable_records(store: Store) -> list[Record]:
@@ -54,7 +57,10 @@ def own_runs(records: Sequence[Record], chain: Chain) -> frozenset[str]:
 def largest_sibling(store: Store, records: Sequence[Record], own: frozenset[str]) -> Sibling | None:
     found = [_sibling(store, record) for record in records if record["run"] in own]
     known = [sibling for sibling in found if sibling is not None]
-    return max(known, key=lambda sibling: (sibling.curated_share is not None, sibling.passages), default=None)
+    if not known:
+        return None
+    largest = max(known, key=lambda sibling: (sibling.curated_share is not None, sibling.passages))
+    return replace(largest, waited=max(sibling.waited for sibling in known))
 
 
 def _sibling(store: Store, record: Record) -> Sibling | None:
@@ -78,7 +84,14 @@ def _sibling(store: Store, record: Record) -> Sibling | None:
             if "requests" not in done["ledger"]
         },
         start_seconds=sum(_number(each.get("seconds")) for each in starts) / number if number else None,
+        waited=sum(_waited(done, str(record["run"])) for done in dones.values()),
     )
+
+
+def _waited(done: Mapping[str, Any], run: str) -> float:
+    payers = done.get("paid")
+    own = payers.get(run) if isinstance(payers, Mapping) else None
+    return _number(own.get(IDLE)) if isinstance(own, Mapping) else 0.0
 
 
 def _number(value: Any) -> float:
