@@ -68,9 +68,10 @@ def require_head(address: str) -> None:
             return
     if code == grpc.StatusCode.UNAUTHENTICATED:
         raise _token_refused(head, bool(headers))
+    seen = head if address in ("auto", head) else f"{head}, as which Ray asks {address}"
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNIMPLEMENTED):
         raise ClusterError(
-            f"no head of a Ray cluster answers at {head}: {' '.join(words.split())[:SHOWN]}",
+            f"no head of a Ray cluster answers at {seen}: {' '.join(words.split())[:SHOWN]}",
             cause="another port of the head (the dashboard's is 8265, Ray Client's 10001; its own is 6379), something "
             "else listens there, or the cluster is down",
             remedy="check cluster.address and `ray status` on the head; from outside the cluster use "
@@ -79,13 +80,12 @@ def require_head(address: str) -> None:
 
 
 def _head_of(address: str) -> str | None:
-    """HOST:PORT of the head; None where only Ray's own search finds it."""
-    if address != "auto":
-        return address
+    """HOST:PORT of the head as Ray will ask it, which for 127.0.0.1 may be another address of this machine; None where
+    only Ray's own search finds it."""
     from ray._private.services import canonicalize_bootstrap_address
 
     try:
-        found = canonicalize_bootstrap_address("auto")
+        found = canonicalize_bootstrap_address(address)
     except (ConnectionError, ValueError, OSError):
         return None
     return str(found) if found else None

@@ -21,6 +21,12 @@ from tests.cluster.several_nodes import SeveralNodes
 from tests.resident import REPOSITORY
 
 
+@pytest.fixture
+def _loopback_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray takes the machine's own address for 127.0.0.1, where the servers of these tests do not listen."""
+    monkeypatch.setattr("ray._private.services.resolve_ip_for_localhost", lambda host: host)
+
+
 @contextmanager
 def listening(answers: bool) -> Iterator[str]:
     """Something that is no Ray: it takes connections, and says something or nothing."""
@@ -39,13 +45,14 @@ def listening(answers: bool) -> Iterator[str]:
         server.shutdown()
 
 
+@pytest.mark.usefixtures("_loopback_stays")
 @pytest.mark.parametrize("answers", [True, False])
 def test_what_is_no_head_is_said_before_ray_tries_to_join_it(answers: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     monkeypatch.setattr("factory.cluster.joining.HEAD_S", 0.5)
     with listening(answers) as address, pytest.raises(ClusterError) as refused:
         join(address)
-    assert f"no head of a Ray cluster answers at {address}" in refused.value.what
+    assert f"no head of a Ray cluster answers at {address}: " in refused.value.what
 
 
 class Unwilling(grpc.GenericRpcHandler):
@@ -59,6 +66,7 @@ class Unwilling(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(refuse)
 
 
+@pytest.mark.usefixtures("_loopback_stays")
 @pytest.mark.parametrize(("sent", "said"), [({"authorization": "Bearer x"}, "refused"), ({}, "none was sent")])
 def test_a_token_that_the_head_refuses_is_said_at_once(
     sent: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
