@@ -8,7 +8,7 @@ recorded configuration and checks that prompts and code are still what they were
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -40,6 +40,7 @@ from factory.questions.level1 import Level1Step
 from factory.questions.level2 import Level2Step
 from factory.questions.level3 import Level3Step
 from factory.run.across import AcrossSteps, across_steps
+from factory.run.plan import row_wise_folder
 from factory.run.record import read_record
 from factory.run.step import LlmStep
 from factory.select.config import DocumentDuplicatesConfig
@@ -96,10 +97,12 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any, erased: DenyL
     sketch = sketch_step(config.curate)
     answers = answer_index(config.curate.benchmarks, config.curate.decontamination)
     resemblance = document_parameters(config.select.duplicates)
+    select = select_step(config, tokenizer, erased)
+    before = row_wise_folder(replace(select, erased=None), None) if erased is not None else None
     return Steps(
-        select=select_step(config, tokenizer, erased),
+        select=select,
         documents=document_steps(resemblance) if resemblance else None,
-        merge=MergeStep(config.limit),
+        merge=MergeStep(config.limit, sampled_as=before),
         llm=llm_steps(config, pack),
         across=across_steps(config) if 3 in config.question.levels else None,
         sketch=sketch,

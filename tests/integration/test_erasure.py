@@ -106,6 +106,22 @@ def test_what_was_paid_for_other_documents_is_not_paid_again(
     assert requests_spent(root, after["run"]) < int(erased[1]["requests"])
 
 
+def test_a_sample_pays_only_for_the_parts_that_held_the_document(corpus: Path, tmp_path: Path) -> None:
+    """A sample is drawn by the names of files, which name their step: the list of what was erased is in that name."""
+    settings = (
+        "question.levels=[1]", "limit=8", "select.unit_rows=4", "gate.min_yield=null",
+    )  # fmt: skip
+    root = tmp_path / "root"
+    run = run_factory(corpus, str(root), settings).result["run"]
+    first = requests_spent(root, run)
+    asked = [row for key, rows in tables(root).items() if "/question_1-" in key and "/data/" in key for row in rows]
+    erase(LocalStore(str(root)), [asked[0]["doc_ids"][0]], "asked for", "me", lambda _line: None)
+    run_factory(corpus, str(root), settings)
+    done = done_of(root, run, "question_1")
+    assert done["units_reused"] == done["units"] - 1 > 0
+    assert 0 < requests_spent(root, run) < first
+
+
 def test_both_versions_are_proven_and_the_old_one_says_what_it_lost(
     erased: Erased,
 ) -> None:

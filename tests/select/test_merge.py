@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 from factory.identity import add_digests, ids_digest
@@ -84,6 +85,21 @@ def test_what_a_limit_leaves_out_is_a_reject_with_that_reason(local_store: Store
     result = merge(local_store, outputs, 2)
     assert {reject.reason for reject in result.rejects} == {"outside_limit"}
     assert result.facts["documents"] == 2
+
+
+def test_files_written_anew_after_an_erasure_are_sampled_as_those_before_it(local_store: Store) -> None:
+    rows = [document(f"d{index}", row=index) for index in range(400)]
+    before = commit_documents(local_store, "u0", [rows[:150], rows[150:]])
+    folder = before[0].file.name.partition("/")[0]
+    after = [
+        replace(each, file=replace(each.file, name=each.file.name.replace(folder, "select-1111111111111111")))
+        for each in before
+    ]
+    key = write_outputs(local_store, "run1", "select", after)
+    unit = Unit("m", parameters={"outputs": key})
+    picks = MergeStep(20, sampled_as=folder).work(local_store, unit).tables[0].column("picks")
+    assert picks == merge(local_store, before, 20).tables[0].column("picks")
+    assert picks != MergeStep(20).work(local_store, unit).tables[0].column("picks")
 
 
 def test_an_empty_selection_merges_to_nothing(local_store: Store) -> None:
