@@ -36,11 +36,35 @@ def run_check(args: argparse.Namespace) -> int:
         bundles = [(named, "")]
     else:
         dataset = open_dataset(args.dataset, args.endpoint_url)
-        out = open_root(args.out, endpoint_url=args.endpoint_url) if args.out else None
-        bundles = bundles_of(dataset, args.root, args.endpoint_url) if out is None else [(out, "")]
+        bundles = [_in_folder(args.out, args.endpoint_url)] if args.out else _in_records(dataset, args)
     checked = check(None if dataset is None else whole_dataset(dataset, read_manifest(dataset)), bundles)
     _report(checked, None if dataset is None else dataset.uri, args.json)
     return 0 if checked.ok else 1
+
+
+def _in_folder(folder: str, endpoint_url: str | None) -> Place:
+    """Raises ConfigError where nothing is in it."""
+    from factory.store.open import open_root
+
+    store = open_root(folder, endpoint_url=endpoint_url)
+    if not any(True for _ in store.list("")):
+        raise ConfigError(
+            f"there is no bundle in {folder}",
+            cause="the folder is empty or not there: a mistyped path, or none was written to it yet",
+            remedy="give the folder that `factory bundle DATASET --out FOLDER` wrote to; without --out the bundles "
+            "beside the dataset are checked",
+        )
+    return store, ""
+
+
+def _in_records(dataset: Store, args: argparse.Namespace) -> list[Place]:
+    if args.root is None and "/datasets/" not in dataset.uri:
+        raise ConfigError(
+            f"{dataset.uri} does not lie under a root, so no bundle lies beside it",
+            cause="the dataset was copied away from where it was made, without the bundle in its records",
+            remedy="say where a bundle of it is: --out with that folder, or --root with the root it was made in",
+        )
+    return bundles_of(dataset, args.root, args.endpoint_url)
 
 
 def dataset_beside(folder: str) -> str | None:
@@ -61,9 +85,12 @@ def bundles_of(dataset: Store, root: str | None, endpoint_url: str | None) -> li
     ends = f"/{INDEX}"
     found = sorted(info.key.removesuffix(ends) for info in store.list(start) if info.key.endswith(ends))
     if not found:
+        erased = manifest.get("erased", ())
         raise ConfigError(
             f"{dataset.uri} has no bundle in its records",
-            cause="it was published by a factory that wrote none, or its records were left behind",
+            cause=f"rows were erased on {erased[-1]['at']}, and with them the bundle, which told of the dataset before"
+            if erased
+            else "it was published by a factory that wrote none, or its records were left behind",
             remedy="write one: factory bundle DATASET; where it lies elsewhere: --out FOLDER",
         )
     return [(store, prefix) for prefix in found]

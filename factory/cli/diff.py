@@ -63,7 +63,12 @@ def _write_page(file: str, difference: Difference) -> None:
     try:
         Path(file).write_text(build_page(difference), encoding="utf-8")
     except OSError as error:
+        folder = Path(file).absolute().parent
         raise ConfigError(
-            f"the page cannot be written to {file}: {error.strerror or error}", remedy="name a file in a folder that is"
+            f"the page cannot be written to {file}: {error.strerror or error}",
+            cause="this user may not write there, it is a folder, or the disk is full"
+            if folder.is_dir()
+            else f"there is no folder {folder}",
+            remedy="make the folder, or name a file in one that is there and yours to write",
         ) from None
     print(f"page: {file}", file=sys.stderr)

@@ -53,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
         print(json_printable(orjson.dumps(_told(store.uri, what, found, seconds)).decode()))
     else:
         _table(store.uri, what, found, seconds)
+        for hint in _hints(what, found):
+            print(f"note: {hint}", file=sys.stderr)
     return 1 if found.unresolved else 0
 
 
@@ -76,7 +78,14 @@ def _told(uri: str, what: Asked, found: Impact, seconds: float) -> dict[str, Any
         ],
         "searched": {"datasets": found.searched, "rows": found.searched_rows, "seconds": round(seconds, 3)},
         "unresolved": found.unresolved,
+        "notes": _hints(what, found),
     }
+
+
+def _hints(what: Asked, found: Impact) -> list[str]:
+    from factory.govern.licence_hints import licence_hints
+
+    return licence_hints(what.what, found.rows, found.licences) if what.kind == "license" else []
 
 
 def _table(uri: str, what: Asked, found: Impact, seconds: float) -> None:

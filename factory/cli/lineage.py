@@ -68,24 +68,42 @@ def run(args: argparse.Namespace) -> int:
         there = f"; {told['there_before']} were there before" if told["there_before"] else ""
         print(f"{sent} of {len(missing)} events sent to {target.where}{there}")
     if sent < len(missing):
-        print(
-            f"event {sent + 1} did not get through: {why}\n"
-            "  what to do:   give the command again when the other side is there; what it has by then does no harm",
-            file=sys.stderr,
-        )
+        print(f"event {sent + 1} did not get through: {why}\n{_way_out(target)}", file=sys.stderr)
         return 1
     return 0
 
 
-def _held(target: Target) -> set[bytes]:
-    """The events that a file has already."""
-    from pathlib import Path
-
+def _way_out(target: Target) -> str:
     from factory.observe.delivery import File
 
-    if isinstance(target, File) and Path(target.where).is_file():
+    if isinstance(target, File):
+        return (
+            "  likely cause: this user may not write the file, or the disk is full\n"
+            "  what to do:   name a file of yours, or make room; the same command then adds what is missing"
+        )
+    return (
+        "  likely cause: the server is down, out of reach, or wants a token (OPENLINEAGE_API_KEY)\n"
+        "  what to do:   give the command again when the other side is there; what it has by then does no harm"
+    )
+
+
+def _held(target: Target) -> set[bytes]:
+    """The events that a file has already. Raises ConfigError where it cannot be read."""
+    from pathlib import Path
+
+    from factory.errors import ConfigError
+    from factory.observe.delivery import File
+
+    if not isinstance(target, File) or not Path(target.where).is_file():
+        return set()
+    try:
         return set(Path(target.where).read_bytes().splitlines(keepends=True))
-    return set()
+    except OSError as error:
+        raise ConfigError(
+            f"lineage events cannot be added to {target.where}: {error.strerror}",
+            cause="this user may not read what it holds already, so events would stand in it twice",
+            remedy="name a file of yours",
+        ) from None
 
 
 def _sent(target: Target, lines: list[bytes]) -> tuple[int, str]:

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         told = {"private": str(path), "public": str(public), "keyid": key_id(read_public(public))}
         return _say(args, f"{path} signs, {public} verifies; give only the second away", told)
     if not args.key:
-        raise ConfigError("there is no key to sign with", remedy=USAGE)
+        raise ConfigError("there is no key to sign with", cause="--key was not given", remedy=USAGE)
     from factory.govern.places import find
     from factory.govern.signature import sign
 

@@ -70,6 +70,11 @@ def run(args: argparse.Namespace) -> int:
     facts = {"dataset": address, "rows": rows, "mode": "bytes" if args.bytes else "full", "state": state}
     result = summary(checks, **facts)
     print(f"{address}: {'verified' if result['ok'] else 'NOT verified'}", file=sys.stderr)
+    if not args.bytes and has_bundle(address, args.root, args.endpoint_url):
+        print(
+            f"not looked at: the documents of its bundle; they are by `factory bundle {address} --check`",
+            file=sys.stderr,
+        )
     print(json_printable(orjson.dumps(result).decode()))
     return 0 if result["ok"] else 1
 
@@ -103,6 +108,19 @@ def state_at(address: str, root: str | None, endpoint_url: str | None) -> dict[s
     except FactoryError:  # the checks have said so
         return None
     return state_of(found.root, found.dataset).to_json()
+
+
+def has_bundle(address: str, root: str | None, endpoint_url: str | None) -> bool:
+    """Whether a bundle lies in the dataset's records; False where there is no place for records."""
+    from factory.govern.bundle import records_prefix
+    from factory.govern.places import find
+
+    try:
+        found = find(address, root, endpoint_url)
+        start = f"{records_prefix(found.dataset.name, found.dataset.version)}/bundle-"
+        return any(True for _ in found.root.list(start))
+    except FactoryError:  # the checks have said so
+        return False
 
 
 def verify(

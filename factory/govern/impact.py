@@ -9,7 +9,8 @@ Cost: docs/benchmarks.md, `impact`; memory holds the answering columns of a few 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,12 +86,14 @@ class Hit:
 
 @dataclass
 class Impact:
-    """`unresolved` are titles of mixes of which nothing can be told, with why. Mutable, because it grows by dataset."""
+    """`unresolved` are titles of mixes of which nothing can be told, with why; `licences` the rows under each
+    licence of all that was searched. Mutable, because it grows by dataset."""
 
     hits: list[Hit] = field(default_factory=list)
     searched: int = 0
     searched_rows: int = 0
     unresolved: dict[str, str] = field(default_factory=dict)
+    licences: Counter[str] = field(default_factory=Counter)
 
     @property
     def rows(self) -> int:
@@ -105,6 +108,7 @@ def impact(root: Store, what: Asked, listing: bool = False) -> Impact:
     inputs = {sha for each in datasets if each.mix for sha in _input_hashes(each)}
     for dataset in datasets:
         found.searched, found.searched_rows = found.searched + 1, found.searched_rows + dataset.rows
+        found.licences.update(_licences(dataset))
         if dataset.mix:
             mixes.append(dataset)
             continue
@@ -193,6 +197,14 @@ def question_of_mix(mix: Dataset, what: Asked, samples: dict[str, pa.Array]) -> 
 def _is(what: Asked, generator: Any) -> bool:
     name, _, revision = what.what.partition("@")
     return bool(generator.get("model") == name and revision in ("", generator.get("revision")))
+
+
+def _licences(dataset: Dataset) -> dict[str, int]:
+    """Rows by licence, as the manifest has them; none where it was built otherwise, which `factory verify` says."""
+    stated = dataset.manifest["license"]
+    rows = stated.get("rows") if isinstance(stated, Mapping) else None
+    items = rows.items() if isinstance(rows, Mapping) else ()
+    return {str(name): number for name, number in items if isinstance(number, int)}
 
 
 def _hashes(dataset: Dataset) -> set[str]:

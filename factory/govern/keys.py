@@ -51,6 +51,12 @@ def read_private(path: Path) -> Ed25519PrivateKey:
     """Raises ConfigError where there is none, others can read it, it lies inside a root, or is of another kind."""
     data = _read(path, "private key")
     require_outside(path)
+    if b"-----BEGIN PUBLIC KEY-----" in data:
+        raise ConfigError(
+            f"{path} is a public key, which verifies and cannot sign",
+            cause="the two halves of a pair lie beside each other, FILE and FILE.pub",
+            remedy="give the private half: the same name without .pub",
+        )
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise ConfigError(
             f"the private key {path} can be read by others",
@@ -104,7 +110,11 @@ def _read(path: Path, what: str) -> bytes:
             return file.read(LARGEST_BYTES)
     except OSError as error:
         raise ConfigError(
-            f"the {what} {path} cannot be read: {error.strerror}", remedy="`factory sign --new-key FILE` makes a pair"
+            f"the {what} {path} cannot be read: {error.strerror}",
+            cause="a mistyped path, or no key was made there yet"
+            if isinstance(error, FileNotFoundError)
+            else "it is a folder, or this user may not read it",
+            remedy="give the file of a key; `factory sign --new-key FILE` makes a pair",
         ) from None
 
 
@@ -124,5 +134,6 @@ def _put_new(path: Path, data: bytes, mode: int) -> None:
 def _unusable(path: Path, half: str, why: object, more: str = "") -> ConfigError:
     return ConfigError(
         f"{path} holds no {half} Ed25519 key that can be used: {why}",
+        cause="another kind of file or key, one that was cut short, or the wrong passphrase",
         remedy=f"give a PEM file as `factory sign --new-key FILE` makes it{more}",
     )

@@ -48,7 +48,8 @@ def withdraw_document(root: Store, doc_id: str, by: str, role: str, reason: str)
     if standing is not None:
         raise ConfigError(
             f"document {doc_id} is withdrawn already, by {standing.by} on {standing.at[:10]}: {standing.note}",
-            remedy="nothing: it is left out of whatever is published from now on",
+            cause="the same was asked before, perhaps by somebody else",
+            remedy="nothing: it is left out of whatever is published from now on; --reinstate takes it back",
         )
     return append(root, document_prefix(doc_id), Record("withdrawal", doc_id, by, role, reason))
 
@@ -56,7 +57,11 @@ def withdraw_document(root: Store, doc_id: str, by: str, role: str, reason: str)
 def reinstate_document(root: Store, doc_id: str, by: str, role: str, reason: str) -> Record:
     """The record that takes a withdrawal back. Raises ConfigError where there is none."""
     if standing_withdrawal(root, doc_id) is None:
-        raise ConfigError(f"document {doc_id} is not withdrawn", remedy=f"look below {FOLDER}/ of the root")
+        raise ConfigError(
+            f"document {doc_id} is not withdrawn",
+            cause="a slip in the id, another root, or it was taken back before",
+            remedy=f"look below {FOLDER}/ of the root",
+        )
     return append(root, document_prefix(doc_id), Record("reinstatement", doc_id, by, role, reason))
 
 
@@ -85,7 +90,12 @@ def _changed(
     if (state.name == "withdrawn") == (kind == "withdrawal"):
         raise ConfigError(
             f"{dataset.title} is {'already ' if kind == 'withdrawal' else 'not withdrawn: it is '}{state.line}",
-            remedy="`factory status ROOT` lists the state of every dataset",
+            cause="the same was asked before, perhaps by somebody else"
+            if kind == "withdrawal"
+            else "another version or root, or it was taken back before",
+            remedy="nothing; --reinstate takes it back, `factory status ROOT` lists the state of every dataset"
+            if kind == "withdrawal"
+            else "`factory status ROOT` lists the state of every dataset",
         )
     return append(root, prefix, Record(kind, dataset.manifest_sha256, by, role, reason))
 

@@ -89,8 +89,10 @@ class File:
         try:
             with Path(self.where).open("ab", buffering=0) as file:
                 file.write(data)
+        except (PermissionError, IsADirectoryError) as error:
+            raise RefusedError(f"{self.where}: {error.strerror}") from error
         except OSError as error:
-            raise UnsentError(str(error)) from error
+            raise UnsentError(f"{self.where}: {error.strerror}") from error
 
 
 def target_of(address: str, timeout_s: float) -> Target:

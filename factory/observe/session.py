@@ -27,6 +27,11 @@ def observing(config: FactoryConfig, run: str, store: Store, say: Callable[[str]
     listeners: list[Listener] = []
     engines = None
     logs.bind(run)
+    if asked.metrics_discovery is not None and asked.metrics_port is None:
+        say(
+            "note: observe.metrics_discovery has no effect without observe.metrics_port: nothing is served that the "
+            "file could tell of (0 takes any free port)"
+        )
     with ExitStack() as stack:
         if asked.traces == "otlp":
             from factory.observe.traces import UnitTraces

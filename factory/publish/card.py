@@ -7,6 +7,7 @@ for the dataset, and what nobody has checked.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -283,9 +284,22 @@ _MARKUP = {ord("|"): "\\|", ord("["): "&#91;", ord("]"): "&#93;", ord("`"): "'",
 Brackets by number: behind a backslash of the text itself a backslash would escape nothing."""
 
 
+_MARK = re.compile(r"\*|~|(?<!\w)_+|_+(?!\w)")
+"""Characters that can begin or end emphasis; underscores only at the edge of a word, as CommonMark has it."""
+
+
 def markdown_text(value: str) -> str:
     """Free text on one line of a Markdown table, unable to open markup of its own."""
-    return printable(" ".join(value.split())).translate(_MARKUP)
+    return _plain_marks(printable(" ".join(value.split())).translate(_MARKUP))
+
+
+def _plain_marks(text: str) -> str:
+    """`text` without emphasis. One mark emphasises nothing, and stays: cards that are published hold such, and are
+    rendered again by whoever verifies them."""
+    found = "".join(_MARK.findall(text))
+    if not any(found.count(mark) > 1 for mark in "*_~"):
+        return text
+    return _MARK.sub(lambda each: "".join(f"&#{ord(mark)};" for mark in each[0]), text)
 
 
 def markdown_code(value: str) -> str:

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from factory.corpus.documents import Span, chunk_id, document_id
 from factory.errors import FactoryError, TransientStoreError
-from factory.govern.erasure.records import records, unfinished
+from factory.govern.erasure.records import changed_records, records, unfinished
 from factory.identity import add_digests, canonical_json, fingerprint, sha256_hex
 from factory.publish.checks import Check, Faults
 from factory.publish.manifest import Manifest, erased_of
@@ -163,7 +163,13 @@ def _file_fault(root: Store, key: str, sha256: str) -> str:
 
 def _check_erased(root: Store, summed: Summaries) -> Iterator[Check]:
     """Files that lost rows are accepted because an erasure record names them as they are; nothing where none has."""
-    faults, told = Faults("erasures"), {record.erasure: record for record in records(root)}
+    faults = Faults("erasures")
+    changed = changed_records(root)
+    faults.extend(changed.values())
+    if changed:  # what they name cannot be believed
+        yield faults.check("")
+        return
+    told = {record.erasure: record for record in records(root)}
     for begun in unfinished(root):
         faults.add(f"{begun.kind} {begun.erasure} was begun at {begun.at} and is not finished: give its command again")
     emptied = [file for summary in summed.values() for file in summary.emptied]

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from factory.errors import StoreError
-from factory.govern.erasure.records import unfinished
+from factory.govern.erasure.records import changed_records, unfinished
 from factory.mix.manifest import KIND as MIX
 from factory.mix.manifest import MANIFEST_VERSION as MIX_VERSION
 from factory.publish.manifest import KIND, MANIFEST, MANIFEST_VERSION, kind_of, unseal
@@ -114,7 +114,15 @@ def _leases(store: Store) -> Iterator[Finding]:
 
 
 def _erasures(store: Store) -> Iterator[Finding]:
-    for begun in unfinished(store):
+    changed = changed_records(store)
+    for key, why in changed.items():
+        yield Finding(
+            key,
+            why,
+            cause="somebody edited the record of an erasure, or it was cut short",
+            remedy="restore it from a copy of the root; `factory verify` fails until then",
+        )
+    for begun in () if changed else unfinished(store):
         yield Finding(
             f"{begun.kind} {begun.erasure}",
             f"it was begun at {begun.at} and is not finished: runs refuse to start",

@@ -50,7 +50,7 @@ def store(place: Path) -> LocalStore:
 @fuzzed(
     "factory.govern.erasure.records.erasures",
     "factory.govern.erasure.records.read_record",
-    data=json_bytes({**asdict(RECORD), **asdict(BEGUN)}),
+    data=json_bytes({**asdict(RECORD), **asdict(BEGUN), "schema_version": 1}),
 )
 def test_an_erasure_record_is_read_or_refused(store: LocalStore, data: bytes) -> None:
     store.put(begun_key("e1"), data)

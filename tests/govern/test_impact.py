@@ -103,6 +103,29 @@ def test_a_licence_is_found_by_any_name_and_within_longer_ones(root: Root, capsy
     assert people == {"mix": (130, root.mixed.num_rows)}, "rows of files, which no dataset is behind"
 
 
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ("ISC OR 0BSD", "not counted, with a part of it: ISC (5 rows)"),
+        ("CC-BY-SA-4.1", "spelled like it: "),
+        ("nonsense licence", "LicenseRef-nonsense-licence"),
+        ("AGPL-3.0-only", "the licences below this root: "),
+    ],
+)
+def test_an_empty_answer_about_a_licence_names_what_was_nearly_asked(
+    root: Root, asked: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert factory("impact", root.path, "--license", asked) == 0
+    assert f"note: {says}" in capsys.readouterr().err
+    assert factory("impact", root.path, "--license", asked, "--json") == 0
+    assert any(note.startswith(says) for note in orjson.loads(capsys.readouterr().out)["notes"])
+
+
+def test_of_a_licence_that_rows_have_nothing_is_to_be_noted(root: Root, capsys: pytest.CaptureFixture[str]) -> None:
+    assert factory("impact", root.path, "--license", "ISC") == 0
+    assert "note:" not in capsys.readouterr().err
+
+
 def test_a_model_is_found_with_and_without_its_revision(root: Root, capsys: pytest.CaptureFixture[str]) -> None:
     everywhere = {"toy": (root.rows.num_rows,) * 2, "mix": (len(root.in_mix), root.mixed.num_rows)}
     assert found(root, capsys, "--model", "toy/answer") == everywhere

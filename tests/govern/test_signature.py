@@ -164,8 +164,11 @@ def test_a_private_key_that_others_can_read_or_that_lies_in_a_root_is_refused(
     inside.chmod(0o600)
     assert factory("sign", dataset, "--key", inside) == 2
     assert "lies inside the root" in capsys.readouterr().err
+    capsys.readouterr()
     assert factory("sign", dataset, "--key", f"{key}.pub") == 2
+    assert "is a public key, which verifies and cannot sign" in capsys.readouterr().err
     assert factory("sign", dataset, "--key", tmp_path / "none") == 2
+    assert "likely cause: a mistyped path" in capsys.readouterr().err
 
 
 def test_a_key_with_a_passphrase_asks_for_it(

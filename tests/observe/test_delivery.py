@@ -88,6 +88,8 @@ def test_answers_are_told_apart(tmp_path: Path) -> None:
                 target.send(_event(0))
     with pytest.raises(UnsentError):
         File(str(tmp_path / "gone" / "events")).send(_event(0))
+    with pytest.raises(RefusedError):
+        File(str(tmp_path)).send(_event(0))
 
 
 def test_a_file_is_appended_to(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import yaml
 
 from factory.printable import OBEYED
 from factory.publish.attribution import Attribution, attribution_text
-from factory.publish.card import render_card
+from factory.publish.card import markdown_text, render_card
 from factory.publish.finalise import Published
 from factory.publish.front_matter import HUB_LICENCES, front_matter, hub_licence
 from factory.publish.manifest import Shard, empty_splits
@@ -165,6 +165,20 @@ HOSTILE = (
     "<script>alert(1)</script> <img src=x onerror=alert(1)> `code` | cell\n\n# heading\n[ref]: https://evil.example\n"
     "<https://evil.example> \u202egnp"
 )
+
+
+@pytest.mark.parametrize("text", ["**b**", "_i_ and *j*", "__b__ of a_name", "~~gone~~", "***all*** _of it_"])
+def test_words_emphasise_nothing(text: str) -> None:
+    from markdown_it import MarkdownIt
+
+    page = MarkdownIt("gfm-like", {"linkify": False}).render(f"| a |\n| --- |\n| {markdown_text(text)} |\n")
+    assert f"<td>{text}</td>" in page
+
+
+@pytest.mark.parametrize("text", ["question_1 reads doc_ids", "CC-BY-*", "5 * 3", "_x", "a__b", "~5 rows"])
+def test_marks_that_emphasise_nothing_stay_as_they_are(text: str) -> None:
+    """Published cards hold such, and are rendered again to be verified."""
+    assert markdown_text(text) == text
 
 
 def test_hostile_names_open_no_link_picture_or_html_in_card_and_attribution(published: tuple[Path, Published]) -> None:

@@ -84,7 +84,7 @@ def check(dataset: Whole | None, bundles: Sequence[tuple[Store, str]]) -> Checke
         where = f"{store.uri.rstrip('/')}/{prefix}".rstrip("/")
         own = list(bundle_findings(files, where.rpartition("/")[2], dataset))
         findings += own
-        if not written_here(files.get(INDEX, b"")):
+        if INDEX in files and not written_here(files[INDEX]):
             notes.append(f"{where} was written by another version: compared in what documents claim, not in each word")
     addresses = tuple(f"{store.uri.rstrip('/')}/{prefix}".rstrip("/") for store, prefix in bundles)
     return Checked(addresses, read, tuple(findings), tuple(notes))

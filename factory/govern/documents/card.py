@@ -147,4 +147,7 @@ def _table(body: str, head: str) -> list[list[str]]:
 
 
 def _unescaped(cell: str) -> str:
-    return cell.replace("\\|", "|").replace("&#91;", "[").replace("&#93;", "]").replace("&lt;", "<")
+    cell = cell.replace("\\|", "|").replace("&lt;", "<")
+    for mark in "[]*_~":
+        cell = cell.replace(f"&#{ord(mark)};", mark)
+    return cell

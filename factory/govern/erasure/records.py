@@ -10,6 +10,9 @@ file and what was staged are deleted as the last act, all others stay:
                       files are switched; until here nothing that anybody reads has changed
     <id>.done.json    what was done, and what could not be
 
+Each holds a digest over itself, as a manifest does, so that one that was changed is found; it keeps out accidents and
+hasty hands, not somebody who computes it anew.
+
 Killed anywhere, the same command goes on where these say that it stopped. The id of an erasure is a hash of what it
 erases, so that the same command finds it; salts are of the root (`salt.json`), so hashes of two roots cannot be joined.
 """
@@ -23,11 +26,13 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from factory.errors import ConfigError
-from factory.identity import canonical_json
+import orjson
+
+from factory.errors import ConfigError, StoreError, TransientStoreError
+from factory.identity import canonical_json, fingerprint
 from factory.select.erased import DenyList, salted
 from factory.store.base import AbsentObjectError, Store
-from factory.store.objects import read_mapping, typed_in
+from factory.store.objects import damaged, read_mapping, typed_in
 
 FOLDER = "erasures"
 SALT = f"{FOLDER}/salt.json"
@@ -93,7 +98,7 @@ class Record:
     changes: tuple[Change, ...]
     unknown: tuple[str, ...] = ()
     days: float | None = None
-    schema_version: int = 1
+    schema_version: int = 2
 
     @property
     def in_words(self) -> str:
@@ -189,7 +194,7 @@ def erasures(store: Store) -> list[Begun]:
 
 
 def read_begun(store: Store, key: str) -> Begun:
-    return typed_in(Begun, read_mapping(store, key), store.uri, key)
+    return typed_in(Begun, _unchanged(store, key), store.uri, key)
 
 
 def unfinished(store: Store) -> list[Begun]:
@@ -217,14 +222,14 @@ def read_record(store: Store, erasure: str) -> Record | None:
     """None where there is none (yet). Raises StoreError where it is damaged."""
     key = record_key(erasure)
     try:
-        return typed_in(Record, read_mapping(store, key), store.uri, key)
+        return typed_in(Record, _unchanged(store, key), store.uri, key)
     except AbsentObjectError:
         return None
 
 
 def read_work(store: Store, erasure: str) -> Work:
     key = work_key(erasure)
-    return typed_in(Work, read_mapping(store, key), store.uri, key)
+    return typed_in(Work, _unchanged(store, key), store.uri, key)
 
 
 def records(store: Store) -> list[Record]:
@@ -233,6 +238,36 @@ def records(store: Store) -> list[Record]:
     return [record for record in found if record is not None]
 
 
+def changed_records(store: Store) -> dict[str, str]:
+    """What is wrong with each object of an erasure that cannot be believed, by key."""
+    wrong: dict[str, str] = {}
+    for info in store.list(f"{FOLDER}/"):
+        if info.key.endswith(".json") and info.key != SALT:
+            try:
+                _unchanged(store, info.key)
+            except TransientStoreError:
+                raise
+            except StoreError as error:
+                wrong[info.key] = error.what
+    return wrong
+
+
 def put(store: Store, key: str, value: Any) -> None:
     """Writes one of the objects, once."""
-    store.put_if_absent(key, canonical_json(asdict(value)))
+    body = orjson.loads(canonical_json(asdict(value)))
+    store.put_if_absent(key, canonical_json({**body, DIGEST: fingerprint(body)}))
+
+
+DIGEST = "digest"
+"""Field that holds the fingerprint of all others."""
+
+
+def _unchanged(store: Store, key: str) -> dict[str, Any]:
+    """One of the objects. Raises StoreError where it is not as it was written."""
+    value = read_mapping(store, key)
+    stated = value.pop(DIGEST, None)
+    if stated is None and value.get("schema_version") != Record.schema_version:
+        return value  # written before they had one
+    if stated != fingerprint(value):
+        raise damaged(store.uri, key, "it was changed after it was written: its digest is another")
+    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,7 +131,13 @@ def test_the_command_checks_a_dataset_and_the_folder_of_a_bundle(
     dataset = found.whole.store.uri
     assert main(["bundle", dataset, "--check"]) == 2
     assert "write one: factory bundle DATASET" in capsys.readouterr().err
+    main(["verify", dataset])
+    assert "not looked at" not in capsys.readouterr().err
     assert main(["bundle", dataset]) == 0
+    main(["verify", dataset])
+    assert f"not looked at: the documents of its bundle; they are by `factory bundle {dataset} --check`" in (
+        capsys.readouterr().err
+    )
     assert main(["bundle", dataset, "--check"]) == 0
     assert "no disagreement" in capsys.readouterr().out
     (folder,) = Path(dataset).parent.glob("records/planted/bundle-*")
@@ -149,7 +156,14 @@ def test_the_command_checks_a_dataset_and_the_folder_of_a_bundle(
         assert "FAILED  croissant.json: sha256: " in said
     (away / INDEX).unlink()
     assert main(["bundle", dataset, "--check", "--out", str(away)]) == 1
-    assert f"FAILED  {INDEX}: file: is missing" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"FAILED  {INDEX}: file: is missing" in said
+    assert "another version" not in said
+    assert main(["bundle", dataset, "--check", "--out", str(tmp_path / "none")]) == 2
+    assert "there is no bundle in" in capsys.readouterr().err
+    copy = shutil.copytree(dataset, tmp_path / "copy")
+    assert main(["bundle", str(copy), "--check"]) == 2
+    assert "no bundle lies beside it" in capsys.readouterr().err
 
 
 def test_bundles_and_differences_are_read_from_s3(found: Bundled, s3: S3, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,11 +15,12 @@ from factory.cli.main import main
 from factory.errors import ConfigError
 from factory.govern.erasure.erase import erase, rehearse
 from factory.govern.erasure.files import unknown_files
-from factory.govern.erasure.records import erasures, records, unfinished
+from factory.govern.erasure.records import begun_key, done_key, erasures, record_key, records, unfinished
 from factory.identity import canonical_json
 from factory.publish.proof import verify_root
 from factory.publish.verify import verify_bytes
 from factory.run.outputs import forget_committed
+from factory.run.root_diagnosis import examine_root
 from factory.store.commits import parsed_commit
 from factory.store.lease import held
 from factory.store.local import LocalStore
@@ -118,6 +119,23 @@ def test_without_its_record_an_emptied_file_is_a_fault(root: Path) -> None:
     ok, detail = checks(root)["erasures"]
     assert not ok
     assert "there is no record" in detail
+
+
+def test_a_record_that_was_changed_afterwards_is_found_and_not_repeated(root: Path) -> None:
+    store = LocalStore(str(root))
+    erase(store, [document(root)["doc_id"]], "asked for", "me", silent)
+    (record,) = records(store)
+    for name in (record_key(record.erasure), begun_key(record.erasure), done_key(record.erasure)):
+        path = root / name
+        written = path.read_bytes()
+        path.write_bytes(canonical_json({**orjson.loads(written), "at": "2020-01-01T00:00:00+00:00"}))
+        ok, detail = checks(root)["erasures"]
+        assert not ok
+        assert name in detail
+        assert "changed after it was written" in detail
+        assert [each.about for each in examine_root(store, set()) if each.about.startswith("erasures/")] == [name]
+        path.write_bytes(written)
+    assert verified(root)
 
 
 def test_any_other_change_is_still_found_after_an_erasure(root: Path) -> None:
