@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, TextIO, cast
 
+BREAKS = re.compile("\r\n|[\t\n\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029]")
+"""Everything that begins another line, for a terminal or for Python, and tabs."""
+
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 """C0 and C1 controls (tab and line feed stay), lone surrogates, bidirectional overrides."""
 
@@ -22,6 +25,11 @@ OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u206
 def printable(text: str) -> str:
     """`text` with every character that is obeyed rather than shown as U+FFFD."""
     return OBEYED.sub("\ufffd", text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """`text` as `printable` has it and on one line, so that no value can look like a line of ours."""
+    return printable(BREAKS.sub("\ufffd", text))
 
 
 def json_printable(line: str) -> str:

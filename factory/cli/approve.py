@@ -1,7 +1,8 @@
 """`factory approve DATASET --as NAME`: a dataset is approved, or it is said what stands in the way.
 
 Design: `--dry-run` only looks, `--figures` lists what conditions can name and what was measured; `--revoke` takes an
-approval back by a record of its own. Exit code 7 where something stands in the way, as for a gate.
+approval back by a record of its own; `--key` signs the record, beside it. Exit code 7 where something stands in the
+way, as for a gate.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from factory.govern.approval import Examined
     from factory.govern.facts import Facts
     from factory.govern.places import Found
+    from factory.govern.records import Record
 
 
 def add_parser(subparsers: Any) -> None:
@@ -31,6 +36,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--condition", action="append", default=[], metavar="TEXT",
                         help="what whoever uses it must keep to; may be given again")  # fmt: skip
     parser.add_argument("--review-board", metavar="REF", help="instead of governance.review_board")
+    parser.add_argument(
+        "--key", metavar="FILE", help="private key, PEM, to sign the record with (factory sign --new-key)"
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--revoke", action="store_true", help="take the approval back")
     what.add_argument("--dry-run", action="store_true", help="say what stands in the way, record nothing")
@@ -52,12 +60,18 @@ def run(args: argparse.Namespace) -> int:
         return _figures(args, found, facts)
     if not args.by:
         raise ConfigError("nobody is named who approves", remedy="say who you are: --as NAME")
+    key = None
+    if args.key:  # before anything is recorded: a key that cannot be used
+        from factory.govern.keys import read_private
+
+        key = read_private(Path(args.key).expanduser())
     approver = Approver(args.by, args.role, args.note, tuple(args.condition), args.review_board)
     if args.revoke:
         if not args.note:
             raise ConfigError("--revoke without a reason", remedy="say why: --note TEXT")
         record = revoke(found.root, facts, approver)
-        return _say(args, f"{found.dataset.title} is a draft again: record {record.number}", asdict(record))
+        signed = _signed(found, record, key)
+        return _say(args, f"{found.dataset.title} is a draft again: record {record.number}{signed}", asdict(record))
     if args.dry_run:
         examined = examine(found.root, facts, args.by)
         _thresholds(args, examined)
@@ -70,7 +84,20 @@ def run(args: argparse.Namespace) -> int:
     record, examined = approve(found.root, facts, approver)
     _thresholds(args, examined)
     line = f"{found.dataset.title} is approved by {record.by}: record {record.number}, manifest {record.subject}"
+    line += _signed(found, record, key)
     return _say(args, line, asdict(record))
+
+
+def _signed(found: Found, record: Record, key: Ed25519PrivateKey | None) -> str:
+    """Signs the record where there is a key; what to say of it."""
+    if key is None:
+        return ""
+    from factory.govern.keys import key_id
+    from factory.govern.records import signoff_prefix
+    from factory.govern.signature import sign_record
+
+    prefix = signoff_prefix(found.dataset.name, found.dataset.version)
+    return f", signed by {key_id(key.public_key())[:12]}: {sign_record(found.root, prefix, record, key)}"
 
 
 def _thresholds(args: argparse.Namespace, examined: Examined) -> None:

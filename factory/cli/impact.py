@@ -35,11 +35,12 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from factory.govern.impact import asked, impact, listed_rows
     from factory.govern.listing import write_rows, writer_of
+    from factory.govern.places import require_root
     from factory.store.open import open_root
 
     what = asked(args.document, args.license, args.model)
     write = writer_of(args.rows) if args.rows else None  # before the search: a name that cannot be written
-    store = open_root(args.root, endpoint_url=args.endpoint_url)
+    store = require_root(open_root(args.root, endpoint_url=args.endpoint_url))
     started = time.monotonic()
     found = impact(store, what, listing=write is not None)
     seconds = time.monotonic() - started

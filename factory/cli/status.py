@@ -49,12 +49,14 @@ def run(args: argparse.Namespace) -> int:
         runs = [run_status(store, record, dones) for record, dones in zip(records, finished, strict=True)]
         costs = [run_costs(store, record, dones, prices) for record, dones in zip(records, finished, strict=True)]
         datasets = dataset_states(store) if args.run_id is None else []
+        erasures = unfinished_erasures(store) if args.run_id is None else []
         if args.json:
             told = [status | {"cost": cost.to_json()} for status, cost in zip(runs, costs, strict=True)]
-            print(json.dumps({"root": store.uri, "runs": told, "datasets": datasets}))
+            whole = {"root": store.uri, "runs": told, "datasets": datasets, "unfinished_erasures": erasures}
+            print(json.dumps(whole))
         elif runs:
             tables = [_table(status, cost.lines()) for status, cost in zip(runs, costs, strict=True)]
-            print("\n\n".join([*tables, *_datasets(datasets)]))
+            print("\n\n".join([*tables, *_datasets(datasets), *_erasures(erasures)]))
         if damaged:
             raise damaged[0]  # after the runs that can be told about
         if not args.follow or all(status["state"] != "running" for status in runs):
@@ -177,19 +179,46 @@ def _table(status: dict[str, Any], costs: Sequence[str] = ()) -> str:
 def dataset_states(store: Store) -> list[dict[str, Any]]:
     """Every dataset and mix below a root, and whether it is a draft, approved or withdrawn; what is damaged is told
     as `unreadable`."""
+    from factory.govern.resting import without_looking
     from factory.govern.state import datasets_below, read_dataset, state_of
+    from factory.govern.withdrawals import withdrawn_documents
 
     told = []
+    withdrawn: frozenset[str] | StoreError
+    try:
+        withdrawn = frozenset(withdrawn_documents(store))
+    except StoreError as error:
+        withdrawn = error
     for name, version in datasets_below(store):
         entry: dict[str, Any] = {"dataset": name, "version": version}
         try:
+            if isinstance(withdrawn, StoreError):
+                raise withdrawn
             dataset = read_dataset(store, name, version)
             entry |= {"kind": "mix" if dataset.mix else "dataset", "rows": dataset.rows, "license": dataset.license}
-            entry |= state_of(store, dataset).to_json()
+            entry |= without_looking(dataset, state_of(store, dataset), withdrawn).to_json()
         except StoreError as error:
             entry |= {"state": "unreadable", "why": f"unreadable: {error.what}"}
         told.append(entry)
     return told
+
+
+def unfinished_erasures(store: Store) -> list[dict[str, Any]]:
+    """Erasures and retentions that were begun below a root and are not finished: files of it may be half switched."""
+    from factory.govern.erasure.records import unfinished
+
+    return [{"erasure": each.erasure, "kind": each.kind, "at": each.at, "by": each.by} for each in unfinished(store)]
+
+
+def _erasures(erasures: Sequence[Mapping[str, Any]]) -> list[str]:
+    from factory.printable import one_line
+
+    lines = [
+        one_line(f"{each['kind']} {each['erasure']}, begun at {each['at']} by {each['by']}, is not finished")
+        + ": it is at work, or was killed and its command has to be given again; runs, approvals and signatures wait"
+        for each in erasures
+    ]
+    return ["\n".join(lines)] if lines else []
 
 
 def _datasets(datasets: Sequence[Mapping[str, Any]]) -> list[str]:

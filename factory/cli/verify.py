@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from factory.errors import ConfigError, FactoryError
@@ -26,8 +26,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("dataset", metavar="DATASET", help="folder or s3://… of one version of a dataset")
     parser.add_argument("--bytes", action="store_true", help="the dataset alone, away from its root")
-    parser.add_argument("--signature", action="store_true", help="also that --public-key has signed it")
-    parser.add_argument("--public-key", metavar="FILE", help="PEM, as `factory sign --new-key` made it")
+    parser.add_argument("--signature", action="store_true", help="also that --public-key signed it and its approval")
+    parser.add_argument("--public-key", metavar="FILE", action="append",
+                        help="PEM, of `factory sign --new-key`; again where approvers have other keys")  # fmt: skip
     parser.add_argument("--root", help="root of the run, where it is not above the dataset's datasets/ folder")
     parser.add_argument("--endpoint-url", help="S3 endpoint, where it is not AWS")
     parser.set_defaults(run=run)
@@ -53,8 +54,9 @@ def run(args: argparse.Namespace) -> int:
             checks.append(check)
             _say(check)
         if args.signature:
-            checks.append(signed(args.dataset, args.public_key, args.root, args.endpoint_url))
-            _say(checks[-1])
+            for check in signed(args.dataset, args.public_key, args.bytes, args.root, args.endpoint_url):
+                checks.append(check)
+                _say(check)
     except (FactoryError, KeyError, TypeError, ValueError) as error:
         # A forged manifest with a right digest may hold anything; it is no reason to end without a verdict.
         checks.append(Check("readable", False, str(error)))
@@ -66,6 +68,9 @@ def run(args: argparse.Namespace) -> int:
         checks.append(Check("sign-off", False, error.what))
         print(f"FAILED  {error}", file=sys.stderr)
     if state is not None:
+        if state.get("contradictions"):
+            checks.append(Check("sign-off", False, "; ".join(state["contradictions"])))
+            _say(checks[-1])
         print(f"state   {state['why']}", file=sys.stderr)
     facts = {"dataset": address, "rows": rows, "mode": "bytes" if args.bytes else "full", "state": state}
     result = summary(checks, **facts)
@@ -83,31 +88,37 @@ def _say(check: Check) -> None:
     print(f"{'ok    ' if check.ok else 'FAILED'}  {check.name:<15} {check.detail}", file=sys.stderr)
 
 
-def signed(address: str, public_key: str, root: str | None, endpoint_url: str | None) -> Check:
-    """Whether a key has signed this very manifest. Raises ConfigError where key or records cannot be found."""
+def signed(
+    address: str, public_keys: Sequence[str], bytes_only: bool, root: str | None, endpoint_url: str | None
+) -> Iterator[Check]:
+    """Whether one of the keys has signed this very manifest, and one of them its approval. Raises ConfigError where
+    keys or records cannot be found, StoreError where those are damaged."""
     from pathlib import Path
 
     from factory.govern.keys import read_public
     from factory.govern.places import find
-    from factory.govern.signature import told, verdicts
+    from factory.govern.signature import told, told_of_approvals, verdicts
     from factory.publish.checks import Check
 
-    key = read_public(Path(public_key).expanduser())
+    keys = [read_public(Path(each).expanduser()) for each in public_keys]
     found = find(address, root, endpoint_url)
-    return Check("signature", *told(verdicts(found.root, found.dataset, key)))
+    yield Check("signature", *told(verdicts(found.root, found.dataset, keys)))
+    if not bytes_only:
+        yield Check("signed sign-off", *told_of_approvals(found.root, found.dataset, keys))
 
 
 def state_at(address: str, root: str | None, endpoint_url: str | None) -> dict[str, Any] | None:
-    """Whether the dataset is a draft, approved or withdrawn, by its records; None where there is no dataset, or no
-    place for records. Raises StoreError where they are damaged."""
+    """Whether the dataset is a draft, approved or withdrawn, by its records, and how many of its rows rest on withdrawn
+    documents; None where there is no dataset, or no place for records. Raises StoreError where they are damaged."""
     from factory.govern.places import find
+    from factory.govern.resting import with_rows
     from factory.govern.state import state_of
 
     try:
         found = find(address, root, endpoint_url)
     except FactoryError:  # the checks have said so
         return None
-    return state_of(found.root, found.dataset).to_json()
+    return with_rows(found.root, found.store, found.dataset, state_of(found.root, found.dataset)).to_json()
 
 
 def has_bundle(address: str, root: str | None, endpoint_url: str | None) -> bool:

@@ -29,7 +29,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--reason", required=True, help="why, in a sentence")
     parser.add_argument("--as", dest="by", required=True, metavar="NAME", help="who withdraws it")
     parser.add_argument("--role", default="", help="in what role")
-    parser.add_argument("--reinstate", action="store_true", help="take a withdrawal back")
+    parser.add_argument("--reinstate", action="store_true", help="take a withdrawal back; for those who may approve")
+    parser.add_argument("--unknown", action="store_true", help="also a document that nothing in the root has read yet")
     parser.add_argument("--root", help="root, where it is not above the dataset's datasets/ folder")
     parser.add_argument("--endpoint-url", help="S3 endpoint, where it is not AWS")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the line")
@@ -46,16 +47,22 @@ def run(args: argparse.Namespace) -> int:
 
 def _document(args: argparse.Namespace) -> int:
     from factory.govern.impact import asked, impact
+    from factory.govern.places import require_root
+    from factory.govern.seen import require_seen
     from factory.govern.withdrawals import reinstate_document, withdraw_document
     from factory.store.open import open_root
 
     if not args.root:
         raise ConfigError("a document is withdrawn for a whole root", remedy="say which: --root ROOT")
-    root = open_root(args.root, endpoint_url=args.endpoint_url)
-    change = reinstate_document if args.reinstate else withdraw_document
-    record = change(root, args.document, args.by, args.role, args.reason)
-    if not args.reinstate:
-        found = impact(root, asked(args.document, None, None))
+    root = require_root(open_root(args.root, endpoint_url=args.endpoint_url))
+    found = impact(root, asked(args.document, None, None))
+    if args.reinstate:
+        resting = [hit.dataset for hit in found.hits]
+        record = reinstate_document(root, args.document, args.by, args.role, args.reason, resting)
+    else:
+        if not found.hits and not args.unknown:
+            require_seen(root, args.document)
+        record = withdraw_document(root, args.document, args.by, args.role, args.reason)
         for hit in found.hits:
             print(f"{hit.rows:,} rows of {hit.dataset.title} rest on it ({hit.state.name})", file=sys.stderr)
         print(

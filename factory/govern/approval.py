@@ -8,11 +8,12 @@ afterwards. A name is as good as the store's own access control; signatures (sig
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 from factory.errors import ConfigError, GateError
+from factory.govern.demands import demands_of, failed_gates, may_not
+from factory.govern.erasure.records import require_finished
 from factory.govern.facts import Facts
 from factory.govern.figures import Evaluated, Held, held, read_evaluations
 from factory.govern.records import Record, append, read_records, signoff_prefix
@@ -46,19 +47,23 @@ class Approver:
 
 
 def examine(root: Store, facts: Facts, by: str) -> Examined:
-    """What stands in the way of an approval by `by`. Raises StoreError where records or evaluations are damaged."""
+    """What stands in the way of an approval by `by`. Raises StoreError where records or evaluations are damaged,
+    ConfigError where an erasure of the root is not finished."""
+    require_finished(root)
+    demands = demands_of(facts)
     state = _state(root, facts)
     evaluations = read_evaluations(root, facts.name, facts.version, facts.digest)
     thresholds = held(facts.governance.thresholds, evaluations)
     obstacles = [
-        *may_not(facts, by),
-        *_gates(facts, "error"),
+        *may_not(demands, by),
+        *failed_gates(demands, "error"),
         *(f"the threshold of {each.group} {each.outcome.in_words} does not hold" for each in thresholds
           if not each.outcome.holds),
         *([f"it is {state.line}"] if state.name == "withdrawn" else []),
         *_withdrawn_rows(root, facts),
     ]  # fmt: skip
-    return Examined(state, tuple(thresholds), tuple(evaluations), tuple(obstacles), tuple(_gates(facts, "warn")))
+    warnings = tuple(failed_gates(demands, "warn"))
+    return Examined(state, tuple(thresholds), tuple(evaluations), tuple(obstacles), warnings)
 
 
 def approve(root: Store, facts: Facts, approver: Approver) -> tuple[Record, Examined]:
@@ -96,28 +101,16 @@ def revoke(root: Store, facts: Facts, approver: Approver) -> Record:
             f"there is no approval of {facts.name}@{facts.version} to take back: it is {state.line}",
             remedy="`factory status ROOT` lists the state of every dataset",
         )
-    refused = list(may_not(facts, approver.name))
+    refused = list(may_not(demands_of(facts), approver.name))
     if refused:
         raise ConfigError(refused[0], remedy="whoever may approve may take an approval back")
     record = Record("revocation", facts.manifest.sha256, approver.name, approver.role, approver.note)
     return append(root, signoff_prefix(facts.name, facts.version), record)
 
 
-def may_not(facts: Facts, by: str) -> Iterator[str]:
-    """Why `by` may not approve this dataset; nothing where they may."""
-    names = facts.governance.approvers
-    if names and by not in names:
-        yield f"{by!r} is not one of governance.approvers: {', '.join(names)}"
-
-
 def _state(root: Store, facts: Facts) -> State:
-    return folded(read_records(root, signoff_prefix(facts.name, facts.version)), facts.manifest.sha256)
-
-
-def _gates(facts: Facts, severity: Literal["error", "warn"]) -> Iterator[str]:
-    for gate in facts.gates:
-        if not gate.passed and gate.severity == severity:
-            yield f"gate {gate.name} failed: {gate.meaning}: {gate.measured:.4g}, {gate.bound} {gate.threshold}"
+    records = read_records(root, signoff_prefix(facts.name, facts.version))
+    return folded(records, facts.manifest.sha256, demands_of(facts))
 
 
 def _withdrawn_rows(root: Store, facts: Facts) -> Sequence[str]:

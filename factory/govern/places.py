@@ -37,6 +37,18 @@ def find(address: str, root: str | None = None, endpoint_url: str | None = None)
     return Found(store, records_root(store, root, endpoint_url), dataset_in(sealed, store.uri, MANIFEST), sealed)
 
 
+def require_root(store: Store) -> Store:
+    """`store` itself. Raises ConfigError where it holds no runs, steps or datasets: what is asked of a mistyped
+    root would be answered with an all-clear."""
+    if not any(True for folder in ("runs/", "steps/", "datasets/") for _ in store.list(folder)):
+        raise ConfigError(
+            f"there is no run and no dataset under {store.uri}",
+            cause="a mistyped root, or nothing has been run there yet",
+            remedy="give the folder or s3:// address that the run had as store.root",
+        )
+    return store
+
+
 def facts_at(found: Found) -> Facts:
     """The facts of a dataset that a run published. Raises ConfigError for a mix, StoreError where the manifest is not
     intact."""

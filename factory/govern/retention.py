@@ -38,6 +38,7 @@ from factory.govern.erasure.records import (
 )
 from factory.govern.erasure.switch import clear, stage, switch
 from factory.govern.erasure.units import without_completions
+from factory.govern.records import require_words
 from factory.identity import fingerprint
 from factory.run.attempt import receipt_key
 from factory.run.record import now, run_ids
@@ -53,6 +54,7 @@ def retain(store: Store, days: float, by: str, say: Say) -> Done | None:
 
     Raises ConfigError where somebody works in the root.
     """
+    require_words("name", by)
     refuse_beside_work(store)
     begun = next((each for each in unfinished(store) if each.kind == "retention"), None)
     require_finished(store, begun)

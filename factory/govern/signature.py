@@ -1,27 +1,31 @@
-"""Signatures over a dataset's manifest: DSSE envelopes that any verifier of them can check.
+"""Signatures over a dataset's manifest, and over the records that approve it: DSSE envelopes that any verifier of them
+can check.
 
 Design: the payload is an in-toto Statement (v1) whose subject is manifest.json with its SHA-256, and so, by the hashes
-in there, every file of the dataset. Signed is DSSE's pre-authentication encoding with Ed25519. Envelopes are kept in
-the dataset's records, `signatures/000001.json`, put only if absent, several beside each other where several people
-sign; nothing of the dataset changes. Verifying needs the public key and nothing of the root.
+in there, every file of the dataset; or a record of its sign-off, and so, by the chain, every record before it. Signed
+is DSSE's pre-authentication encoding with Ed25519. Envelopes are kept in the dataset's records,
+`signatures/000001.json`, put only if absent, several beside each other where several people sign; nothing of the
+dataset changes. Verifying needs the public key and nothing of the root.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from factory.errors import StoreError
+from factory.govern.erasure.records import require_finished
 from factory.govern.keys import key_id
-from factory.govern.records import record_key
-from factory.govern.state import Dataset
-from factory.identity import canonical_json
+from factory.govern.records import Record, read_records, record_bytes, record_key, signed_key, signoff_prefix
+from factory.govern.state import Dataset, state_of
+from factory.identity import canonical_json, sha256_hex
 from factory.publish.manifest import MANIFEST
 from factory.store.base import Store
 from factory.store.objects import mapping_in
@@ -29,12 +33,23 @@ from factory.store.objects import mapping_in
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:factory:dataset:v1"
+RECORD_PREDICATE_TYPE = "urn:factory:signoff:v1"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a signature is over: the key of a file below its root, and the SHA-256 of its bytes."""
+
+    what: Literal["manifest", "record"]
+    name: str
+    sha256: str
+    predicate_type: str
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one envelope comes to for a dataset and a key. `ours`: this key is named in it, or its signature is good;
-    `good`: it is a signature by this key over this very manifest."""
+    """What one envelope comes to for a subject and a key. `ours`: this key is named in it, or its signature is good;
+    `good`: it is a signature by this key over this very subject."""
 
     key: str
     ours: bool
@@ -46,20 +61,35 @@ def signatures_prefix(name: str, version: str) -> str:
     return f"datasets/{name}/records/{version}/signatures"
 
 
+def manifest_of(dataset: Dataset) -> Subject:
+    return Subject("manifest", f"{dataset.prefix}/{MANIFEST}", dataset.manifest_sha256, PREDICATE_TYPE)
+
+
+def subject_of(prefix: str, record: Record) -> Subject:
+    """A record as it stands in the log at `prefix`."""
+    digest = sha256_hex(record_bytes(record))
+    return Subject("record", record_key(prefix, record.number), digest, RECORD_PREDICATE_TYPE)
+
+
 def statement_of(dataset: Dataset) -> bytes:
     """The payload: what is signed about a dataset."""
+    said = {
+        "name": dataset.name,
+        "version": dataset.version,
+        "kind": str(dataset.manifest["kind"]),
+        "rows": dataset.rows,
+        "digest": str(dataset.manifest.get("digest", "")),
+    }
+    return statement(manifest_of(dataset), said)
+
+
+def statement(subject: Subject, said: dict[str, Any]) -> bytes:
     return canonical_json(
         {
             "_type": STATEMENT_TYPE,
-            "subject": [{"name": f"{dataset.prefix}/{MANIFEST}", "digest": {"sha256": dataset.manifest_sha256}}],
-            "predicateType": PREDICATE_TYPE,
-            "predicate": {
-                "name": dataset.name,
-                "version": dataset.version,
-                "kind": str(dataset.manifest["kind"]),
-                "rows": dataset.rows,
-                "digest": str(dataset.manifest.get("digest", "")),
-            },
+            "subject": [{"name": subject.name, "digest": {"sha256": subject.sha256}}],
+            "predicateType": subject.predicate_type,
+            "predicate": said,
         }
     )
 
@@ -80,7 +110,9 @@ def envelope_of(payload: bytes, key: Ed25519PrivateKey) -> dict[str, Any]:
 
 
 def sign(root: Store, dataset: Dataset, key: Ed25519PrivateKey) -> str:
-    """Writes an envelope to the dataset's records; its key below the root, also where it was signed so before."""
+    """Writes an envelope to the dataset's records; its key below the root, also where it was signed so before. Raises
+    ConfigError where an erasure of the root is not finished: it may write another manifest."""
+    require_finished(root)
     data = orjson.dumps(envelope_of(statement_of(dataset), key))
     prefix = signatures_prefix(dataset.name, dataset.version)
     number = 1
@@ -92,14 +124,62 @@ def sign(root: Store, dataset: Dataset, key: Ed25519PrivateKey) -> str:
         number += 1
 
 
-def verdicts(root: Store, dataset: Dataset, key: Ed25519PublicKey) -> list[Verdict]:
-    """What every envelope in the dataset's records comes to, in their order."""
+def sign_record(root: Store, prefix: str, record: Record, key: Ed25519PrivateKey) -> str:
+    """Writes the envelope over a record of the log at `prefix`, beside it; its key below the root."""
+    said = {"kind": record.kind, "by": record.by, "at": record.at, "subject": record.subject}
+    data = orjson.dumps(envelope_of(statement(subject_of(prefix, record), said), key))
+    place = signed_key(prefix, record.number)
+    root.put_if_absent(place, data)
+    return place
+
+
+def verdicts_of_approvals(root: Store, dataset: Dataset, keys: Sequence[Ed25519PublicKey]) -> dict[int, Verdict]:
+    """Number of a record of the dataset's sign-off -> what the envelope beside it comes to, of those that have one.
+    Raises StoreError where the records are damaged."""
+    prefix = signoff_prefix(dataset.name, dataset.version)
+    there = {info.key for info in root.list(f"{prefix}/")}
+    found = {}
+    for record in read_records(root, prefix):
+        place = signed_key(prefix, record.number)
+        if place in there:
+            subject = subject_of(prefix, record)
+            found[record.number] = _best([verdict_of(root.get(place), place, root.uri, subject, key) for key in keys])
+    return found
+
+
+def told_of_approvals(root: Store, dataset: Dataset, keys: Sequence[Ed25519PublicKey]) -> tuple[bool, str]:
+    """Whether one of the keys has signed what makes the dataset approved, and one line: no approval that stands has to
+    be signed, and none of the keys may be named by an envelope that is not good. Of a mix, whose approvals are those of
+    its parts, only that is said."""
+    if dataset.mix:
+        return True, "a mix has no approval of its own: ask for those of its parts"
+    found = verdicts_of_approvals(root, dataset, keys)
+    bad = [each for each in found.values() if each.ours and not each.good]
+    if bad:
+        return False, "; ".join(f"{each.key}: {each.why}" for each in bad)
+    state = state_of(root, dataset)
+    if state.name != "approved" or state.record is None:
+        return True, f"there is no approval to be signed; {len(found)} of its records have signatures"
+    verdict = found.get(state.record.number)
+    if verdict is None:
+        return False, f"record {state.record.number}, the approval, has no signature (factory approve … --key FILE)"
+    return verdict.good, f"{verdict.key}: {verdict.why}"
+
+
+def _best(found: Sequence[Verdict]) -> Verdict:
+    """What an envelope comes to for several keys: good for one of them, or what is wrong by one that it names."""
+    return min(found, key=lambda each: (not each.good, not each.ours))
+
+
+def verdicts(root: Store, dataset: Dataset, keys: Sequence[Ed25519PublicKey]) -> list[Verdict]:
+    """What every envelope in the dataset's records comes to for whichever of the keys it fits, in their order."""
     prefix = f"{signatures_prefix(dataset.name, dataset.version)}/"
-    keys = sorted(info.key for info in root.list(prefix) if info.key.endswith(".json"))
-    return [verdict_of(root.get(each), each, root.uri, dataset, key) for each in keys]
+    places = sorted(info.key for info in root.list(prefix) if info.key.endswith(".json"))
+    subject = manifest_of(dataset)
+    return [_best([verdict_of(root.get(at), at, root.uri, subject, key) for key in keys]) for at in places]
 
 
-def verdict_of(data: bytes, place: str, uri: str, dataset: Dataset, key: Ed25519PublicKey) -> Verdict:
+def verdict_of(data: bytes, place: str, uri: str, subject: Subject, key: Ed25519PublicKey) -> Verdict:
     """What the envelope `data` comes to. Never raises for what is in it."""
     try:
         envelope = mapping_in(data, uri, place, ("payload", "payloadType", "signatures"))
@@ -119,7 +199,7 @@ def verdict_of(data: bytes, place: str, uri: str, dataset: Dataset, key: Ed25519
         return Verdict(place, True, False, "its signature does not fit its payload: one of them was changed")
     if kind != PAYLOAD_TYPE:
         return Verdict(place, True, False, f"its payload is of another type: {kind}")
-    why = _unlike(payload, dataset)
+    why = _unlike(payload, subject)
     return Verdict(place, True, not why, why or f"signed by {key_id(key)[:12]}")
 
 
@@ -131,22 +211,22 @@ def _holds(key: Ed25519PublicKey, signature: bytes, encoded: bytes) -> bool:
     return True
 
 
-def _unlike(payload: bytes, dataset: Dataset) -> str:
-    """How a signed payload is not about this dataset as it is; "" where it is."""
+def _unlike(payload: bytes, subject: Subject) -> str:
+    """How a signed payload is not about this subject as it is; "" where it is."""
     try:
-        statement = orjson.loads(payload)
-        (subject,) = statement["subject"]
-        named, digest = str(subject["name"]), str(subject["digest"]["sha256"])
-        kinds = statement["_type"], statement["predicateType"]
+        said = orjson.loads(payload)
+        (signed,) = said["subject"]
+        named, digest = str(signed["name"]), str(signed["digest"]["sha256"])
+        kinds = said["_type"], said["predicateType"]
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         return f"what it signs is no statement about one file: {error}"
-    if kinds != (STATEMENT_TYPE, PREDICATE_TYPE):
+    if kinds != (STATEMENT_TYPE, subject.predicate_type):
         return f"what it signs is another statement: {kinds[0]}, {kinds[1]}"
-    if named != f"{dataset.prefix}/{MANIFEST}":
-        return f"it is of another dataset: {named}"
-    if digest != dataset.manifest_sha256:
-        there = dataset.manifest_sha256
-        return f"the manifest was changed after it was signed: {digest[:12]} was signed, {there[:12]} is there"
+    if named != subject.name:
+        return f"it is of another {'dataset' if subject.what == 'manifest' else 'record'}: {named}"
+    if digest != subject.sha256:
+        was = f"{digest[:12]} was signed, {subject.sha256[:12]} is there"
+        return f"the {subject.what} was changed after it was signed: {was}"
     return ""
 
 

@@ -1,21 +1,25 @@
 """Whether a published dataset is a draft, approved or withdrawn: read from its records, for the bytes it has now.
 
 Design: a dataset is a draft until somebody approved it; the last record decides, except that a withdrawal stands until
-it is taken back. A record counts for the manifest it names and for no other: a dataset that was erased from or put
-together anew has to be approved again. A mix has no records of approval of its own: it is as good as the datasets it
-was made of. Nothing of this is in the dataset, which never changes.
+somebody who may approve takes it back, which spends the approvals before it: the dataset is a draft again. An approval
+that contradicts the manifest (demands.py) counts for nothing, and is told. A record counts for the manifest it names
+and for no other: a dataset that was erased from or put together anew has to be approved again. A mix has no records of
+approval of its own: it is as good as the datasets it was made of. Nothing of this is in the dataset, which never
+changes.
 Cost: one listing and one small read a record.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from factory.govern.demands import Demands, contradictions, demands_in, may_not
 from factory.govern.records import Record, read_records, signoff_prefix
 from factory.identity import sha256_hex
 from factory.mix.manifest import KIND as MIX
+from factory.printable import one_line
 from factory.publish.finalise import dataset_prefix
 from factory.publish.manifest import MANIFEST
 from factory.store.base import AbsentObjectError, Store
@@ -26,20 +30,28 @@ Name = Literal["draft", "approved", "withdrawn"]
 
 @dataclass(frozen=True)
 class State:
-    """`record` is what decided, None where there is none; `why` goes on after the name."""
+    """`record` is what decided, None where there is none; `why` goes on after the name, on one line; `contradictions`
+    are those of records to the manifest, `withdrawn_rows` what is known of rows that rest on withdrawn documents."""
 
     name: Name
     why: str
     record: Record | None = None
+    contradictions: tuple[str, ...] = ()
+    withdrawn_rows: str = ""
 
     @property
     def line(self) -> str:
         """For people: `approved by ada on 2026-01-31`, `draft: no approval is recorded`."""
-        return f"{self.name}{' ' if self.why.startswith('by ') else ': '}{self.why}"
+        told = f"{self.name}{' ' if self.why.startswith('by ') else ': '}{self.why}"
+        return f"{told}; {self.withdrawn_rows}" if self.withdrawn_rows else told
 
     def to_json(self) -> dict[str, Any]:
         record = self.record
-        told = {"state": self.name, "why": self.line}
+        told: dict[str, Any] = {"state": self.name, "why": self.line}
+        if self.contradictions:
+            told["contradictions"] = list(self.contradictions)
+        if self.withdrawn_rows:
+            told["withdrawn_rows"] = self.withdrawn_rows
         if record is not None:
             told |= {"by": record.by, "role": record.role, "at": record.at, "note": record.note}
         return told
@@ -103,33 +115,69 @@ def datasets_below(root: Store) -> list[tuple[str, str]]:
 
 def state_of(root: Store, dataset: Dataset) -> State:
     """Raises StoreError where its records are damaged."""
-    own = folded(read_records(root, signoff_prefix(dataset.name, dataset.version)), dataset.manifest_sha256)
+    records = read_records(root, signoff_prefix(dataset.name, dataset.version))
+    own = folded(records, dataset.manifest_sha256, demands_of_dataset(dataset))
     return own if own.name == "withdrawn" or not dataset.mix else _of_parts(root, dataset)
 
 
-def folded(records: Sequence[Record], manifest_sha256: str) -> State:
-    """What the records of a dataset come to for these bytes of its manifest."""
+def demands_of_dataset(dataset: Dataset) -> Demands:
+    """What its manifest demands; nothing of a mix, which is never approved by itself."""
+    return Demands() if dataset.mix else demands_in(dataset.manifest)
+
+
+@dataclass
+class _Log:
+    """What records have come to so far: mutable, because it is folded record by record."""
+
     approval: Record | None = None
     withdrawal: Record | None = None
-    other: Record | None = None
-    revoked: Record | None = None
-    for record in records:
+    ended: Record | None = None  # what ended the last approval: a revocation, or a reinstatement
+    other: Record | None = None  # an approval of other bytes
+    contradictions: list[str] = field(default_factory=list)
+
+    def take(self, record: Record, manifest_sha256: str, demands: Demands) -> None:
         if record.kind == "withdrawal":
-            withdrawal = record  # of whatever bytes: what is withdrawn stays so until somebody says otherwise
+            self.withdrawal = record  # of whatever bytes: what is withdrawn stays so until somebody says otherwise
         elif record.kind == "reinstatement":
-            withdrawal = None
+            refused = [*may_not(demands, record.by)]
+            if refused and self.withdrawal is not None:
+                self.contradictions += [f"record {record.number}, a reinstatement: {each}" for each in refused]
+            elif not refused:
+                self.withdrawal, self.approval, self.ended = None, None, record
+                self.contradictions = []
         elif record.subject != manifest_sha256:
-            other = record if record.kind == "approval" else other
+            self.other = record if record.kind == "approval" else self.other
         elif record.kind == "approval":
-            approval, revoked = record, None
+            self.approval, self.ended = record, None
         else:
-            approval, revoked = None, record
+            self.approval, self.ended = None, record
+
+
+def folded(records: Sequence[Record], manifest_sha256: str, demands: Demands) -> State:
+    """What the records of a dataset come to for these bytes of its manifest, and what that demands."""
+    log = _Log()
+    for record in records:
+        log.take(record, manifest_sha256, demands)
+    if log.approval is not None:
+        found = contradictions(demands, log.approval)
+        log.contradictions += [f"record {log.approval.number}, an approval: {each}" for each in found]
+    state = _told(log)
+    return replace(state, why=one_line(state.why), contradictions=tuple(map(one_line, log.contradictions)))
+
+
+def _told(log: _Log) -> State:
+    approval, withdrawal, ended, other = log.approval, log.withdrawal, log.ended, log.other
     if withdrawal is not None:
         return State("withdrawn", f"by {_who(withdrawal)}: {withdrawal.note}", withdrawal)
+    if approval is not None and log.contradictions:
+        return State("draft", f"the approval by {_who(approval)} does not count: {log.contradictions[-1]}")
     if approval is not None:
         return State("approved", f"by {_who(approval)}", approval)
-    if revoked is not None:
-        return State("draft", f"approval revoked by {_who(revoked)}: {revoked.note}", revoked)
+    if ended is not None and ended.kind == "revocation":
+        return State("draft", f"approval revoked by {_who(ended)}: {ended.note}", ended)
+    if ended is not None:
+        why = f"withdrawal taken back by {_who(ended)}: {ended.note}; it has to be approved again"
+        return State("draft", why, ended)
     if other is not None:
         return State("draft", f"what {other.by} approved on {other.at[:10]} has another manifest than stands there now")
     return State("draft", "no approval is recorded")

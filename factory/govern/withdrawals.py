@@ -1,6 +1,7 @@
 """Withdrawals, of datasets and of source documents: what rests on a withdrawn document is not published again.
 
-Design: a dataset's withdrawal is a record beside its approvals (state.py). For documents there is a log each,
+Design: a dataset's withdrawal is a record beside its approvals (state.py). Anybody who can write the root may withdraw,
+which only ever stops something; who takes it back must be one who may approve. For documents there is a log each,
 `withdrawals/<document id>/`, so that one is looked up, taken back and withdrawn again without touching the others. A
 document's id is the hash of its text: the same text is withdrawn wherever it turns up, in any corpus and run. Nothing
 that was published changes: `factory impact` lists what rests on it, and the runs that made it, given again, publish
@@ -11,13 +12,14 @@ Cost: a listing of withdrawals/, which is empty in most roots, and a small read 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from factory.errors import ConfigError
+from factory.govern.demands import may_not
 from factory.govern.records import Record, append, read_records, signoff_prefix
-from factory.govern.state import Dataset, folded
+from factory.govern.state import Dataset, demands_of_dataset, folded
 from factory.identity import ID_HEX_DIGITS
 from factory.store.base import Store
 
@@ -54,15 +56,26 @@ def withdraw_document(root: Store, doc_id: str, by: str, role: str, reason: str)
     return append(root, document_prefix(doc_id), Record("withdrawal", doc_id, by, role, reason))
 
 
-def reinstate_document(root: Store, doc_id: str, by: str, role: str, reason: str) -> Record:
-    """The record that takes a withdrawal back. Raises ConfigError where there is none."""
+def reinstate_document(
+    root: Store, doc_id: str, by: str, role: str, reason: str, resting: Iterable[Dataset] = ()
+) -> Record:
+    """The record that takes a withdrawal back. `resting` are the published datasets that have rows of it. Raises
+    ConfigError where there is no withdrawal, or where `by` may not approve one of those datasets."""
     if standing_withdrawal(root, doc_id) is None:
         raise ConfigError(
             f"document {doc_id} is not withdrawn",
             cause="a slip in the id, another root, or it was taken back before",
             remedy=f"look below {FOLDER}/ of the root",
         )
+    for dataset in resting:
+        _require_approver(dataset, by)
     return append(root, document_prefix(doc_id), Record("reinstatement", doc_id, by, role, reason))
+
+
+def _require_approver(dataset: Dataset, by: str) -> None:
+    refused = [f"{dataset.title}: {each}" for each in may_not(demands_of_dataset(dataset), by)]
+    if refused:
+        raise ConfigError(refused[0], remedy="whoever may approve may take a withdrawal back (docs/withdrawal.md)")
 
 
 def standing_withdrawal(root: Store, doc_id: str) -> Record | None:
@@ -78,7 +91,8 @@ def withdraw_dataset(root: Store, dataset: Dataset, by: str, role: str, reason: 
 
 
 def reinstate_dataset(root: Store, dataset: Dataset, by: str, role: str, reason: str) -> Record:
-    """The record that takes a withdrawal back. Raises ConfigError where there is none."""
+    """The record that takes a withdrawal back: it is a draft again. Raises ConfigError where there is none, or by
+    somebody who may not approve."""
     return _changed(root, dataset, "reinstatement", by, role, reason)
 
 
@@ -86,7 +100,7 @@ def _changed(
     root: Store, dataset: Dataset, kind: Literal["withdrawal", "reinstatement"], by: str, role: str, reason: str
 ) -> Record:
     prefix = signoff_prefix(dataset.name, dataset.version)
-    state = folded(read_records(root, prefix), dataset.manifest_sha256)
+    state = folded(read_records(root, prefix), dataset.manifest_sha256, demands_of_dataset(dataset))
     if (state.name == "withdrawn") == (kind == "withdrawal"):
         raise ConfigError(
             f"{dataset.title} is {'already ' if kind == 'withdrawal' else 'not withdrawn: it is '}{state.line}",
@@ -97,6 +111,8 @@ def _changed(
             if kind == "withdrawal"
             else "`factory status ROOT` lists the state of every dataset",
         )
+    if kind == "reinstatement":
+        _require_approver(dataset, by)
     return append(root, prefix, Record(kind, dataset.manifest_sha256, by, role, reason))
 
 

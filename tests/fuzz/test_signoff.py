@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -15,19 +16,21 @@ from hypothesis import example
 from factory.conditions import outcome, parse_condition
 from factory.errors import ConfigError, StoreError
 from factory.govern.config import ThresholdsConfig
+from factory.govern.demands import Demands, contradictions, demands_in
 from factory.govern.figures import evaluation_in, held
 from factory.govern.impact import Asked, question_of_mix, roles_of
 from factory.govern.keys import key_id, public_in
-from factory.govern.records import Record, read_records, record_key
-from factory.govern.signature import envelope_of, statement_of, verdict_of
+from factory.govern.records import Record, read_records, record_key, sealed
+from factory.govern.resting import left_out
+from factory.govern.signature import envelope_of, manifest_of, statement_of, verdict_of
 from factory.govern.state import dataset_in, folded, mix_inputs
-from factory.identity import canonical_json
+from factory.identity import canonical_json, sha256_hex
 from factory.run.withdrawn import pin_key, pinned
 from factory.store.local import LocalStore
-from tests.fuzz.breaking import broken_bytes, json_bytes, texts
+from tests.fuzz.breaking import broken_bytes, broken_json, json_bytes, texts
 from tests.fuzz.harness import fuzzed, refused
 
-RECORD = Record("approval", "a" * 64, "ada", "owner", "note", "2026-01-01", {"rows": 3}, 1, "", "nonce")
+RECORD = sealed(Record("approval", "a" * 64, "ada", "owner", "note", "2026-01-01", {"rows": 3}, 1, "", "nonce"))
 RECORD_JSON = orjson.loads(canonical_json(asdict(RECORD)))
 EVALUATION = {
     "kind": "factory-evaluation",
@@ -62,11 +65,49 @@ def store(place: Path) -> LocalStore:
 @example(data=orjson.dumps({**RECORD_JSON, "number": 2}))
 def test_a_record_is_read_or_refused(store: LocalStore, data: bytes) -> None:
     prefix = "datasets/d/records/v/signoff"
-    store.put(record_key(prefix, 1), data)
+    # Half of them with the digest that fits: others are refused before anything of them is looked at.
+    store.put(record_key(prefix, 1), data if len(data) % 2 else resealed(data))
     with refused(StoreError):
-        state = folded(read_records(store, prefix), "a" * 64)
+        state = folded(read_records(store, prefix), "a" * 64, Demands(digest="d"))
         assert state.name in ("draft", "approved", "withdrawn")
         orjson.dumps(state.to_json())
+
+
+def resealed(data: bytes) -> bytes:
+    """A record as somebody writes it who can write the root."""
+    try:
+        value = orjson.loads(data)
+        body = {key: each for key, each in value.items() if key != "digest"}
+        return canonical_json({**body, "digest": sha256_hex(canonical_json(body))})
+    except (AttributeError, TypeError, ValueError):
+        return data
+
+
+DEMANDING = {
+    "governance": {"approvers": ["ada"], "thresholds": {"privacy": ["auc<=0.6"]}},
+    "gates": [],
+    "digest": "d",
+    "steps": [{"identity": {"own": {"withdrawn": ["0" * 32]}}}],
+}
+EVIDENCE = {
+    "manifest_digest": "d",
+    "thresholds": [{"group": "privacy", "condition": "auc<=0.6", "value": 0.5, "holds": True}],
+}
+
+
+@fuzzed("factory.govern.demands.demands_in", "factory.govern.resting.left_out", manifest=broken_json(DEMANDING))
+def test_what_a_forged_manifest_demands_is_told(manifest: Any) -> None:
+    if isinstance(manifest, dict):
+        for line in contradictions(demands_in(manifest), RECORD):
+            line.encode("utf-8", "replace")
+        assert all(isinstance(each, str) for each in left_out(manifest))
+
+
+@fuzzed("factory.govern.demands.contradictions", evidence=broken_json(EVIDENCE))
+def test_forged_evidence_contradicts_or_holds(evidence: Any) -> None:
+    if isinstance(evidence, dict):
+        found = contradictions(demands_in(DEMANDING), replace(RECORD, evidence=evidence))
+        assert found or evidence["manifest_digest"] == "d"
 
 
 @fuzzed("factory.govern.figures.evaluation_in", share=2, data=json_bytes(EVALUATION))
@@ -97,7 +138,7 @@ PUBLIC = SIGNER.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPubl
 
 @fuzzed("factory.govern.signature.verdict_of", share=2, data=json_bytes(ENVELOPE))
 def test_an_envelope_is_good_only_if_it_says_what_was_signed(data: bytes) -> None:
-    verdict = verdict_of(data, "key", "root", DATASET, SIGNER.public_key())
+    verdict = verdict_of(data, "key", "root", manifest_of(DATASET), SIGNER.public_key())
     verdict.why.encode()
     if verdict.good:
         assert orjson.loads(data)["payload"] == ENVELOPE["payload"]
@@ -105,7 +146,8 @@ def test_an_envelope_is_good_only_if_it_says_what_was_signed(data: bytes) -> Non
 
 @fuzzed("factory.govern.signature.verdict_of", payload=json_bytes(orjson.loads(statement_of(DATASET))))
 def test_whatever_is_signed_is_judged(payload: bytes) -> None:
-    verdict = verdict_of(orjson.dumps(envelope_of(payload, SIGNER)), "key", "root", DATASET, SIGNER.public_key())
+    envelope = orjson.dumps(envelope_of(payload, SIGNER))
+    verdict = verdict_of(envelope, "key", "root", manifest_of(DATASET), SIGNER.public_key())
     assert verdict.ours
     verdict.why.encode()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import orjson
 from factory.cli.main import main
 from factory.evaluate.dataset.figures import Figure, Section, Table
 from factory.evaluate.dataset.page import JSON, Evaluation, to_json
+from factory.govern.state import read_dataset, state_of
+from factory.identity import canonical_json, sha256_hex
 from factory.publish.finalise import Published
 from factory.store.base import Store
+from factory.store.local import LocalStore
 
 GOVERNANCE: dict[str, Any] = {
     "approvers": ["ada", "grace"],
@@ -39,6 +43,27 @@ def _digest(store: Store, published: Published) -> str:
     return str(orjson.loads(store.get(f"{published.prefix}/manifest.json"))["digest"])
 
 
+def resealed(record: dict[str, Any]) -> dict[str, Any]:
+    """A record as somebody writes it who can write the root: with the digest that fits."""
+    body = {key: value for key, value in record.items() if key != "digest"}
+    return {**body, "digest": sha256_hex(canonical_json(body))}
+
+
 def factory(*arguments: str | Path) -> int:
     """Exit code of `factory …`."""
     return main([str(argument) for argument in arguments])
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A dataset that asks for approvers and thresholds."""
+
+    store: LocalStore
+    published: Published
+    dataset: Path
+    root: Path
+
+    @property
+    def state(self) -> str:
+        name, version = self.published.manifest["name"], self.published.manifest["version"]
+        return state_of(self.store, read_dataset(self.store, name, version)).name

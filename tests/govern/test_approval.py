@@ -1,42 +1,16 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 import pytest
 
 from factory.govern.records import Record, append, read_records, record_key, signoff_prefix
-from factory.govern.state import read_dataset, state_of
-from factory.publish.finalise import Published
+from factory.identity import canonical_json
 from factory.publish.manifest import seal
-from factory.run.record import record_key as run_key
 from factory.store.local import LocalStore
-from tests.govern.signing_off import GOVERNANCE, evaluate, factory
-from tests.publish.world import RUN, World
-
-
-@dataclass(frozen=True)
-class Signed:
-    """A dataset that asks for approvers and thresholds."""
-
-    store: LocalStore
-    published: Published
-    dataset: Path
-    root: Path
-
-    @property
-    def state(self) -> str:
-        name, version = self.published.manifest["name"], self.published.manifest["version"]
-        return state_of(self.store, read_dataset(self.store, name, version)).name
-
-
-@pytest.fixture
-def signed(world: World, root: Path) -> Signed:
-    world.store.put(run_key(RUN), orjson.dumps({"run": RUN, "state": "finished", "started": "2026", "steps": {}}))
-    published = world.publish(governance=GOVERNANCE)
-    assert isinstance(world.store, LocalStore)
-    return Signed(world.store, published, root / published.prefix, root)
+from tests.govern.signing_off import Signed, evaluate, factory, resealed
+from tests.publish.world import World
 
 
 def test_a_dataset_is_a_draft_until_somebody_who_may_approves_it(
@@ -143,7 +117,9 @@ def test_a_withdrawn_dataset_says_so_until_it_is_taken_back(signed: Signed, caps
     assert factory("approve", signed.dataset, "--as", "ada") == 7
     assert "withdrawn by ada" in capsys.readouterr().err
     assert factory("withdraw", signed.dataset, "--as", "ada", "--reason", "settled", "--reinstate") == 0
-    assert signed.state == "approved"
+    assert signed.state == "draft", "what was withdrawn is approved again, or not at all"
+    factory("status", signed.root)
+    assert "withdrawal taken back by ada" in capsys.readouterr().out
 
 
 def test_the_figures_that_conditions_can_name_are_listed(signed: Signed, capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,6 +140,9 @@ def test_a_record_that_was_edited_or_removed_is_found(signed: Signed, capsys: py
     edited = orjson.loads(signed.store.get(key)) | {"by": "somebody else"}
     before = signed.store.get(key)
     signed.store.put(key, orjson.dumps(edited))
+    assert factory("verify", signed.dataset) == 1
+    assert f"{record_key(prefix, 1)} in" in capsys.readouterr().err
+    signed.store.put(key, canonical_json(resealed(edited)))
     assert factory("verify", signed.dataset) == 1
     assert f"{record_key(prefix, 2)} in" in capsys.readouterr().err
     signed.store.delete(key)

@@ -13,13 +13,13 @@ import pytest
 from factory.errors import ConfigError, StoreError
 from factory.govern.records import Record, append, read_records, record_key
 from factory.govern.withdrawals import reinstate_document, withdraw_document, withdrawn_documents
-from factory.identity import make_id
+from factory.identity import canonical_json, make_id
 from factory.publish.manifest import MANIFEST
 from factory.store.base import Store
 from factory.store.local import LocalStore
 from factory.store.open import open_root
 from tests.conftest import S3
-from tests.govern.signing_off import factory
+from tests.govern.signing_off import factory, resealed
 from tests.publish.world import World
 
 PREFIX = "datasets/d/records/v/signoff"
@@ -52,8 +52,12 @@ def test_a_record_sent_again_because_its_answer_was_lost_stands_once(local_store
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda record: {**record, "by": "eve"}, "the record before it is not the one that it was written after"),
-        (lambda record: {**record, "number": 7}, "it calls itself number 7"),
+        (lambda record: {**record, "by": "eve"}, "do not match the digest it carries"),
+        (lambda record: resealed({**record, "number": 7}), "it calls itself number 7"),
+        (
+            lambda record: resealed({**record, "by": "eve"}),
+            "the record before it is not the one that it was written after",
+        ),
         (lambda record: {**record, "kind": "blessing"}, "kind"),
         (lambda record: {key: value for key, value in record.items() if key != "nonce"}, "it lacks nonce"),
     ],
@@ -63,7 +67,7 @@ def test_what_was_changed_is_named(local_store: LocalStore, change: object, says
         append(local_store, PREFIX, RECORD)
     key = record_key(PREFIX, 2)
     assert callable(change)
-    local_store.put(key, orjson.dumps(change(orjson.loads(local_store.get(key)))))
+    local_store.put(key, canonical_json(change(orjson.loads(local_store.get(key)))))
     with pytest.raises(StoreError, match=says):
         read_records(local_store, PREFIX)
 

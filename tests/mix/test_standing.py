@@ -76,6 +76,9 @@ def test_a_withdrawn_dataset_is_refused_unless_anything_is_taken(
             mixes(require=require)
     assert mixes(require="any").manifest["totals"]["rows"]
     reinstate_dataset(root, dataset, "ada", "", "settled")
+    with pytest.raises(GateError, match=r"it is a draft: withdrawal taken back by ada"):
+        mixes()
+    approve(root, facts_of(manifest), Approver("ada"))
     assert mixes().already
 
 

@@ -35,6 +35,8 @@ from factory.govern.erasure.records import (
 )
 from factory.govern.erasure.switch import changes_in, clear, stage, switch, unstage
 from factory.govern.erasure.versioning import kept_versions
+from factory.govern.places import require_root
+from factory.govern.records import require_words
 from factory.identity import fingerprint
 from factory.run.outputs import forget_committed
 from factory.run.record import now
@@ -76,6 +78,8 @@ def erase(store: Store, documents: Sequence[str], reason: str, by: str, say: Say
     Raises ConfigError where somebody works in the root, an id is none, or nothing in the root has it.
     """
     check_ids(documents)
+    require_words("reason", reason)
+    require_words("name", by)
     refuse_beside_work(store)
     # In a root that nothing was ever erased from, a slip in the id leaves no trace.
     first = _work(store, documents, say) if store.head(SALT) is None else None
@@ -185,12 +189,7 @@ def check_ids(documents: Sequence[str]) -> None:
 
 def refuse_beside_work(store: Store) -> None:
     """Raises ConfigError naming who works in the root, and where there is no root at all."""
-    if not any(True for folder in ("steps/", "datasets/") for _ in store.list(folder)):
-        raise ConfigError(
-            f"there is no run and no dataset under {store.uri}",
-            cause="a mistyped root, or nothing has been run there yet",
-            remedy="give the folder or s3:// address that the run had as store.root",
-        )
+    require_root(store)
     for name in names_below(store, "leases/"):
         if is_held(store, name):
             found = holder_of(store, name)

@@ -30,6 +30,7 @@ import orjson
 
 from factory.errors import ConfigError, StoreError, TransientStoreError
 from factory.identity import canonical_json, fingerprint
+from factory.printable import one_line
 from factory.select.erased import DenyList, salted
 from factory.store.base import AbsentObjectError, Store
 from factory.store.objects import damaged, read_mapping, typed_in
@@ -103,7 +104,7 @@ class Record:
     @property
     def in_words(self) -> str:
         what = f"documents erased: {len(self.documents)}" if self.kind == "erasure" else "raw requests removed"
-        return f"{what} ({self.kind} {self.erasure}, {self.at}, by {self.by}: {self.reason})"
+        return one_line(f"{what} ({self.kind} {self.erasure}, {self.at}, by {self.by}: {self.reason})")
 
     def names(self, key: str, sha256: str) -> bool:
         """Whether this is how the record left that file."""
