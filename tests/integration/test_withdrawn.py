@@ -53,7 +53,8 @@ def test_what_is_withdrawn_is_dropped_by_the_run_given_again_and_comes_back_when
     doc_id = before.column("doc_ids")[0].as_py()[0]
     rests = before.select(["sample_id", "doc_ids"]).to_pylist()
     resting = {row["sample_id"] for row in rests if doc_id in row["doc_ids"]}
-    assert withdraw(root, "f" * 32) == 0
+    assert withdraw(root, "f" * 32) == 2, "no run has read it"
+    assert withdraw(root, "f" * 32, "--unknown") == 0
     other = published.again()
     assert other.result["already_finished"], "a document that the run does not rest on changes nothing"
 
