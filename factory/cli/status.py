@@ -222,11 +222,13 @@ def _erasures(erasures: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _datasets(datasets: Sequence[Mapping[str, Any]]) -> list[str]:
+    from factory.printable import one_line
+
     if not datasets:
         return []
     lines = [
         f"  {each['dataset']}@{each['version']}  {each.get('kind', '')}  {_number(each.get('rows'))} rows  "
-        f"{each['why']}"
+        f"{one_line(each['why'])}"
         for each in datasets
     ]
     return ["\n".join(["datasets", *lines])]

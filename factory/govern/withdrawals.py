@@ -21,6 +21,7 @@ from factory.govern.demands import may_not
 from factory.govern.records import Record, append, read_records, signoff_prefix
 from factory.govern.state import Dataset, demands_of_dataset, folded
 from factory.identity import ID_HEX_DIGITS
+from factory.printable import one_line
 from factory.store.base import Store
 
 FOLDER = "withdrawals"
@@ -49,7 +50,9 @@ def withdraw_document(root: Store, doc_id: str, by: str, role: str, reason: str)
     standing = standing_withdrawal(root, doc_id)
     if standing is not None:
         raise ConfigError(
-            f"document {doc_id} is withdrawn already, by {standing.by} on {standing.at[:10]}: {standing.note}",
+            one_line(
+                f"document {doc_id} is withdrawn already, by {standing.by} on {standing.at[:10]}: {standing.note}"
+            ),
             cause="the same was asked before, perhaps by somebody else",
             remedy="nothing: it is left out of whatever is published from now on; --reinstate takes it back",
         )
