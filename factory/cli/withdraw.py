@@ -82,7 +82,8 @@ def _dataset(args: argparse.Namespace) -> int:
     found = find(args.dataset, args.root, args.endpoint_url)
     change = reinstate_dataset if args.reinstate else withdraw_dataset
     record = change(found.root, found.dataset, args.by, args.role, args.reason)
-    done = "no longer withdrawn, and a draft until it is approved again" if args.reinstate else "withdrawn"
+    again = "" if found.dataset.mix else ", and a draft until it is approved again"
+    done = f"no longer withdrawn{again}" if args.reinstate else "withdrawn"
     return _say(args, f"{found.dataset.title} is {done}: record {record.number}", record)
 
 
