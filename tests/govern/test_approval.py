@@ -104,7 +104,8 @@ def test_verify_and_status_say_the_state(signed: Signed, capsys: pytest.CaptureF
     assert factory("verify", signed.dataset) == 0
     assert orjson.loads(capsys.readouterr().out.splitlines()[-1])["state"]["by"] == "ada"
     assert factory("status", signed.root, "--json") == 0
-    (told,) = orjson.loads(capsys.readouterr().out)["datasets"]
+    listed = orjson.loads(capsys.readouterr().out)["datasets"]
+    (told,) = [each for each in listed if each["version"] == signed.published.manifest["version"]]
     assert (told["dataset"], told["state"], told["by"]) == ("toy", "approved", "ada")
 
 
