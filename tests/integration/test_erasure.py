@@ -118,7 +118,8 @@ def test_a_sample_pays_only_for_the_parts_that_held_the_document(corpus: Path, t
     erase(LocalStore(str(root)), [asked[0]["doc_ids"][0]], "asked for", "me", lambda _line: None)
     run_factory(corpus, str(root), settings)
     done = done_of(root, run, "question_1")
-    assert done["units_reused"] == done["units"] - 1 > 0
+    # The part that held it, and the one of the document that takes its place, which may be the same.
+    assert 0 < done["units"] - 2 <= done["units_reused"] < done["units"]
     assert 0 < requests_spent(root, run) < first
 
 
