@@ -158,7 +158,7 @@ def test_preemption_stops_in_good_order_and_the_record_says_interrupted(corpus: 
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGTERM)
     _, stderr = process.communicate(timeout=180)
-    assert process.returncode == 130
+    assert process.returncode == 130, stderr.decode()
     assert b"same command goes on" in stderr
     (record,) = tmp_path.glob("runs/*.json")
     assert json.loads(record.read_text())["state"] == "interrupted"

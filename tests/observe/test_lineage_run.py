@@ -54,7 +54,8 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with marquez() as server:
         server.moods = [503, "hang up", 201, 429]
         common = ("question.levels=[1]", f"observe.openlineage.to={server.address}")
-        slow = (*common, "cluster.executor=processes", "engine.scripted_latency_s=1")
+        # an answer that takes as long as a START that is sent again and again on a busy machine
+        slow = (*common, "cluster.executor=processes", "engine.scripted_latency_s=5")
         with subprocess.Popen(
             command(corpus, str(root), slow),
             cwd=REPOSITORY,

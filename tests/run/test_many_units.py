@@ -51,7 +51,8 @@ def test_a_step_found_committed_is_folded_and_gives_the_same_record_from_the_ind
     assert work_stage(session(root), stage(), dones(UNITS)) == first | {"spent_now": {}}
     root.delete(done_key(RUN, STEP.name))
     second = work_stage(session(root), stage(), dones(UNITS))
-    assert {**second, "wall_seconds": 0, "ledger": 0} == {**first, "wall_seconds": 0, "ledger": 0}
+    apart = dict.fromkeys(("wall_seconds", "began", "ended", "ledger"), 0)
+    assert second | apart == first | apart
     assert second["ledger"]["requests"] == first["ledger"]["requests"]
     assert read_outputs(root, outputs_key(RUN, STEP.name)) == given
 
