@@ -88,7 +88,12 @@ class File:
     def send(self, data: bytes) -> None:
         try:
             with Path(self.where).open("ab", buffering=0) as file:
-                file.write(data)
+                wrote = file.write(data)
+                if wrote < len(data):  # a disk that fills up takes a part and says nothing
+                    start = file.tell() - wrote
+                    if file.seek(0, os.SEEK_END) == start + wrote:  # half a line would spoil the next one
+                        file.truncate(start)
+                    raise UnsentError(f"{self.where}: no room for it")
         except (PermissionError, IsADirectoryError) as error:
             raise RefusedError(f"{self.where}: {error.strerror}") from error
         except OSError as error:

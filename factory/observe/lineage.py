@@ -32,7 +32,7 @@ from factory.identity import canonical_json
 from factory.observe.delivery import Delivery
 from factory.observe.events import Began, Listener
 from factory.publish.finalise import standing
-from factory.publish.manifest import step_record
+from factory.publish.manifest import Manifest, step_record
 from factory.run.publication import gate_results
 from factory.run.record import now, read_record
 from factory.store.base import Store, in_a_hurry
@@ -103,6 +103,7 @@ class LineageEvents(Listener):
     def ended(self, state: str) -> None:
         if not self._begun:
             return
+        record: Mapping[str, Any] = {}
         with suppress(StoreError):
             record = read_record(self._store, self._run) or {}
         why = str(record.get("error") or f"the run is {state}")
@@ -112,15 +113,20 @@ class LineageEvents(Listener):
             if own != whole:
                 now_worked = self._at_work is not None and noted["step"] == self._at_work.step
                 self._give_up(own, noted, kind if now_worked else "ABORT", why if now_worked else KILLED)
-        manifest = standing(self._store, str(record["dataset"])) if state == "finished" else None
-        if manifest is None:
+        if state != "finished":
             self._send(run_ended(self._whole, kind, now(), why))
-        else:
+            self._forget(whole)
+        elif (manifest := self._manifest(record.get("dataset"))) is not None:
             self._dataset = f"{self._store.uri.rstrip('/')}/{record['dataset']}"
             facts = facts_of(manifest)
             for event in (*published(self._whole, facts), run_completed(self._whole, facts, now())):
                 self._send(event)
-        self._forget(whole)
+            self._forget(whole)
+        else:
+            self._say(
+                f"note: {self._delivery.where} was not told that the run is finished, because its manifest could not "
+                f"be read; it can be told later: factory lineage DATASET --to {self._delivery.where}"
+            )
 
     def closed(self) -> None:
         outcome = self._delivery.close(FLUSH_S)
@@ -131,6 +137,11 @@ class LineageEvents(Listener):
                 f"{self._delivery.where}: {outcome.why}; they can be sent later: factory lineage {dataset} "
                 f"--to {self._delivery.where}"
             )
+
+    def _manifest(self, dataset: str | None) -> Manifest | None:
+        with suppress(StoreError):
+            return standing(self._store, dataset) if dataset else None
+        return None
 
     def _begin(self) -> None:
         """The run around all begins, where no earlier execution has left it begun."""

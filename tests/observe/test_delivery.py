@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -98,6 +100,24 @@ def test_a_file_is_appended_to(tmp_path: Path) -> None:
     delivery = Delivery(target_of(str(path), timeout_s=5))
     delivery.put(_event(1))
     assert delivery.close(SOON_S).sent == 1
+    assert path.read_bytes() == _event(0) + _event(1)
+
+
+def test_an_event_that_a_full_disk_takes_half_of_is_not_sent_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(_event(0))
+    full = len(_event(0)) + 5
+    program = (
+        "import resource, sys\n"
+        "from factory.observe.delivery import File, UnsentError\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({full}, resource.RLIM_INFINITY))\n"
+        "try:\n"
+        f"    File({str(path)!r}).send({_event(1)!r})\n"
+        "except UnsentError:\n"
+        "    sys.exit(3)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 3
+    File(str(path)).send(_event(1))
     assert path.read_bytes() == _event(0) + _event(1)
 
 

@@ -168,6 +168,33 @@ def test_a_store_that_does_not_take_what_is_open_holds_up_no_event(
     assert execution.kept.told[-1] == ("ABORT", "demo")
 
 
+def away(store: LocalStore, run: str) -> None:
+    raise StoreError("the store is away")
+
+
+def test_a_run_that_fails_because_its_store_is_away_is_told_as_failed(
+    execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution.begin("select")
+    monkeypatch.setattr("factory.observe.lineage.read_record", away)
+    execution.over("failed")
+    assert execution.kept.told[2:] == [("FAIL", "demo.select"), ("FAIL", "demo")]
+
+
+@pytest.mark.parametrize("what", ["read_record", "standing"])
+def test_a_run_whose_manifest_cannot_be_read_at_the_end_is_not_told_as_aborted(
+    execution: Execution, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    record = {"run": RUN, "state": "finished", "dataset": "datasets/demo/v1"}
+    execution.store.put(record_key(RUN), canonical_json(record))
+    execution.begin("select")
+    execution.end("select")
+    monkeypatch.setattr(f"factory.observe.lineage.{what}", away)
+    execution.over("finished")
+    assert execution.kept.told[-1] == ("COMPLETE", "demo.select")
+    assert [note for note in execution.notes if "factory lineage DATASET" in note]
+
+
 def test_an_edited_list_of_what_is_open_is_read_as_far_as_it_goes(execution: Execution, tmp_path: Path) -> None:
     execution.store.put(open_key(RUN), b'{"open": {"x": {"step": "select"}, "y": 7}}')
     execution.begin("select")
