@@ -59,7 +59,7 @@ def patient(grace_s: float) -> Iterator[None]:
     try:
         yield
         if is_leaving():
-            leave()
+            leave_here()
     finally:
         _drain.grace_s = None
 
@@ -84,6 +84,16 @@ def leave() -> None:
     """Ends a drain, and by a last SIGTERM to this process the run."""
     _drain.over = True
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def leave_here() -> None:
+    """`leave` for the main thread, which goes no further. Raises KeyboardInterrupt.
+
+    The one that the signal raised may have been lost: in a callback of Ray's, or a destructor, Python only prints it.
+    Signals are ignored from then on, and a step whose units were never begun ended with a KeyError.
+    """
+    leave()
+    raise KeyboardInterrupt
 
 
 @contextmanager

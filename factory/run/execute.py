@@ -29,7 +29,7 @@ from factory.errors import FactoryError, StoreError
 from factory.observe.watch import Watch
 from factory.run import llm
 from factory.run.attempt import Receipt, StepRun, begin, committed_before, finish
-from factory.run.drain import leave, under_way
+from factory.run.drain import leave_here, under_way
 from factory.run.processes import current
 from factory.run.step import LlmStep, WorkStep
 from factory.run.units import Unit
@@ -218,7 +218,7 @@ def _until_committed(
             if receipt.commit is None:
                 late.add(receipt.unit)
         if leaving:
-            leave()
+            leave_here()
         pending = [unit for unit in pending if unit.unit_id in late]
     if pending:
         raise too_late(run, len(pending))

@@ -75,6 +75,23 @@ def work():
 sys.exit(command.guarded(work))
 """
 
+LOST = """
+import sys, time
+from factory.run import command, drain
+
+def work():
+    with drain.patient(60):
+        print("at work", flush=True)
+        try:
+            time.sleep(600)
+        except KeyboardInterrupt:
+            pass  # as Python does with one that comes up in a destructor, or in a callback of Ray's
+    print("units without receipts")
+    return 0
+
+sys.exit(command.guarded(work))
+"""
+
 LONG = 120.0
 
 
@@ -119,6 +136,17 @@ def test_units_in_threads_of_the_driver_end_as_well() -> None:
     said, errors = ended(process)
     assert said == ["committed"] * 2
     assert "SIGTERM: 2 units are under way" in errors
+
+
+def test_a_run_leaves_although_the_interrupt_was_lost_on_its_way() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOST], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "at work\n"
+    process.terminate()
+    said, _ = ended(process)
+    assert said == []
 
 
 def test_without_time_to_speak_of_nothing_is_waited_for() -> None:
