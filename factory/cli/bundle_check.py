@@ -75,8 +75,9 @@ def dataset_beside(folder: str) -> str | None:
 
 def bundles_of(dataset: Store, root: str | None, endpoint_url: str | None) -> list[Place]:
     """Every bundle in the records of a dataset. Raises ConfigError where there is none."""
-    from factory.govern.bundle import INDEX, records_prefix
+    from factory.govern.bundle import INDEX
     from factory.publish.locate import read_manifest
+    from factory.publish.places import records_prefix
     from factory.review.places import records_root
 
     manifest = read_manifest(dataset)

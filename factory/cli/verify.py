@@ -123,8 +123,8 @@ def state_at(address: str, root: str | None, endpoint_url: str | None) -> dict[s
 
 def has_bundle(address: str, root: str | None, endpoint_url: str | None) -> bool:
     """Whether a bundle lies in the dataset's records; False where there is no place for records."""
-    from factory.govern.bundle import records_prefix
     from factory.govern.places import find
+    from factory.publish.places import records_prefix
 
     try:
         found = find(address, root, endpoint_url)

@@ -19,6 +19,7 @@ from factory.config import load_config
 from factory.cost.config import PricesConfig
 from factory.cost.runs import cost_of_run
 from factory.errors import ConfigError, FactoryError, StoreError, TransientStoreError
+from factory.publish.places import records_beside
 from factory.run.diagnosis import NOT_AS_WRITTEN, is_alive
 from factory.run.record import Record, finished_steps, plan_key, record_key, run_ids
 from factory.store.base import AbsentObjectError, Store
@@ -297,7 +298,7 @@ def _evaluations(store: Store, dataset: str, problems: list[str]) -> dict[str, M
 
     parent, _, version = dataset.rpartition("/")
     found: list[dict[str, Any]] = []
-    for info in store.list(f"{parent}/records/{version}/"):
+    for info in store.list(f"{parent}/{records_beside(version)}/"):
         if info.key.endswith(f"/{JSON}"):
             try:
                 value = read_mapping(store, info.key, ("kind", "sections"))

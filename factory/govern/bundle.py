@@ -22,6 +22,7 @@ from factory.govern.documents import documents
 from factory.govern.facts import Facts, facts_of
 from factory.identity import fingerprint, sha256_hex
 from factory.publish.manifest import Manifest
+from factory.publish.places import records_prefix
 from factory.publish.wording import PROMPTS
 from factory.store.base import AbsentObjectError, Store
 from factory.store.objects import absent, damaged
@@ -56,11 +57,6 @@ def build_bundle(manifest: Manifest, prompts: bytes) -> Bundle:
     digest = fingerprint(index)
     name = f"bundle-{digest[:DIGITS]}"
     return Bundle(f"{records_prefix(facts.name, facts.version)}/{name}", digest, files, _pretty(index), problems)
-
-
-def records_prefix(name: str, version: str) -> str:
-    """Where everything lies that came after a dataset was published; below its root, never in the dataset."""
-    return f"datasets/{name}/records/{version}"
 
 
 def _index(facts: Facts, files: Mapping[str, bytes], prompts: Any, prompts_sha256: str) -> dict[str, Any]:

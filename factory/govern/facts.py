@@ -14,8 +14,8 @@ from typing import Any
 from factory.govern.config import GovernanceConfig, ModelStatementConfig
 from factory.identity import sha256_hex
 from factory.publish.card import is_dry_run
-from factory.publish.finalise import dataset_prefix
 from factory.publish.manifest import MANIFEST, Manifest, seal
+from factory.publish.places import dataset_prefix
 from factory.section import checked
 
 LLM_ROLES: Mapping[str, str] = {"extract": "extract", "question": "question_", "answer": "answer", "judge": "judge"}

@@ -18,6 +18,7 @@ from factory.conditions import Outcome, outcome, parse_condition
 from factory.evaluate.dataset.page import JSON, KIND
 from factory.govern.config import ThresholdsConfig
 from factory.identity import sha256_hex
+from factory.publish.places import records_prefix
 from factory.store.base import Store
 from factory.store.objects import damaged, mapping_in
 
@@ -44,7 +45,7 @@ class Evaluated:
 
 def read_evaluations(root: Store, name: str, version: str, digest: str) -> list[Evaluated]:
     """Evaluations of the dataset whose manifest has this digest, newest first. Raises StoreError for a damaged one."""
-    prefix = f"datasets/{name}/records/{version}/evaluation-"
+    prefix = f"{records_prefix(name, version)}/evaluation-"
     keys = sorted(info.key for info in root.list(prefix) if info.key.endswith(f"/{JSON}"))
     found = [each for key in keys if (each := evaluation_in(root.get(key), root.uri, key, digest)) is not None]
     return sorted(found, key=lambda each: each.created, reverse=True)

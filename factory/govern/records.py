@@ -22,6 +22,7 @@ from factory.errors import ConfigError
 from factory.govern.erasure.records import require_finished
 from factory.identity import canonical_json, sha256_hex
 from factory.printable import one_line
+from factory.publish.places import records_prefix
 from factory.run.record import now
 from factory.store.base import Store
 from factory.store.objects import damaged, mapping_in, typed_in
@@ -54,7 +55,7 @@ class Record:
 
 def signoff_prefix(name: str, version: str) -> str:
     """Where approvals and withdrawals of a dataset are kept, below its root."""
-    return f"datasets/{name}/records/{version}/signoff"
+    return f"{records_prefix(name, version)}/signoff"
 
 
 def record_key(prefix: str, number: int) -> str:

@@ -27,6 +27,7 @@ from factory.govern.records import Record, read_records, record_bytes, record_ke
 from factory.govern.state import Dataset, state_of
 from factory.identity import canonical_json, sha256_hex
 from factory.publish.manifest import MANIFEST
+from factory.publish.places import records_prefix
 from factory.store.base import Store
 from factory.store.objects import mapping_in
 
@@ -58,7 +59,7 @@ class Verdict:
 
 
 def signatures_prefix(name: str, version: str) -> str:
-    return f"datasets/{name}/records/{version}/signatures"
+    return f"{records_prefix(name, version)}/signatures"
 
 
 def manifest_of(dataset: Dataset) -> Subject:

@@ -20,8 +20,8 @@ from factory.govern.records import Record, read_records, signoff_prefix
 from factory.identity import sha256_hex
 from factory.mix.manifest import KIND as MIX
 from factory.printable import one_line
-from factory.publish.finalise import dataset_prefix
 from factory.publish.manifest import MANIFEST
+from factory.publish.places import dataset_prefix
 from factory.store.base import AbsentObjectError, Store
 from factory.store.objects import damaged, mapping_in
 

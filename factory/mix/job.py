@@ -45,8 +45,9 @@ from factory.mix.screening import Screens, lsh_parameters, read_parts, screens_o
 from factory.mix.spool import KEPT, Spool
 from factory.mix.write import deal, encoded_shards, shard_count, shard_metadata, write_left_out
 from factory.publish.attribution import write_attribution
-from factory.publish.finalise import claim_key, dataset_prefix, remove_strangers, standing
+from factory.publish.finalise import claim_key, remove_strangers, standing
 from factory.publish.manifest import ATTRIBUTION, CARD, MANIFEST, seal, unseal
+from factory.publish.places import dataset_prefix
 from factory.run.publication import software
 from factory.run.record import now
 from factory.store.base import Store

@@ -44,6 +44,7 @@ from factory.publish.attribution import attribution_bytes
 from factory.publish.checks import Check, Faults
 from factory.publish.finalise import uncompressed_bytes
 from factory.publish.manifest import ATTRIBUTION, CARD, MANIFEST, file_entry, splits_of, unseal
+from factory.publish.places import dataset_prefix
 from factory.publish.samples import DIGITAL_SOURCE_TYPE, sort_key
 from factory.publish.verify import Verified, check_files, decoded_shards, every_file, read_checked, verified
 from factory.store.base import Store
@@ -208,7 +209,7 @@ def verify_inputs(root: Store, manifest: Manifest) -> Check:
         if not each["dataset"]:
             away += 1
             continue
-        key = f"datasets/{each['dataset']}/{each['version']}/{each['name']}"
+        key = f"{dataset_prefix(each['dataset'], each['version'])}/{each['name']}"
         if (key, each["sha256"]) in erased:
             lost += 1
             continue
@@ -222,7 +223,7 @@ def verify_inputs(root: Store, manifest: Manifest) -> Check:
             faults.add(f"{each['name']} of {each['dataset']} {each['version']} is not what the mix was made of")
     for name, version in sorted({(each["dataset"], each["version"]) for each in manifest["inputs"] if each["dataset"]}):
         try:
-            source = unseal(root.get(f"datasets/{name}/{version}/{MANIFEST}"), f"{name} {version}")
+            source = unseal(root.get(f"{dataset_prefix(name, version)}/{MANIFEST}"), f"{name} {version}")
         except (KeyError, FactoryError):
             continue  # away, or told above by its shards
         told = [each for each in manifest["generators"] if (each["dataset"], each["version"]) == (name, version)]

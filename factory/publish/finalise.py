@@ -43,6 +43,7 @@ from factory.publish.manifest import (
     shard_lineage,
     unseal,
 )
+from factory.publish.places import dataset_prefix, records_prefix
 from factory.publish.sample_facts import SPLITS
 from factory.publish.samples import DIGITAL_SOURCE_TYPE, SAMPLE
 from factory.publish.sources import SourceCounts
@@ -89,12 +90,8 @@ Each = Callable[[Callable[[Placement], Shard], Sequence[Placement]], Iterable[Sh
 """map: applies a function to placements on as many workers as there are, keeping order."""
 
 
-def dataset_prefix(name: str, version: str) -> str:
-    return f"datasets/{name}/{version}"
-
-
 def claim_key(name: str, version: str) -> str:
-    return f"datasets/{name}/records/{version}/claim.json"
+    return f"{records_prefix(name, version)}/claim.json"
 
 
 def finalise(store: Store, publication: Publication, outputs: Sequence[Output], each: Each | None = None) -> Published:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from factory.errors import ConfigError, StoreError
 from factory.identity import canonical_json
+from factory.publish.places import records_prefix
 from factory.store.base import AbsentObjectError, Store
 from factory.store.objects import read_mapping, typed_in
 
@@ -89,7 +90,7 @@ class Sheet:
 
 
 def reviews_prefix(name: str, version: str) -> str:
-    return f"datasets/{name}/records/{version}/reviews"
+    return f"{records_prefix(name, version)}/reviews"
 
 
 def sheet_key(name: str, version: str, review: str) -> str:

@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 
 from factory.identity import make_id, sha256_hex
-from factory.publish.finalise import dataset_prefix, encode_shard
+from factory.publish.finalise import encode_shard
 from factory.publish.manifest import (
     MANIFEST,
     Claimed,
@@ -39,6 +39,7 @@ from factory.publish.manifest import (
     seal,
     shard_lineage,
 )
+from factory.publish.places import dataset_prefix
 from factory.publish.samples import SAMPLE
 from factory.publish.sources import SourceCounts
 from factory.store.local import LocalStore

@@ -83,7 +83,7 @@ def test_a_withdrawn_dataset_is_refused_unless_anything_is_taken(
 
 
 def test_rows_of_a_withdrawn_document_are_refused(mixes: Mixes, root: LocalStore, manifest: Manifest) -> None:
-    from factory.publish.finalise import dataset_prefix
+    from factory.publish.places import dataset_prefix
     from factory.store.parquet import read_parquet
 
     approve(root, facts_of(manifest), Approver("ada"))

@@ -22,6 +22,7 @@ from factory.evaluate.dataset.reading import Dataset, read_dataset
 from factory.evaluate.dataset.real_data import RealData, read_held_out, read_real
 from factory.evaluate.dataset.sections import Data, measured
 from factory.identity import fingerprint
+from factory.publish.places import records_beside
 from factory.run.record import now
 from factory.store.base import Store
 from factory.store.open import open_root
@@ -109,4 +110,4 @@ def place_of_report(config: EvaluateConfig, dataset: Dataset, digest: str) -> tu
             cause="the dataset was copied, so there are no records of it beside it",
             remedy="say where the report goes: out=DIR",
         )
-    return open_root(parent, config.endpoint_url), f"records/{dataset.version}/evaluation-{digest}/"
+    return open_root(parent, config.endpoint_url), f"{records_beside(dataset.version)}/evaluation-{digest}/"

@@ -10,7 +10,6 @@ has only that folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
 
 import pyarrow as pa
@@ -20,8 +19,12 @@ from factory.govern.erasure.mixes import edited_mix
 from factory.govern.erasure.records import ErasedDataset
 from factory.govern.erasure.shards import read_shard, rewrite_shard, write_attribution
 from factory.govern.erasure.tables import erased_rows, without_cells
+from factory.govern.state import datasets_below
 from factory.identity import canonical_json, sha256_hex
 from factory.licences.expression import combine
+from factory.mix.card import render_card as render_mix_card
+from factory.mix.manifest import KIND as MIX
+from factory.mix.manifest import MANIFEST_VERSION as MIX_VERSION
 from factory.publish.card import render_card
 from factory.publish.manifest import (
     ATTRIBUTION,
@@ -38,32 +41,20 @@ from factory.publish.manifest import (
     totals_of,
     unseal,
 )
+from factory.publish.places import dataset_prefix, records_prefix
 from factory.publish.sources import SourceCounts
 from factory.store.base import Store
-
-MIX = "factory-mix"
-
-
-def versions(store: Store) -> Iterator[str]:
-    """Prefixes of every published dataset and mix of a root."""
-    for info in store.list("datasets/"):
-        parts = info.key.split("/")
-        if len(parts) == 4 and parts[1:3] and parts[2] != "records" and parts[3] == MANIFEST:
-            yield "/".join(parts[:3])
 
 
 def edit_datasets(draft: Store, erasure: str, at: str, matcher: Matcher) -> list[ErasedDataset]:
     """Takes the rows out of every version that has some."""
     found = []
-    for prefix in sorted(versions(draft)):
-        data = draft.get(f"{prefix}/{MANIFEST}")
-        edit = edited_mix if kind_of(data) == MIX else _edited
-        if kind_of(data) == MIX:
-            from factory.mix.manifest import MANIFEST_VERSION
-
-            manifest = unseal(data, f"{draft.uri}/{prefix}/{MANIFEST}", MIX, MANIFEST_VERSION)
-        else:
-            manifest = unseal(data, f"{draft.uri}/{prefix}/{MANIFEST}")
+    for name, version in datasets_below(draft):
+        prefix = dataset_prefix(name, version)
+        where, data = f"{draft.uri}/{prefix}/{MANIFEST}", draft.get(f"{prefix}/{MANIFEST}")
+        mix = kind_of(data) == MIX
+        edit = edited_mix if mix else _edited
+        manifest = unseal(data, where, MIX, MIX_VERSION) if mix else unseal(data, where)
         rows, shards, new = edit(draft, prefix, manifest, erasure, matcher)
         if new is None:
             continue
@@ -74,18 +65,14 @@ def edit_datasets(draft: Store, erasure: str, at: str, matcher: Matcher) -> list
         draft.put(f"{prefix}/{MANIFEST}", sealed)
         digest = str(unseal(sealed, prefix, body["kind"], body["manifest_version"])["digest"])
         tombstone = {**note, "manifest_now": digest, "dataset": body["name"], "version": body["version"]}
-        _, name, version = prefix.split("/")
-        draft.put(f"datasets/{name}/records/{version}/erasures/{erasure}.json", canonical_json(tombstone))
+        draft.put(f"{records_prefix(name, version)}/erasures/{erasure}.json", canonical_json(tombstone))
         found.append(ErasedDataset(prefix, rows, before, digest))
     return found
 
 
 def _sealed(draft: Store, prefix: str, body: Manifest) -> bytes:
     """The manifest's bytes, with the card that follows from it."""
-    if body["kind"] == MIX:
-        from factory.mix.card import render_card as render
-    else:
-        render = render_card
+    render = render_mix_card if body["kind"] == MIX else render_card
     others = [entry for entry in body["files"] if entry["path"] != CARD]
     card = render({**body, "files": others}).encode()
     draft.put(f"{prefix}/{CARD}", card)

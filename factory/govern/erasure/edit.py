@@ -14,11 +14,14 @@ from factory.errors import StoreError
 from factory.govern.erasure.datasets import edit_datasets
 from factory.govern.erasure.files import FileKind, kind_of
 from factory.govern.erasure.index import edit_index
+from factory.govern.erasure.look import holds_erased
 from factory.govern.erasure.matching import Matcher
 from factory.govern.erasure.records import ErasedDataset
 from factory.govern.erasure.units import Edit, References, edit_references, edit_units, erasing
 from factory.govern.erasure.views import outputs_followed
-from factory.identity import canonical_json
+from factory.identity import canonical_json, sha256_hex
+from factory.publish.manifest import MANIFEST
+from factory.publish.places import dataset_prefix
 from factory.store.base import Store
 
 
@@ -125,13 +128,11 @@ def _concerned(draft: Store, key: str, kind: FileKind, touched: Touched, matcher
     if parts[0] == "runs":
         return parts[1] in touched.runs
     if parts[0] == "datasets":
-        return f"datasets/{parts[1]}/{parts[3]}" in touched.datasets
+        return dataset_prefix(parts[1], parts[3]) in touched.datasets
     if matcher is None:
         return False
     if matcher.named(key):
         return True
-    from factory.govern.erasure.look import holds_erased
-
     return holds_erased(draft, key, matcher)
 
 
@@ -159,11 +160,8 @@ def _edit_json(draft: Store, key: str, touched: Touched, matcher: Matcher) -> bo
 
 
 def _of_the_dataset_now(draft: Store, key: str, sheet: dict[str, object], touched: Touched) -> dict[str, object]:
-    from factory.identity import sha256_hex
-    from factory.publish.manifest import MANIFEST
-
     _, name, _, version, *_ = key.split("/")
-    prefix = f"datasets/{name}/{version}"
+    prefix = dataset_prefix(name, version)
     if prefix not in touched.datasets:
         return sheet
     return {**sheet, "manifest_sha256": sha256_hex(draft.get(f"{prefix}/{MANIFEST}"))}

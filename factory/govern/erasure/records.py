@@ -175,7 +175,7 @@ def hidden(salt: str, key: str) -> str:
 def salt_of(store: Store) -> str:
     """The root's salt, made where there is none yet."""
     store.put_if_absent(SALT, canonical_json({"salt": secrets.token_hex(16)}))
-    return str(read_mapping(store, SALT, ("salt",))["salt"])
+    return _salt(store)
 
 
 def denied(store: Store) -> DenyList | None:
@@ -185,7 +185,11 @@ def denied(store: Store) -> DenyList | None:
         documents.update(begun.documents)
     if not documents:
         return None
-    return DenyList(str(read_mapping(store, SALT, ("salt",))["salt"]), frozenset(documents))
+    return DenyList(_salt(store), frozenset(documents))
+
+
+def _salt(store: Store) -> str:
+    return str(read_mapping(store, SALT, ("salt",))["salt"])
 
 
 def erasures(store: Store) -> list[Begun]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from factory.corpus.documents import document_id
 from factory.identity import make_id, sha256_hex
-from factory.publish.finalise import dataset_prefix, encode_shard
+from factory.publish.finalise import encode_shard
 from factory.publish.manifest import (
     MANIFEST,
     Claimed,
@@ -25,6 +25,7 @@ from factory.publish.manifest import (
     seal,
     shard_lineage,
 )
+from factory.publish.places import dataset_prefix
 from factory.publish.samples import SAMPLE
 from factory.publish.sources import SourceCounts
 from factory.run.attempt import StepRun, begin, finish
