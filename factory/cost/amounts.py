@@ -62,7 +62,8 @@ class Amounts:
     @property
     def worked(self) -> Amounts:
         """All but `waiting`."""
-        gpus = {kind: seconds - self.waiting.gpu_seconds[kind] for kind, seconds in self.gpu_seconds.items()}
+        waited = self.waiting.gpu_seconds
+        gpus = {kind: seconds - waited[kind] for kind, seconds in self.gpu_seconds.items()}
         return replace(self, idle_seconds=0.0, gpu_seconds=gpus)
 
     @property

@@ -15,8 +15,8 @@ from factory.cost.config import PricesConfig
 from factory.cost.estimate.draws import NOTHING, SPREAD, guess, known, predicted, share_of, waiting
 from factory.cost.estimate.estimate import TOTAL, Compared, Estimate, Range, StepEstimate, compared, held_against
 from factory.cost.estimate.kept import estimate_key, read_estimate, write_estimate
-from factory.cost.estimate.making import Part
 from factory.cost.estimate.observed import BUSY_SECONDS, GENERATED, INPUTS, PROMPT, REQUESTS, Done, Observed
+from factory.cost.estimate.part import Part
 from factory.cost.estimate.pricing import Priced, priced
 from factory.cost.estimate.siblings import Sibling
 from factory.cost.runs import cost_of_run

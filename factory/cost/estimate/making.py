@@ -30,6 +30,7 @@ from factory.cost.estimate.observed import (
     done_by,
     observe,
 )
+from factory.cost.estimate.part import Part
 from factory.cost.estimate.pricing import Priced, priced
 from factory.cost.estimate.siblings import Sibling, elsewhere, largest_sibling, own_runs, readable_records
 from factory.run.chain import Chain
@@ -75,17 +76,6 @@ def _sum(parts: Mapping[str, Part], column: int) -> Quantity:
     return sum((part.taken[column] for part in parts.values()), NOTHING)
 
 
-@dataclass(frozen=True)
-class Part:
-    """A step's share: what is left to take, by column of observed.py, and what it rests on."""
-
-    taken: tuple[Quantity, ...]
-    basis: str
-    observed: Observed | None
-    already: float
-    models: tuple[str, ...]
-
-
 @dataclass
 class _Making:
     """Rows on their way through the chain; `accepted` by stage, of all its rows, done ones included."""
@@ -104,7 +94,7 @@ class _Making:
 
     @cached_property
     def guesses(self) -> Guesses:
-        return Guesses(self.config, self.chain, self.rehearsed.dones)
+        return Guesses(self.config, self.chain.source_bytes)
 
     @cached_property
     def records(self) -> list[Record]:
@@ -197,9 +187,7 @@ class _Making:
         step = stage.llm_step
         assert step is not None
         requests = rows.middle * (self.guesses.rounds() if stage.name == "answer" else 1)
-        outputs = 1
-        if stage.name.startswith("question_"):
-            _, outputs = self.guesses.asked_of(int(stage.name[-1]))
+        outputs = self.guesses.questions_of(stage)
         self.assumptions.append(
             f"{stage.name}: no unit of it below this root; {self.guesses.prompt_tokens(stage):,} tokens a prompt and "
             f"{step.sampling.max_tokens * step.sampling.samples:,} generated a request, the most there can be"
@@ -220,7 +208,7 @@ class _Making:
         commits = list(each_commit(self.store, folder, read))
         if not commits:
             self.assumptions.append("passages are guessed from the bytes of the corpus: none of it was read yet")
-            return guess(self.guesses.passages("extract"))
+            return guess(self.guesses.passages())
         accepted = sum(commit.counts.accepted for commit in commits)
         clusters = np.array([[sizes[commit.unit], float(commit.counts.accepted)] for commit in commits])
         rest = sum(sizes.values()) - sum(sizes[unit] for unit in read)

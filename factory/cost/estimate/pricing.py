@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,11 +12,9 @@ from factory.cost.amounts import Amounts, total
 from factory.cost.config import PricesConfig
 from factory.cost.estimate.draws import NOTHING, Quantity, waiting
 from factory.cost.estimate.observed import BUSY_SECONDS, CACHED, GENERATED, INPUTS, PROMPT
+from factory.cost.estimate.part import Part
+from factory.cost.estimate.siblings import Sibling
 from factory.cost.money import CORE_HOURS, SECONDS_AN_HOUR, price, token_prices
-
-if TYPE_CHECKING:
-    from factory.cost.estimate.making import Part
-    from factory.cost.estimate.siblings import Sibling
 
 UNIT = 1_000_000.0
 """Tokens or seconds at which a price is asked for: prices are linear."""
