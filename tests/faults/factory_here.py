@@ -10,13 +10,13 @@ import contextlib
 import io
 
 from factory.cli.main import main
-from factory.run.outputs import _files_of
+from factory.run.outputs import forget_committed
 from tests.runs import Finished
 
 
 def factory_here(*arguments: str) -> Finished:
     """Exit code and what was printed. With the environment of this process, credentials of a store included."""
-    _files_of.cache_clear()
+    forget_committed()
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:

@@ -211,4 +211,9 @@ def _one_name(records: Iterable[Record]) -> list[CodeState]:
 
 
 def _short(problem: str) -> str:
-    return PLACES.sub("…", problem.strip().splitlines()[0] if problem.strip() else "")[:SAID]
+    """The first line and, where that only leads to what a run printed, the last that is no detail of another."""
+    lines = problem.strip().splitlines() or [""]
+    short = lines[0]
+    if short.endswith(":"):
+        short += next((f" {line}" for line in reversed(lines[1:]) if line.strip() and not line[0].isspace()), "")
+    return PLACES.sub("…", short)[:SAID]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -75,6 +76,15 @@ def test_no_place_of_the_machine_is_kept(tmp_path: Path) -> None:
     assert "somebody" not in kept.path.read_text()
     assert "/home" not in kept.path.read_text()
     assert "is torn" in kept.path.read_text()
+
+
+def test_a_problem_that_quotes_a_run_is_kept_with_what_the_run_said_in_the_end(tmp_path: Path) -> None:
+    """Six trials were kept as "exit code 8:" and the like, and nobody could say why they had failed."""
+    kept = kept_at(tmp_path, NOW)
+    quoted = "exit code 8:\n[select] 0/3\nRay did not start\n  cause: the machine is busy\n  what to do: try again\n"
+    kept.put(Result("driver killed", 0, problems=(quoted,)))
+    (said,) = json.loads(kept.path.read_text())["problems"]
+    assert said == "exit code 8: Ray did not start"
 
 
 def test_a_row_sums_its_seeds_and_names_the_worst(tmp_path: Path) -> None:
