@@ -27,25 +27,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from factory.identity import make_id, sha256_hex
-from factory.publish.finalise import encode_shard
-from factory.publish.manifest import (
-    MANIFEST,
-    Claimed,
-    GeneratorTerms,
-    Publication,
-    Shard,
-    build_manifest,
-    seal,
-    shard_lineage,
-)
-from factory.publish.places import dataset_prefix
+from factory.identity import make_id
 from factory.publish.samples import SAMPLE
-from factory.publish.sources import SourceCounts
 from factory.store.local import LocalStore
 from tests.bench.figures import Figures, Row
 from tests.bench.select import documents_of
-from tests.evaluate.dataset.published import RUN, row_of
+from tests.evaluate.dataset.published import put_dataset, row_of
 from tests.runs import REPOSITORY, environment
 
 TARGET_SECONDS = 5.0
@@ -145,14 +132,7 @@ def _figures(rows: int, documents: int, size: int, made: float, lookups: Sequenc
         {
             "slowest_seconds": round(slowest, 3),
             "processor_seconds": round(most, 3),
-            "lookups": {
-                each.name: {
-                    "command": [round(s, 3) for s in each.command],
-                    "search": list(each.search),
-                    "rows": each.rows,
-                }
-                for each in lookups
-            },
+            "lookups": {each.name: each.to_json() for each in lookups},
             "making_seconds": round(made, 1),
             "sizes": {"rows": rows, "documents": documents, "bytes": size},
         },
@@ -172,25 +152,9 @@ def published(store: LocalStore, rows: int, documents: int) -> int:
     draw = np.random.default_rng(17)
     templates = _templates()
     ids = pa.array([document_of(number) for number in range(documents)])
-    prefix, shards = dataset_prefix("million", "v1"), []
     edges = [*range(0, rows, SHARD_ROWS), rows]
-    for number, (start, stop) in enumerate(pairwise(edges)):
-        table = _shard(templates, ids, start, stop - start, draw)
-        encoded = encode_shard(table, {"synthetic": "true"})
-        path = f"data/train-{number:05d}-of-{len(edges) - 1:05d}.parquet"
-        store.put(f"{prefix}/{path}", encoded)
-        digest = sha256_hex(encoded)
-        shards.append(
-            Shard(path, "train", len(table), len(encoded), table.nbytes, digest, f"samples-01/u/{number}", digest,
-                  shard_lineage(table))
-        )  # fmt: skip
-    publication = Publication(
-        name="million", version="v1", run=RUN, seed=17, domain="general", validation=0.0, test=0.0, tokenizer="words",
-        generators=tuple(GeneratorTerms("question", *model, "MIT", "free") for model in MODELS), gates=(), steps=(),
-        recipe={}, software={"factory": "0.1.0"}, license="MIT", languages=("en",),
-    )  # fmt: skip
-    manifest = build_manifest(publication, shards, Claimed("2026-01-02T03:04:05+00:00"), SourceCounts().to_json())
-    store.put(f"{prefix}/{MANIFEST}", seal(manifest))
+    parts = (_shard(templates, ids, start, stop - start, draw) for start, stop in pairwise(edges))
+    _, shards = put_dataset(store, "million", parts, len(edges) - 1, MODELS)
     return sum(shard.bytes for shard in shards)
 
 

@@ -6,7 +6,8 @@ manifest and commit are the product's own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -113,25 +114,35 @@ def put_corpus(store: Store, passages: Sequence[str]) -> None:
 def publish(store: Store, rows: Sequence[Mapping[str, Any]] | pa.Table, shards: int = 2, name: str = "small") -> str:
     """Writes the dataset below the root `store`, in the order of the rows, and gives its address."""
     table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=SAMPLE)
-    prefix = dataset_prefix(name, "v1")
-    found = []
     edges = [table.num_rows * number // shards for number in range(shards + 1)]
-    for number in range(shards):
-        part = table.slice(edges[number], edges[number + 1] - edges[number])
+    parts = (table.slice(start, stop - start) for start, stop in pairwise(edges))
+    prefix, _ = put_dataset(store, name, parts, shards)
+    return f"{store.uri.rstrip('/')}/{prefix}"
+
+
+def put_dataset(
+    store: Store,
+    name: str,
+    parts: Iterable[pa.Table],
+    shards: int,
+    models: Sequence[tuple[str, str]] = (("house", "r1"),),
+) -> tuple[str, list[Shard]]:
+    """Writes the parts as the `shards` shards of a dataset, and its manifest; where it lies, and what of."""
+    prefix, found = dataset_prefix(name, "v1"), []
+    for number, part in enumerate(parts):
         encoded = encode_shard(part, {"synthetic": "true"})
         path = f"data/train-{number:05d}-of-{shards:05d}.parquet"
         store.put(f"{prefix}/{path}", encoded)
+        digest = sha256_hex(encoded)
         found.append(
-            Shard(path, "train", part.num_rows, len(encoded), part.nbytes, sha256_hex(encoded), "samples-01/u/0",
-                  sha256_hex(encoded), shard_lineage(part))
+            Shard(path, "train", part.num_rows, len(encoded), part.nbytes, digest, f"samples-01/u/{number}", digest,
+                  shard_lineage(part))
         )  # fmt: skip
     publication = Publication(
         name=name, version="v1", run=RUN, seed=17, domain="general", validation=0.0, test=0.0, tokenizer="words",
-        generators=(GeneratorTerms("question", "house", "r1", "MIT", "free"),), gates=(), steps=(), recipe={},
-        software={"factory": "0.1.0"}, license="MIT", languages=("en",),
+        generators=tuple(GeneratorTerms("question", *model, "MIT", "free") for model in models), gates=(), steps=(),
+        recipe={}, software={"factory": "0.1.0"}, license="MIT", languages=("en",),
     )  # fmt: skip
-    store.put(
-        f"{prefix}/{MANIFEST}",
-        seal(build_manifest(publication, found, Claimed("2026-01-02T03:04:05+00:00"), SourceCounts().to_json())),
-    )
-    return f"{store.uri.rstrip('/')}/{prefix}"
+    manifest = build_manifest(publication, found, Claimed("2026-01-02T03:04:05+00:00"), SourceCounts().to_json())
+    store.put(f"{prefix}/{MANIFEST}", seal(manifest))
+    return prefix, found
