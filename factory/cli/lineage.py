@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.timeout > 0:
         raise ConfigError(f"--timeout is {args.timeout:g} seconds", remedy="give a number above 0")
     target = target_of(args.to, args.timeout) if args.to is not None else None
-    data = render(facts_of(read_manifest(open_dataset(args.dataset, args.endpoint_url))), {})
+    data = render(facts_of(read_manifest(open_dataset(args.dataset, args.endpoint_url))))
     lines = data.splitlines(keepends=True)
     if target is None:
         for text in lines:

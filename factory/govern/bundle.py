@@ -20,6 +20,7 @@ from factory import __version__
 from factory.errors import StoreError
 from factory.govern.documents import documents
 from factory.govern.facts import Facts, facts_of
+from factory.govern.json_document import document_bytes
 from factory.identity import fingerprint, sha256_hex
 from factory.publish.manifest import Manifest
 from factory.publish.places import records_prefix
@@ -47,16 +48,18 @@ def build_bundle(manifest: Manifest, prompts: bytes) -> Bundle:
     """The bundle of a dataset from its manifest and the bytes of its prompts.json."""
     facts = facts_of(manifest)
     body = orjson.loads(prompts)
-    files: dict[str, bytes] = {}
-    problems: dict[str, list[str]] = {}
-    for document in documents():
-        files[document.PATH] = document.render(facts, body)
-        if found := document.problems(files[document.PATH]):
-            problems[document.PATH] = found
+    files = rendered(facts)
+    lacking = {document.PATH: document.problems(files[document.PATH]) for document in documents()}
+    problems = {path: found for path, found in lacking.items() if found}
     index = _index(facts, files, body, sha256_hex(prompts))
     digest = fingerprint(index)
     name = f"bundle-{digest[:DIGITS]}"
-    return Bundle(f"{records_prefix(facts.name, facts.version)}/{name}", digest, files, _pretty(index), problems)
+    return Bundle(f"{records_prefix(facts.name, facts.version)}/{name}", digest, files, document_bytes(index), problems)
+
+
+def rendered(facts: Facts) -> dict[str, bytes]:
+    """Every document by its path in the bundle."""
+    return {document.PATH: document.render(facts) for document in documents()}
 
 
 def _index(facts: Facts, files: Mapping[str, bytes], prompts: Any, prompts_sha256: str) -> dict[str, Any]:
@@ -79,10 +82,6 @@ def _index(facts: Facts, files: Mapping[str, bytes], prompts: Any, prompts_sha25
 def listed(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
     """Files as the index names them: path, size in bytes, SHA-256."""
     return [{"path": path, "bytes": len(data), "sha256": sha256_hex(data)} for path, data in sorted(files.items())]
-
-
-def _pretty(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def write_bundle(store: Store, bundle: Bundle, prefix: str | None = None) -> bool:

@@ -23,7 +23,7 @@ from tests.publish.world import make_world
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     store = LocalStore(str(tmp_path_factory.mktemp("lineage")))
-    return openlineage.render(facts_of(make_world(store, documents=6).publish().manifest), {})
+    return openlineage.render(facts_of(make_world(store, documents=6).publish().manifest))
 
 
 @fuzzed(
@@ -45,7 +45,7 @@ def test_forged_events_are_read_or_named(events: bytes, drawn: Any) -> None:
 @pytest.fixture(scope="module")
 def graph(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     store = LocalStore(str(tmp_path_factory.mktemp("provenance")))
-    return prov.render(facts_of(make_world(store, documents=6).publish().manifest), {})
+    return prov.render(facts_of(make_world(store, documents=6).publish().manifest))
 
 
 @fuzzed(

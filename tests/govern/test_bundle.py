@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,7 +143,7 @@ def test_a_bundle_that_fails_leaves_the_dataset_and_the_command_that_makes_it(
     in_this_process(monkeypatch)
     done = world.publish()
 
-    def broken(facts: Any, prompts: Mapping[str, Any]) -> bytes:
+    def broken(facts: Any) -> bytes:
         raise RuntimeError("a document nobody can write")
 
     with monkeypatch.context() as patch:

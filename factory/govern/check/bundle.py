@@ -17,7 +17,7 @@ import orjson
 
 from factory import __version__
 from factory.errors import FactoryError
-from factory.govern.bundle import INDEX, build_bundle
+from factory.govern.bundle import INDEX, rendered
 from factory.govern.check.fields import against, among, claims_of
 from factory.govern.check.findings import Finding
 from factory.govern.check.index import index_against, index_claims, index_findings, parsed_index
@@ -166,7 +166,7 @@ def _documents(index: Mapping[str, Any], files: Mapping[str, bytes], dataset: Wh
         return
     expected = claims_of(dataset.facts)
     yield from against(INDEX, claims[INDEX], expected)
-    written = build_bundle(dataset.manifest, dataset.prompts).files if own else {}
+    written = rendered(dataset.facts) if own else {}
     for path, said in read.items():
         found = list(document_findings(known[path], files[path], said, expected))
         yield from found or rendered_findings(path, files[path], written.get(path, files[path]))

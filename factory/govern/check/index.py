@@ -95,5 +95,13 @@ def index_against(index: Mapping[str, Any], facts: Facts, prompts: bytes) -> Ite
         yield Finding(INDEX, "recipe", "another configuration", "the manifest's")
     if index["prompts"]["sha256"] != sha256_hex(prompts):
         yield Finding(INDEX, "prompts sha256", shown(index["prompts"]["sha256"]), sha256_hex(prompts))
-    if index["prompts"]["content"] != orjson.loads(prompts):
+    elif index["prompts"]["content"] != _read(prompts):
         yield Finding(INDEX, "prompts", "other texts", "those of prompts.json")
+
+
+def _read(prompts: bytes) -> Any:
+    """None where the dataset's prompts.json was damaged: that it was is found with its other files."""
+    try:
+        return orjson.loads(prompts)
+    except orjson.JSONDecodeError:
+        return None

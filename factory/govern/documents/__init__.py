@@ -6,9 +6,8 @@ DOCUMENTS. Modules are imported when a bundle is made, not with the command line
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from factory.govern.claims import Claims
@@ -34,9 +33,8 @@ class Document(Protocol):
 
     PATH: str
 
-    def render(self, facts: Facts, prompts: Mapping[str, Any]) -> bytes:
-        """The finished bytes: the same for the same facts, anywhere and at any time. `prompts` is the body of
-        prompts.json."""
+    def render(self, facts: Facts) -> bytes:
+        """The finished bytes: the same for the same facts, anywhere and at any time."""
         ...
 
     def claims(self, data: bytes) -> Claims:

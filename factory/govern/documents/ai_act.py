@@ -5,9 +5,6 @@ Design: the answers of factory/govern/ai_act/answers.py by section; ai_act_markd
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from factory.govern.ai_act.answers import SECTIONS, TEMPLATE, answers
 from factory.govern.ai_act.read import Values, claims_of, missing
 from factory.govern.claims import Claims
@@ -18,7 +15,7 @@ PATH = "eu-ai-act.json"
 KIND = "eu-ai-act-training-content"
 
 
-def render(facts: Facts, prompts: Mapping[str, Any]) -> bytes:
+def render(facts: Facts) -> bytes:
     told = answers(facts)
     sections = [
         {

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from factory.govern.ai_act.answers import SECTIONS, TEMPLATE, Answer, answers
 from factory.govern.ai_act.read import Values, claims_of, missing
@@ -26,7 +25,7 @@ _ANSWER = re.compile(r"- \*\*.+\*\* \(`(?P<key>[a-z_]+)`\):(?: (?P<value>.+))?")
 _ITEM = re.compile(r"  - (?P<value>.+)")
 
 
-def render(facts: Facts, prompts: Mapping[str, Any]) -> bytes:
+def render(facts: Facts) -> bytes:
     lines = [TITLE, f"In the order of the {TEMPLATE} (EU AI Act, Article 53(1)(d)).\n"]
     told = answers(facts)
     for number, title in SECTIONS.items():

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from factory.govern.croissant.dataset import croissant
 from factory.govern.croissant.reading import claims, problems
 from factory.govern.facts import Facts
@@ -14,5 +11,5 @@ __all__ = ["PATH", "claims", "problems", "render"]
 PATH = "beside-data/croissant.json"
 
 
-def render(facts: Facts, prompts: Mapping[str, Any]) -> bytes:
+def render(facts: Facts) -> bytes:
     return croissant(facts, ".")

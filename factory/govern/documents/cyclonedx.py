@@ -29,7 +29,7 @@ TLP = {"clear": "CLEAR", "green": "GREEN", "amber": "AMBER", "red": "RED"}
 Component = dict[str, Any]
 
 
-def render(facts: Facts, prompts: Mapping[str, Any]) -> bytes:
+def render(facts: Facts) -> bytes:
     sources, models = _sources(facts), _models(facts)
     data = [f"file/{file.path}" for file in facts.files if file.rows is not None]
     body = {

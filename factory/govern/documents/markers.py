@@ -37,7 +37,7 @@ REQUIRED = (
 )
 
 
-def render(facts: Facts, prompts: Mapping[str, Any]) -> bytes:
+def render(facts: Facts) -> bytes:
     body = {
         "kind": KIND,
         "markers_version": MARKERS_VERSION,

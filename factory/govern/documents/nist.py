@@ -27,7 +27,7 @@ RESULTS: Mapping[bool | None, str] = {True: "pass", False: "fail", None: "not-st
 REQUIRED = ("id", "asks", "evidence", "result", "means")
 
 
-def render(facts: Facts, prompts: Mapping[str, Any]) -> bytes:
+def render(facts: Facts) -> bytes:
     body = {
         "kind": KIND,
         "publication": {"title": PUBLICATION, "url": PUBLICATION_URL},

@@ -31,7 +31,7 @@ from factory.govern.lineage.events import (
 PATH = "openlineage.jsonl"
 
 
-def render(facts: Facts, prompts: Mapping[str, Any]) -> bytes:
+def render(facts: Facts) -> bytes:
     """The events in the order in which they happened: the run begins, its steps, publication, the run ends."""
     return b"".join(line(event) for event in events(facts))
 

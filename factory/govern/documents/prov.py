@@ -30,7 +30,7 @@ Records = dict[str, dict[str, Any]]
 """Name of a record -> its attributes."""
 
 
-def render(facts: Facts, prompts: Mapping[str, Any]) -> bytes:
+def render(facts: Facts) -> bytes:
     graph: dict[str, Any] = {"prefix": PREFIXES}
     graph["entity"] = dict(_entities(facts))
     graph["activity"] = dict(_activities(facts))

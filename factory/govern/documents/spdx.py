@@ -31,7 +31,7 @@ MEDIA_TYPES = {".parquet": "application/vnd.apache.parquet", ".md": "text/markdo
 Element = dict[str, Any]
 
 
-def render(facts: Facts, prompts: Mapping[str, Any]) -> bytes:
+def render(facts: Facts) -> bytes:
     graph = _Graph(f"urn:uuid:{document_uuid(facts.digest, 'spdx')}#", facts)
     elements = [*_parties(graph), *_dataset(graph), *_files(graph), *_sources(graph), *_models(graph), *_run(graph)]
     elements += [_annotation(graph), *graph.licences.values()]

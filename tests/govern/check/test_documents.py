@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from factory.govern.check.findings import Finding
 from factory.govern.claims import Claims
 from factory.govern.documents import DOCUMENTS, Document, documents
 from factory.govern.facts import Facts
+from factory.identity import sha256_hex
 from tests.govern.check.planted import PROMPT_ID, Bundled, publish, with_document, with_index, word_replaced
 from tests.publish.world import World
 
@@ -167,6 +169,14 @@ def test_a_planted_change_of_the_index_is_named(found: Bundled, kind: str) -> No
     change, field = CHANGES[kind]
     planted = with_index(found, change)
     assert fields_of(planted.findings(), INDEX) == {field}
+
+
+def test_prompts_of_the_dataset_that_were_cut_short_are_named_and_stop_nothing(found: Bundled) -> None:
+    cut = found.whole.prompts[:-5]
+    damaged = Bundled(replace(found.whole, prompts=cut), found.files)
+    assert fields_of(damaged.findings(), INDEX) == {"prompts sha256"}
+    agreed = with_index(damaged, lambda index: index["prompts"].update(sha256=sha256_hex(cut)))
+    assert fields_of(agreed.findings(), INDEX) == {"prompts"}
 
 
 def test_a_document_of_other_bytes_than_the_index_says_is_named(found: Bundled) -> None:

@@ -22,17 +22,17 @@ def told(facts: Facts) -> dict[tuple[str, str], Any]:
 @pytest.mark.parametrize("who", ["facts", "silent"])
 def test_a_document_says_what_the_facts_say(document: Any, who: str, request: pytest.FixtureRequest) -> None:
     facts = request.getfixturevalue(who)
-    data = document.render(facts, {})
+    data = document.render(facts)
     assert document.problems(data) == []
     claims = document.claims(data)
     assert disagreements(claims, facts) == []
     assert None not in (claims.rows, claims.models, claims.licenses, claims.gates)
-    assert document.render(facts, {}) == data
+    assert document.render(facts) == data
 
 
 def test_both_say_the_same(facts: Facts) -> None:
-    written = ai_act_markdown.claims(ai_act_markdown.render(facts, {}))
-    assert written == ai_act.claims(ai_act.render(facts, {}))
+    written = ai_act_markdown.claims(ai_act_markdown.render(facts))
+    assert written == ai_act.claims(ai_act.render(facts))
 
 
 def test_every_field_is_answered_once(facts: Facts) -> None:
@@ -40,7 +40,7 @@ def test_every_field_is_answered_once(facts: Facts) -> None:
 
 
 def test_what_nobody_stated_says_so(silent: Facts) -> None:
-    sections = orjson.loads(ai_act.render(silent, {}))["sections"]
+    sections = orjson.loads(ai_act.render(silent))["sections"]
     said = {answer["key"]: answer for answer in next(s for s in sections if s["number"] == "2.3")["answers"]}
     assert said["crawled"] == {
         "key": "crawled",
@@ -49,7 +49,7 @@ def test_what_nobody_stated_says_so(silent: Facts) -> None:
         "stated": False,
     }
     assert said["places"]["stated"]
-    assert "(`crawled`): not stated" in ai_act_markdown.render(silent, {}).decode()
+    assert "(`crawled`): not stated" in ai_act_markdown.render(silent).decode()
 
 
 def test_models_with_a_link_to_their_summary_stand_apart_from_those_without(facts: Facts, silent: Facts) -> None:
@@ -71,11 +71,11 @@ def test_the_top_tenth_of_hosts_is_listed(facts: Facts) -> None:
 def test_a_dry_run_is_told_as_one(facts: Facts) -> None:
     dry = replace(facts, dry_run=True)
     assert str(told(dry)["2.5", "used"]).startswith("no: a dry run")
-    assert ai_act.claims(ai_act.render(dry, {})).synthetic is None
+    assert ai_act.claims(ai_act.render(dry)).synthetic is None
 
 
 def test_words_of_the_publisher_open_no_markup_and_forge_no_answer(facts: Facts) -> None:
-    page = ai_act_markdown.render(facts, {})
+    page = ai_act_markdown.render(facts)
     assert b"<b>" not in page
     assert b"](http" not in page
     assert ai_act_markdown.claims(page).version == facts.version
@@ -85,7 +85,7 @@ def test_words_of_the_publisher_open_no_markup_and_forge_no_answer(facts: Facts)
     ("section", "key"), [("0", "digest"), ("1.3", "rows"), ("2.5", "other_models"), ("2.3", "hosts")]
 )
 def test_an_answer_that_is_gone_is_named(facts: Facts, section: str, key: str) -> None:
-    body = orjson.loads(ai_act.render(facts, {}))
+    body = orjson.loads(ai_act.render(facts))
     for found in body["sections"]:
         if found["number"] == section:
             found["answers"] = [answer for answer in found["answers"] if answer["key"] != key]
@@ -93,7 +93,7 @@ def test_an_answer_that_is_gone_is_named(facts: Facts, section: str, key: str) -
     assert ai_act.problems(data) == [f"section {section}: {key} is missing"]
     with pytest.raises(ValueError, match=f"{key} is missing"):
         ai_act.claims(data)
-    lines = ai_act_markdown.render(facts, {}).decode().splitlines(keepends=True)
+    lines = ai_act_markdown.render(facts).decode().splitlines(keepends=True)
     cut = "".join(line for line in lines if f"(`{key}`)" not in line).encode()
     assert f"section {section}: {key} is missing" in ai_act_markdown.problems(cut)
 

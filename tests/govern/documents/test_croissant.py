@@ -38,7 +38,7 @@ RAI = {
 
 @pytest.fixture(scope="module")
 def data(facts: Facts) -> bytes:
-    return croissant.render(facts, {})
+    return croissant.render(facts)
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +90,8 @@ def test_the_document_says_what_the_facts_say(data: bytes, facts: Facts) -> None
 def test_it_has_no_problem_whether_the_publisher_said_anything_or_not(
     document: Any, facts: Facts, silent: Facts
 ) -> None:
-    assert document.problems(document.render(facts, {})) == []
-    assert document.problems(document.render(silent, {})) == []
+    assert document.problems(document.render(facts)) == []
+    assert document.problems(document.render(silent)) == []
 
 
 def text(value: Any) -> Any:
@@ -184,7 +184,7 @@ def test_the_publishers_words_are_there_as_they_are(body: Body) -> None:
 
 
 def test_what_the_publisher_did_not_say_is_absent_or_said_to_be_so(silent: Facts) -> None:
-    body = orjson.loads(croissant.render(silent, {}))
+    body = orjson.loads(croissant.render(silent))
     assert not {"usageInfo", "conditionsOfAccess", "inLanguage", "citeAs"} & set(body)
     assert body["creator"]["name"] == NOT_STATED
     assert "email" not in body["creator"]

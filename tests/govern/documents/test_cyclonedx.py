@@ -19,7 +19,7 @@ Body = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def data(facts: Facts) -> bytes:
-    return cyclonedx.render(facts, {})
+    return cyclonedx.render(facts)
 
 
 def changed(data: bytes, change: Callable[[Body], Any]) -> bytes:
@@ -41,7 +41,7 @@ def test_the_document_says_what_the_facts_say(data: bytes, facts: Facts) -> None
 
 @pytest.mark.parametrize("who", ["facts", "silent"])
 def test_strict_validation_of_version_1_7_passes(who: str, request: pytest.FixtureRequest) -> None:
-    data = cyclonedx.render(request.getfixturevalue(who), {})
+    data = cyclonedx.render(request.getfixturevalue(who))
     assert JsonStrictValidator(SchemaVersion.V1_7).validate_str(data.decode()) is None
     assert cyclonedx.problems(data) == []
 
@@ -82,7 +82,7 @@ def test_steps_are_tasks_with_times_models_and_what_they_read(data: bytes, facts
 
 
 def test_the_same_facts_make_the_same_bytes(data: bytes, facts: Facts) -> None:
-    assert cyclonedx.render(facts, {}) == data
+    assert cyclonedx.render(facts) == data
 
 
 @pytest.mark.parametrize(

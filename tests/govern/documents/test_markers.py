@@ -21,7 +21,7 @@ C2PA = "http://c2pa.org/digitalsourcetype/trainedAlgorithmicData"
 
 @pytest.fixture(scope="module")
 def data(facts: Facts) -> bytes:
-    return markers.render(facts, {})
+    return markers.render(facts)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_the_sidecar_says_what_the_facts_say(data: bytes, facts: Facts, silent: 
     claims = markers.claims(data)
     assert disagreements(claims, facts) == []
     assert claims.files == {file.path: file.sha256 for file in facts.files if file.rows is not None}
-    assert markers.problems(data) == markers.problems(markers.render(silent, {})) == []
+    assert markers.problems(data) == markers.problems(markers.render(silent)) == []
 
 
 def test_every_shard_has_its_source_type_bound_to_its_bytes(data: bytes, folder: Path) -> None:

@@ -16,15 +16,15 @@ from tests.publish.world import World
 
 
 def results(facts: Facts) -> dict[str, str]:
-    return {action["id"]: action["result"] for action in orjson.loads(nist.render(facts, {}))["actions"]}
+    return {action["id"]: action["result"] for action in orjson.loads(nist.render(facts))["actions"]}
 
 
 def test_the_map_says_what_the_facts_say(facts: Facts, silent: Facts) -> None:
     for who in (facts, silent):
-        data = nist.render(who, {})
+        data = nist.render(who)
         assert nist.problems(data) == []
         assert disagreements(nist.claims(data), who) == []
-        assert nist.render(who, {}) == data
+        assert nist.render(who) == data
 
 
 def test_ids_are_of_the_publications_form_and_stand_once() -> None:
@@ -33,7 +33,7 @@ def test_ids_are_of_the_publications_form_and_stand_once() -> None:
 
 
 def test_where_an_action_passes_its_evidence_is_there(facts: Facts, worked: World) -> None:
-    body = orjson.loads(nist.render(facts, {}))
+    body = orjson.loads(nist.render(facts))
     manifest = orjson.loads(worked.store.get(f"{facts.prefix}/{MANIFEST}"))
     looked_at = 0
     for action in body["actions"]:
@@ -75,14 +75,14 @@ def test_rows_of_unknown_licence_and_counts_that_do_not_add_up_fail(facts: Facts
 
 def test_a_planted_fault_is_found(facts: Facts) -> None:
     def problems(**change: Any) -> list[str]:
-        body = orjson.loads(nist.render(facts, {}))
+        body = orjson.loads(nist.render(facts))
         body["actions"][0].update(change)
         return nist.problems(orjson.dumps(body))
 
     assert problems(result="splendid") == ["GV-1.1-001: the result is 'splendid', not one of pass, fail, not-stated"]
     assert problems(evidence=[]) == ["GV-1.1-001: evidence is missing"]
     assert any("GV-9.9-001" in problem for problem in problems(id="GV-9.9-001"))
-    body = orjson.loads(nist.render(facts, {}))
+    body = orjson.loads(nist.render(facts))
     del body["actions"][3]
     assert nist.problems(orjson.dumps(body)) == [f"{ACTIONS[3].id}: the action is missing"]
     del body["dataset"]["rows"]

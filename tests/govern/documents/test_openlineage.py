@@ -36,7 +36,7 @@ def facts(worked: World) -> Facts:
 
 @pytest.fixture(scope="module")
 def data(facts: Facts) -> bytes:
-    return openlineage.render(facts, {})
+    return openlineage.render(facts)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def _of(events: list[Event], job: str, kind: str = "COMPLETE") -> Event:
 
 
 def test_the_same_facts_give_the_same_events(facts: Facts, data: bytes) -> None:
-    assert openlineage.render(facts, {}) == data
+    assert openlineage.render(facts) == data
     assert openlineage.problems(data) == []
 
 

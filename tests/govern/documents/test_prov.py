@@ -51,7 +51,7 @@ def facts(worked: World) -> Facts:
 
 @pytest.fixture(scope="module")
 def data(facts: Facts) -> bytes:
-    return prov.render(facts, {})
+    return prov.render(facts)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def _told(graph: Graph) -> list[str]:
 
 
 def test_the_same_facts_give_the_same_graph_without_problems(facts: Facts, data: bytes) -> None:
-    assert prov.render(facts, {}) == data
+    assert prov.render(facts) == data
     assert prov.problems(data) == []
 
 
@@ -131,7 +131,7 @@ def test_times_of_a_step_whose_input_was_worked_anew_claim_no_use_before_generat
     steps: Any = clock["steps"]
     steps["merge"] = ["2026-01-02T00:00:00+00:00", "2026-01-02T00:00:30+00:00"]  # a grown corpus, the same sample
     facts = _facts(worked, "grown", clock)
-    data = prov.render(facts, {})
+    data = prov.render(facts)
     assert prov.problems(data) == []
     asked = orjson.loads(data)["activity"][f"factory:step/{facts.run}/question_1"]
     assert "prov:startTime" not in asked
@@ -139,7 +139,7 @@ def test_times_of_a_step_whose_input_was_worked_anew_claim_no_use_before_generat
 
 
 def test_a_dataset_whose_steps_noted_no_times_has_a_graph(worked: World) -> None:
-    assert prov.problems(prov.render(facts_of(worked.publish(version="timeless").manifest), {})) == []
+    assert prov.problems(prov.render(facts_of(worked.publish(version="timeless").manifest))) == []
 
 
 def _first(graph: Graph, kind: str) -> Any:

@@ -18,7 +18,7 @@ Graph = list[dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def data(facts: Facts) -> bytes:
-    return spdx.render(facts, {})
+    return spdx.render(facts)
 
 
 def of_kind(graph: Graph, kind: str) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def test_the_document_says_what_the_facts_say(data: bytes, facts: Facts) -> None
 
 def test_it_has_no_problem_whether_the_publisher_said_anything_or_not(data: bytes, silent: Facts) -> None:
     assert spdx.problems(data) == []
-    assert spdx.problems(spdx.render(silent, {})) == []
+    assert spdx.problems(spdx.render(silent)) == []
 
 
 def test_the_bindings_of_spdx_read_it_and_every_reference_leads_somewhere(data: bytes) -> None:
@@ -67,11 +67,11 @@ def test_the_ai_profile_is_claimed_only_where_everything_it_asks_is_stated(data:
         return list(of_kind(orjson.loads(data)["@graph"], "SpdxDocument")["profileConformance"])
 
     assert "ai" in profiles(data)
-    assert "ai" not in profiles(spdx.render(silent, {}))
+    assert "ai" not in profiles(spdx.render(silent))
 
 
 def test_the_same_facts_make_the_same_bytes(data: bytes, facts: Facts) -> None:
-    assert spdx.render(facts, {}) == data
+    assert spdx.render(facts) == data
 
 
 def test_the_run_takes_the_sources_in_and_gives_the_dataset_out(data: bytes) -> None:
@@ -105,7 +105,7 @@ def test_words_that_look_like_an_id_are_no_reference(facts: Facts) -> None:
     strange = replace(
         facts, governance=facts.governance.model_copy(update={"owner": "_:nobody", "contact": "urn:uuid:1"})
     )
-    assert spdx.problems(spdx.render(strange, {})) == []
+    assert spdx.problems(spdx.render(strange)) == []
 
 
 DROPPED = {
