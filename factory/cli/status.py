@@ -1,4 +1,5 @@
-"""`factory status ROOT`: how far each run is, while it works or afterwards, read from the store alone.
+"""`factory status ROOT`: how far each run is, while it works or afterwards, and the state of every dataset, read
+from the store alone.
 
 Design: finished steps answer from their `done` record; the running one is counted from its plan and one
 listing of commits, so a watcher costs the run nothing and needs no connection to it.
@@ -26,7 +27,7 @@ from factory.store.objects import read_mapping
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "status",
-        help="how far the runs under a root are",
+        help="how far the runs under a root are, and which datasets are approved",
         description="Reads the store only; works while a run is going, after it, and from any machine.",
     )
     parser.add_argument("root", metavar="ROOT", help="folder or s3://bucket/prefix given to the run as store.root")
@@ -44,19 +45,22 @@ def run(args: argparse.Namespace) -> int:
     store = open_root(args.root, endpoint_url=args.endpoint_url)
     prices = read_prices(args.prices) if args.prices else None
     while True:
-        records, damaged = all_records(store, args.run_id)
+        records, damaged, nothing = _records(store, args.run_id)
         finished = [finished_steps(store, record) for record in records]
         runs = [run_status(store, record, dones) for record, dones in zip(records, finished, strict=True)]
         costs = [run_costs(store, record, dones, prices) for record, dones in zip(records, finished, strict=True)]
         datasets = dataset_states(store) if args.run_id is None else []
         erasures = unfinished_erasures(store) if args.run_id is None else []
+        if nothing is not None and not datasets and not erasures:
+            raise nothing
         if args.json:
             told = [status | {"cost": cost.to_json()} for status, cost in zip(runs, costs, strict=True)]
             whole = {"root": store.uri, "runs": told, "datasets": datasets, "unfinished_erasures": erasures}
             print(json.dumps(whole))
-        elif runs:
+        else:
             tables = [_table(status, cost.lines()) for status, cost in zip(runs, costs, strict=True)]
-            print("\n\n".join([*tables, *_datasets(datasets), *_erasures(erasures)]))
+            if told_of := [*tables, *_datasets(datasets), *_erasures(erasures)]:
+                print("\n\n".join(told_of))
         if damaged:
             raise damaged[0]  # after the runs that can be told about
         if not args.follow or all(status["state"] != "running" for status in runs):
@@ -65,6 +69,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 FOLLOW_INTERVAL_S = 5.0
+
+
+def _records(store: Store, run_id: str | None) -> tuple[list[Record], list[StoreError], ConfigError | None]:
+    """As `all_records`, and what it says where there is none: a root of mixes alone has datasets to tell of."""
+    try:
+        return *all_records(store, run_id), None
+    except ConfigError as error:
+        return [], [], error
 
 
 def recorded(store: Store, run_id: str | None = None) -> list[Record]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from factory.cli.main import main
 from factory.errors import GateError
 from factory.govern.approval import Approver, approve
 from factory.govern.facts import facts_of
@@ -94,6 +96,23 @@ def test_rows_of_a_withdrawn_document_are_refused(mixes: Mixes, root: LocalStore
     withdraw_document(root, doc_id, "ada", "", "its author asked")
     with pytest.raises(GateError, match=rf"are withdrawn: {doc_id} \([0-9]+ rows\)"):
         mixes()
+
+
+@pytest.mark.parametrize("runs", ["none", "damaged"])
+def test_a_root_without_a_readable_run_tells_the_state_of_its_mixes(
+    runs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people = write(tmp_path / "h.jsonl", pairs(130, license="CC-BY-4.0"))
+    store = LocalStore(str(tmp_path / "mixed"))
+    make(config(Path(store.root), [{"name": "people", "role": "human", "paths": [people]}]), store)
+    if runs == "damaged":
+        store.put("runs/abc.json", b"{")
+    assert main(["status", store.uri]) == (0 if runs == "none" else 4)
+    told = capsys.readouterr().out
+    assert "mix  130 rows  draft" in told
+    assert main(["status", store.uri, "--json"]) == (0 if runs == "none" else 4)
+    assert json.loads(capsys.readouterr().out)["datasets"][0]["state"] == "draft"
+    assert main(["status", store.uri, "--run", "other"]) == 2
 
 
 def test_of_a_copy_away_from_its_root_no_approval_is_known(
