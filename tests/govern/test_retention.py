@@ -15,16 +15,13 @@ from factory.govern.erasure.erase import erase
 from factory.govern.erasure.records import records, unfinished
 from factory.govern.retention import rehearse, retain
 from factory.publish.manifest import unseal
-from factory.publish.proof import verify_root
 from factory.publish.replay import find_sample, replay
-from factory.publish.verify import verify_bytes
 from factory.run.outputs import forget_committed
 from factory.store.base import ObjectInfo
 from factory.store.local import LocalStore
-from tests.govern.erasure.worlds import KilledError, killed, tables
+from tests.govern.erasure.worlds import DATASET, KilledError, checks, killed, silent, tables
 from tests.publish.world import World, make_world
 
-DATASET = "datasets/toy/v1"
 DAY_S = 86_400
 
 
@@ -46,19 +43,6 @@ def root(published: tuple[Path, World], tmp_path: Path) -> Path:
 def completions(root: Path, where: str = "*/requests/") -> list[str]:
     found = [pq.read_table(path)["texts"].to_pylist() for path in root.glob(f"steps/{where}*.parquet")]
     return [text for rows in found for texts in rows for text in texts]
-
-
-def silent(_line: str) -> None:
-    pass
-
-
-def checks(root: Path) -> dict[str, tuple[bool, str]]:
-    forget_committed()
-    store = LocalStore(str(root))
-    verified = verify_bytes(store, DATASET)
-    assert verified.manifest is not None
-    every = [*verified.checks, *verify_root(store, store, DATASET, verified.manifest)]
-    return {check.name: (check.ok, check.detail) for check in every}
 
 
 def costs(root: Path) -> list[tuple[object, ...]]:

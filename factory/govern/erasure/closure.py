@@ -4,7 +4,9 @@ Design: a row that names an erased thing in a column that says what it is made o
 that are its own are erased with it, until a pass over all steps finds no more; steps are read in the order data walks,
 so that is the second pass. Names of concepts need more: the graph keeps them without documents. A name goes where
 only erased extractions have it, and with it the walks over it and what was asked along them.
-Cost: two reads of the id columns of every data file of the root, one of extractions and subjects.
+Of rows that stay only what erased rows have as well is held, so memory goes by what is erased and not by the root.
+Cost: every file of a step is read four times, as a rule seven times where names go with the rows, and once more each
+time names are compared if it holds any.
 """
 
 from __future__ import annotations
@@ -41,15 +43,15 @@ NAMES = ("topics", "subject")
 
 
 @dataclass
-class _Names:
-    """Strings of erased rows and of rows that stay: mutable, because they are collected over all files."""
+class _Said:
+    """Strings of rows: mutable, because they are collected over all files. `places` are the files with names."""
 
-    erased: set[str] = field(default_factory=set)
-    kept: set[str] = field(default_factory=set)
-
-    @property
-    def only_erased(self) -> set[str]:
-        return self.erased - self.kept - {""}
+    rows: int = 0
+    names: set[str] = field(default_factory=set)
+    normals: set[str] = field(default_factory=set)
+    subjects: set[str] = field(default_factory=set)
+    texts: set[str] = field(default_factory=set)
+    places: list[StepFile] = field(default_factory=list)
 
 
 def closure(store: Store, documents: Iterable[str]) -> Work:
@@ -57,24 +59,24 @@ def closure(store: Store, documents: Iterable[str]) -> Work:
     documents = frozenset(documents)
     files = sorted(step_files(store), key=lambda file: (_rank(file.step), file.key))
     ids = _derived(store, files, set(documents), frozenset())
-    names, subjects, texts = _said(store, files, Matcher.of(Work(tuple(ids))))
-    words = names.only_erased
-    normals = {normal_form(name) for name in words} - {normal_form(name) for name in names.kept} - {""}
-    found = Matcher.of(Work((), tuple(words), tuple(normals), tuple(subjects.only_erased)))
+    erased, kept = _said(store, files, ids)
+    words = erased.names - kept.names
+    normals = {normal_form(name) for name in words} - kept.normals - {""}
+    found = Matcher.of(Work((), tuple(words), tuple(normals), tuple(erased.subjects - kept.subjects)))
     if words or normals:
         ids = _derived(store, files, ids, found.words | found.subjects)
-        _, subjects, texts = _said(store, files, Matcher.of(Work(tuple(ids))))
+        erased, kept = _said(store, files, ids)
     published = _published(store, ids)
-    pieces = _nobody_elses(store, files, Matcher.of(Work(tuple(ids))), pieces_of(texts))
+    pieces = _nobody_elses(store, files, Matcher.of(Work(tuple(ids))), pieces_of(erased.texts))
     return Work(
         ids=tuple(sorted(ids | published | _drawn(store, ids | published))),
         words=tuple(sorted(words)),
         normals=tuple(sorted(normals)),
-        subjects=tuple(sorted(subjects.only_erased)),
-        texts=tuple(sorted(texts, key=lambda text: (-len(text), text))[:LONGEST_TEXTS]),
+        subjects=tuple(sorted(erased.subjects - kept.subjects)),
+        texts=tuple(sorted(erased.texts, key=lambda text: (-len(text), text))[:LONGEST_TEXTS]),
         pieces=tuple(pieces),
         alike=tuple(sorted(_alike(store, files, documents))),
-        found=bool(ids != documents or texts or published),
+        found=bool(erased.rows or published),
     )
 
 
@@ -131,21 +133,44 @@ def _own_ids(table: pa.Table) -> Iterator[str]:
                         yield make_id("sample", value)
 
 
-def _said(store: Store, files: Sequence[StepFile], matcher: Matcher) -> tuple[_Names, _Names, set[str]]:
-    """Names of concepts, subjects, and the texts of erased rows."""
-    names, subjects, texts = _Names(), _Names(), set[str]()
+def _said(store: Store, files: Sequence[StepFile], ids: set[str]) -> tuple[_Said, _Said]:
+    """What erased rows say, and what of their names rows that stay say as well."""
+    matcher = Matcher.of(Work(tuple(ids)))
+    erased = _said_by_erased(store, files, matcher)
+    erased.normals = {normal_form(name) for name in erased.names}
+    kept = _Said()
+    for file in erased.places if erased.names else ():
+        table = read_columns(store, file.key, {*OWN, *NAMES})
+        names, subjects = _named(table.filter(pa.array(~erased_rows(table, matcher))))
+        kept.names |= names & erased.names
+        kept.subjects |= subjects & erased.subjects
+        kept.normals |= erased.normals.intersection(map(normal_form, names))
+    return erased, kept
+
+
+def _said_by_erased(store: Store, files: Sequence[StepFile], matcher: Matcher) -> _Said:
+    said = _Said()
     for file in files:
         table = read_columns(store, file.key, {*OWN, *TEXTS, *NAMES})
-        rows = erased_rows(table, matcher)
-        gone, stays = table.filter(pa.array(rows)), table.filter(pa.array(~rows))
+        if not set(NAMES).isdisjoint(table.column_names):
+            said.places.append(file)
+        gone = table.filter(pa.array(erased_rows(table, matcher)))
+        said.rows += gone.num_rows
         for name in TEXTS:
-            if name in table.column_names:
-                texts.update(text for text in flat(gone.column(name).to_pylist()) if text)
-        for part, kept in ((gone, False), (stays, True)):
-            for held, column in ((subjects, "subject"), (names, "subject"), (names, "topics")):
-                if column in table.column_names:
-                    (held.kept if kept else held.erased).update(_strings(part.column(column)))
-    return names, subjects, texts
+            if name in gone.column_names:
+                said.texts.update(text for text in flat(gone.column(name).to_pylist()) if text)
+        names, subjects = _named(gone)
+        said.names |= names
+        said.subjects |= subjects
+    return said
+
+
+def _named(table: pa.Table) -> tuple[set[str], set[str]]:
+    """Names of topics, concepts and subjects, and subjects alone."""
+    topics, subjects = (
+        _strings(table.column(name)) if name in table.column_names else set() for name in ("topics", "subject")
+    )
+    return topics | subjects, subjects
 
 
 def _nobody_elses(store: Store, files: Sequence[StepFile], matcher: Matcher, pieces: list[str]) -> list[str]:

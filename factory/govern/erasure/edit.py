@@ -32,7 +32,6 @@ class Edited:
     rows: Counter[str] = field(default_factory=Counter)
     datasets: list[ErasedDataset] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
 
 
 def edit_root(draft: Store, erasure: str, at: str, matcher: Matcher) -> Edited:
@@ -53,8 +52,6 @@ def edit_root(draft: Store, erasure: str, at: str, matcher: Matcher) -> Edited:
             done.unknown.append(info.key)
         elif _follow(draft, info.key, kind, touched, moved, matcher):
             done.rows[f"{kind.name}: {'deleted' if draft.head(info.key) is None else 'rewritten'}"] += 1
-        if kind is not None and kind.treatment == "kept":
-            done.kept.append(info.key)
     return done
 
 

@@ -1,8 +1,8 @@
 """Erasing documents from a root: who may, in which order, and what is said at the end.
 
 Design: see records.py for the order of writes and switch.py for the switch. While somebody works in the root nothing
-is begun: a run that goes on would write what is being taken out. Cost: the root is read four times (twice its columns
-of ids, once whole to rewrite, once whole to look for what is left).
+is begun: a run that goes on would write what is being taken out. Cost: finding what derives from them (closure.py),
+and the root read twice: to rewrite it, and to look for what is left.
 """
 
 from __future__ import annotations

@@ -21,9 +21,11 @@ from factory.mix.manifest import LEFT, LEFT_OUT, Manifest, PartCount, Shard, lic
 from factory.publish.manifest import ATTRIBUTION, erased_of, file_entry, splits_of
 from factory.select.erased import REASON
 from factory.store.base import Store
-from factory.store.parquet import to_parquet
 
 REPEATS = ("exact_duplicate", "near_duplicate")
+
+BATCH = 8192
+"""Rows left out that are looked at at a time: a mix may have left out many more than it holds."""
 
 
 def edited_mix(
@@ -91,35 +93,39 @@ def _edit_left_out(
 ) -> dict[str, Any] | None:
     """Rewrites the table of rows left out and the counts of `parts`; its entry in the manifest, None where neither it
     nor a shard has something erased."""
-    table = pq.read_table(pa.BufferReader(draft.get(f"{prefix}/{LEFT_OUT}"))).replace_schema_metadata(None)
-    rows = table.to_pylist()
-    erased = {
-        place
-        for place, row in enumerate(rows)
-        if row["source_id"] in matcher.ids or (row["evidence"] and matcher.named(row["evidence"]))
-    }
-    repeating = {place for place, row in enumerate(rows) if row["kept_id"] in matcher.ids}
-    if not erased and not repeating and not gone:
+    file = pq.ParquetFile(pa.BufferReader(draft.get(f"{prefix}/{LEFT_OUT}")))
+    sink = pa.BufferOutputStream()
+    written, changed = 0, bool(gone)
+    with pq.ParquetWriter(sink, LEFT, compression="zstd", version="2.6") as writer:
+        for batch in file.iter_batches(BATCH):
+            rows = batch.to_pylist()
+            new = [_without_erased(row, matcher, parts) for row in rows]
+            changed = changed or new != rows
+            writer.write_table(pa.Table.from_pylist(new, schema=LEFT))
+            written += len(new)
+        for table in gone:
+            new = [_nameless(row["part"], row["role"]) for row in table.select(["part", "role"]).to_pylist()]
+            writer.write_table(pa.Table.from_pylist(new, schema=LEFT))
+            written += len(new)
+    if not changed:
         return None
-    for place in sorted(erased | repeating):
-        row = rows[place]
-        if place in erased:
-            part = parts[row["part"]]
-            repeats = Counter(part.repeats)
-            if row["reason"] in REPEATS:
-                repeats[row["kept_part"]] -= 1
-            reasons = Counter(part.reasons)
-            reasons.subtract([row["reason"]])
-            reasons.update([REASON])
-            parts[row["part"]] = replace(part, reasons=dict(+reasons), repeats=dict(+repeats))
-            rows[place] = _nameless(row["part"], row["role"])
-        else:
-            rows[place] = {**row, "kept_id": ""}
-    for part_table in gone:
-        rows.extend(_nameless(row["part"], row["role"]) for row in part_table.select(["part", "role"]).to_pylist())
-    data = to_parquet(pa.Table.from_pylist(rows, schema=LEFT), {})
+    data = bytes(sink.getvalue())
     draft.put(f"{prefix}/{LEFT_OUT}", data)
-    return {"path": LEFT_OUT, "bytes": len(data), "sha256": sha256_hex(data), "rows": len(rows)}
+    return {"path": LEFT_OUT, "bytes": len(data), "sha256": sha256_hex(data), "rows": written}
+
+
+def _without_erased(row: dict[str, Any], matcher: Matcher, parts: dict[str, PartCount]) -> dict[str, Any]:
+    """What stands in the place of a row that was left out; where it is erased, `parts` count it as such."""
+    if row["source_id"] in matcher.ids or (row["evidence"] and matcher.named(row["evidence"])):
+        part = parts[row["part"]]
+        repeats, reasons = Counter(part.repeats), Counter(part.reasons)
+        if row["reason"] in REPEATS:
+            repeats[row["kept_part"]] -= 1
+        reasons.subtract([row["reason"]])
+        reasons.update([REASON])
+        parts[row["part"]] = replace(part, reasons=dict(+reasons), repeats=dict(+repeats))
+        return _nameless(row["part"], row["role"])
+    return {**row, "kept_id": ""} if row["kept_id"] in matcher.ids else row
 
 
 def _nameless(part: str, role: str) -> dict[str, Any]:

@@ -26,8 +26,7 @@ from factory.run.outputs import forget_committed
 from factory.run.record import record_key
 from factory.run.root_diagnosis import examine_root
 from factory.store.local import LocalStore
-from tests.govern.erasure.test_erase import DATASET, document, silent
-from tests.govern.erasure.worlds import KilledError, derived, holding, killed, tables
+from tests.govern.erasure.worlds import DATASET, KilledError, derived, document, holding, killed, silent, tables
 from tests.mix.planted import config, pairs, write
 from tests.publish.world import RUN, make_world
 from tests.review.conftest import decide, session_of

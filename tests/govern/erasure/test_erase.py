@@ -17,17 +17,24 @@ from factory.govern.erasure.erase import erase, rehearse
 from factory.govern.erasure.files import unknown_files
 from factory.govern.erasure.records import begun_key, done_key, erasures, record_key, records, unfinished
 from factory.identity import canonical_json
-from factory.publish.proof import verify_root
-from factory.publish.verify import verify_bytes
 from factory.run.outputs import forget_committed
 from factory.run.root_diagnosis import examine_root
 from factory.store.commits import parsed_commit
 from factory.store.lease import held
 from factory.store.local import LocalStore
-from tests.govern.erasure.worlds import KilledError, derived, holding, killed, tables, watched
+from tests.govern.erasure.worlds import (
+    DATASET,
+    KilledError,
+    checks,
+    derived,
+    document,
+    holding,
+    killed,
+    silent,
+    tables,
+    watched,
+)
 from tests.publish.world import make_world
-
-DATASET = "datasets/toy/v1"
 
 
 @pytest.fixture(scope="module")
@@ -43,28 +50,6 @@ def root(published: Path, tmp_path: Path) -> Path:
     shutil.copytree(published, tmp_path / "root")
     forget_committed()
     return tmp_path / "root"
-
-
-def document(root: Path, place: int = 0) -> dict[str, Any]:
-    """A passage of a document that published rows rest on."""
-    rows = tables(root)
-    published = [row for key, found in rows.items() if key.startswith(f"{DATASET}/") for row in found]
-    used = sorted({doc for row in published for doc in row["doc_ids"]})
-    chunks = [row for key, found in rows.items() if key.startswith("steps/select") for row in found]
-    return next(row for row in chunks if row["doc_id"] == used[place])
-
-
-def silent(_line: str) -> None:
-    pass
-
-
-def checks(root: Path) -> dict[str, tuple[bool, str]]:
-    forget_committed()
-    store = LocalStore(str(root))
-    verified = verify_bytes(store, DATASET)
-    assert verified.manifest is not None
-    every = [*verified.checks, *verify_root(store, store, DATASET, verified.manifest)]
-    return {check.name: (check.ok, check.detail) for check in every}
 
 
 def verified(root: Path) -> bool:

@@ -15,11 +15,8 @@ from factory.store.parquet import read_parquet
 from factory.store.s3 import S3Store
 from factory.store.s3_client import client
 from tests.conftest import S3
+from tests.govern.erasure.worlds import silent
 from tests.publish.world import make_world
-
-
-def silent(_line: str) -> None:
-    pass
 
 
 def test_a_document_leaves_a_root_on_s3_and_the_dataset_verifies(s3_store: Store) -> None:

@@ -10,8 +10,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from factory.publish.proof import verify_root
+from factory.publish.verify import verify_bytes
+from factory.run.outputs import forget_committed
 from factory.store.base import Store
 from factory.store.local import LocalStore
+
+DATASET = "datasets/toy/v1"
+"""What worlds of `tests.publish.world` publish."""
 
 
 def tables(root: Path) -> dict[str, list[dict[str, Any]]]:
@@ -53,6 +59,28 @@ def derived(root: Path, doc_id: str) -> set[str]:
                     for name in ("chunk_id", "question_id", "answer_id", "sample_id", "request_id"):
                         ids |= {row[name]} if row.get(name) else set()
     return {each for each in ids if len(each) == 32}
+
+
+def document(root: Path, place: int = 0) -> dict[str, Any]:
+    """A passage of a document that published rows rest on."""
+    rows = tables(root)
+    published = [row for key, found in rows.items() if key.startswith(f"{DATASET}/") for row in found]
+    used = sorted({doc for row in published for doc in row["doc_ids"]})
+    chunks = [row for key, found in rows.items() if key.startswith("steps/select") for row in found]
+    return next(row for row in chunks if row["doc_id"] == used[place])
+
+
+def silent(_line: str) -> None:
+    pass
+
+
+def checks(root: Path) -> dict[str, tuple[bool, str]]:
+    forget_committed()
+    store = LocalStore(str(root))
+    verified = verify_bytes(store, DATASET)
+    assert verified.manifest is not None
+    every = [*verified.checks, *verify_root(store, store, DATASET, verified.manifest)]
+    return {check.name: (check.ok, check.detail) for check in every}
 
 
 class KilledError(Exception):
