@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ def test_events_come_in_order_through_errors_stalls_and_hang_ups() -> None:
             delivery.put(_event(number))
         outcome = delivery.close(SOON_S)
     assert (outcome.put, outcome.sent) == (4, 4)
-    assert server.states("j") == ["0", "1", "2", "3"]
+    # On a busy machine an answer may take longer than the limit here, and its event is sent once more.
+    assert [state for state, _ in groupby(server.states("j"))] == ["0", "1", "2", "3"]
     assert server.paths == {"/api/v1/lineage"}
 
 
