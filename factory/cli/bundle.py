@@ -73,6 +73,7 @@ def _report(bundle: Bundle, where: str, new: bool, as_json: bool) -> None:
     import orjson
 
     from factory.govern.bundle import listed
+    from factory.printable import json_printable
 
     if as_json:
         shown = {
@@ -82,7 +83,7 @@ def _report(bundle: Bundle, where: str, new: bool, as_json: bool) -> None:
             "documents": listed(bundle.files),
             "problems": bundle.problems,
         }
-        print(orjson.dumps(shown).decode())
+        print(json_printable(orjson.dumps(shown).decode()))
         return
     for path, data in sorted(bundle.files.items()):
         print(f"{len(data):>10,}  {path}")

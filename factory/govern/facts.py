@@ -156,6 +156,20 @@ class Facts:
         """All files of the dataset but the manifest."""
         return sum(file.bytes for file in self.files)
 
+    @property
+    def roles(self) -> dict[tuple[str, str], list[Model]]:
+        """What each (name, revision) of a model did, by name."""
+        found: dict[tuple[str, str], list[Model]] = {}
+        for model in sorted(self.models, key=lambda model: (model.name, model.revision)):
+            found.setdefault((model.name, model.revision), []).append(model)
+        return found
+
+    @property
+    def packages(self) -> list[tuple[str, str]]:
+        """Software of the run by name and version, engines' own among it."""
+        engines = [engine.get("versions", {}) for model in self.models for engine in model.engines]
+        return sorted({pair for versions in (self.software, *engines) for pair in versions.items()})
+
     def step(self, name: str) -> Step | None:
         return next((step for step in self.steps if step.name == name), None)
 

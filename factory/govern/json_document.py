@@ -7,11 +7,13 @@ Whoever reads one back gets ValueError with the path of what is missing: the byt
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import orjson
+
+from factory.identity import canonical_json
 
 NOT_STATED = "not stated"
 """What a document says where the publisher has said nothing and the form asks for something."""
@@ -39,6 +41,20 @@ def parsed(data: bytes) -> dict[str, Any]:
     return body
 
 
+def problems_in(data: bytes, look: Callable[[dict[str, Any]], list[str]]) -> list[str]:
+    """What `look` finds wrong with the document that `data` holds; what is no document of ours is told as well."""
+    try:
+        with in_our_form():
+            return look(parsed(data))
+    except ValueError as error:
+        return [str(error)]
+
+
+def in_words(value: Any) -> str:
+    """A value where the form wants a text: what is none is canonical JSON."""
+    return value if isinstance(value, str) else canonical_json(value).decode()
+
+
 def need(body: Any, *path: str | int) -> Any:
     """The value at a path of keys and places. Raises ValueError naming the path where there is none."""
     value = body
@@ -62,5 +78,7 @@ def in_our_form() -> Iterator[None]:
     like."""
     try:
         yield
-    except (AttributeError, IndexError, KeyError, TypeError, RecursionError) as error:
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]} is missing") from None
+    except (AttributeError, IndexError, TypeError, RecursionError) as error:
         raise ValueError(f"the document has another form than it was written in: {error}") from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from factory.errors import ConfigError
 from factory.govern.facts import Facts, facts_of
 from factory.govern.state import Dataset, dataset_in
-from factory.publish.locate import open_dataset
+from factory.publish.locate import open_dataset, sealed_manifest
 from factory.publish.manifest import KIND, MANIFEST, unseal
 from factory.review.places import records_root
 from factory.store.base import Store
@@ -26,14 +26,7 @@ class Found:
 def find(address: str, root: str | None = None, endpoint_url: str | None = None) -> Found:
     """Raises ConfigError where there is none at `address`, or where it does not lie below a root and none is given."""
     store = open_dataset(address, endpoint_url)
-    try:
-        sealed = store.get(MANIFEST)
-    except KeyError:
-        raise ConfigError(
-            f"there is no {MANIFEST} in {store.uri}",
-            cause="this is not a dataset, or its publication was never finished",
-            remedy="give the folder that the run printed last, <root>/datasets/<name>/<version>",
-        ) from None
+    sealed = sealed_manifest(store)
     return Found(store, records_root(store, root, endpoint_url), dataset_in(sealed, store.uri, MANIFEST), sealed)
 
 

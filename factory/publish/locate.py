@@ -36,15 +36,7 @@ def open_dataset(address: str, endpoint_url: str | None = None) -> Store:
 
 def read_manifest(store: Store, prefix: str = "") -> Manifest:
     """Of the dataset at `prefix`. Raises ConfigError when there is none, StoreError when it is not intact."""
-    key, where = (f"{prefix}/{MANIFEST}", f"{store.uri}/{prefix}") if prefix else (MANIFEST, store.uri)
-    try:
-        sealed = store.get(key)
-    except KeyError:
-        raise ConfigError(
-            f"there is no {MANIFEST} in {where}",
-            cause="this is not a dataset, or its publication was never finished",
-            remedy="give the folder that the run printed last, <root>/datasets/<name>/<version>",
-        ) from None
+    sealed, where = sealed_manifest(store, prefix), f"{store.uri}/{prefix}" if prefix else store.uri
     if kind_of(sealed) == "factory-mix":
         raise ConfigError(
             f"{where} is a mix, and this command is for datasets of a run",
@@ -52,6 +44,18 @@ def read_manifest(store: Store, prefix: str = "") -> Manifest:
             remedy="name the published datasets that the mix was made of: they stand in its manifest under inputs",
         )
     return unseal(sealed, f"{where}/{MANIFEST}")
+
+
+def sealed_manifest(store: Store, prefix: str = "") -> bytes:
+    """The bytes of the manifest of a dataset or mix at `prefix`. Raises ConfigError when there is none."""
+    try:
+        return store.get(f"{prefix}/{MANIFEST}" if prefix else MANIFEST)
+    except KeyError:
+        raise ConfigError(
+            f"there is no {MANIFEST} in {f'{store.uri}/{prefix}' if prefix else store.uri}",
+            cause="this is not a dataset, or its publication was never finished",
+            remedy="give the folder that the run printed last, <root>/datasets/<name>/<version>",
+        ) from None
 
 
 def read_shard(dataset: Store, manifest: Manifest, path: str) -> bytes:

@@ -3,7 +3,7 @@
 Design: the schema is CycloneDX's own (factory/govern/schemas), which allows no property that it does not know, so the
 check is what the project's own validators call strict. The schema cannot say that a reference must exist, nor that a
 dataset needs a licence and a hash; that is asked here. jsonschema looks for equal items pair by pair (65 s for 10,000
-files), so items are compared by their canonical JSON instead. Cost: 0.06 s for 100 files, 2 s for 10,000.
+files), so items are compared by their canonical JSON instead. Cost: 0.06 s for 100 files, 2.6 s for 10,000.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
-from factory.govern.json_document import in_our_form, parsed
+from factory.govern.json_document import problems_in
 from factory.govern.schemas import load_schema
 from factory.identity import canonical_json
 
@@ -41,11 +41,7 @@ REFERRING = ("ref", "dependsOn", "process", "attributedTo")
 
 def cyclonedx_problems(data: bytes) -> list[str]:
     """One line a fault; empty where there is none."""
-    try:
-        with in_our_form():
-            return _problems(parsed(data))
-    except ValueError as error:
-        return [str(error)]
+    return problems_in(data, _problems)
 
 
 def _problems(body: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from factory.govern.json_document import in_our_form, parsed
+from factory.govern.json_document import problems_in
 from factory.govern.schemas import load_schema
 
 SCHEMA = "spdx-3.0.1.schema.json"
@@ -62,11 +62,7 @@ OWN_IDS = ("spdxId", "@id")
 
 def spdx_problems(data: bytes) -> list[str]:
     """One line a fault, in the order of the document; empty where there is none."""
-    try:
-        with in_our_form():
-            return _problems(parsed(data))
-    except ValueError as error:
-        return [str(error)]
+    return problems_in(data, _problems)
 
 
 def _problems(body: Mapping[str, Any]) -> list[str]:

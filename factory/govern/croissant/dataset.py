@@ -12,13 +12,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import orjson
-
 from factory.govern.croissant.context import CONTEXT, CROISSANT, RESPONSIBLE_AI
 from factory.govern.croissant.provenance import provenance
 from factory.govern.croissant.records import SHARDS, record_sets
 from factory.govern.croissant.responsible import NOT_STATED, responsible_ai
 from factory.govern.facts import Facts, File
+from factory.govern.json_document import document_bytes
 from factory.licences.expression import terms
 from factory.publish.manifest import CARD, MANIFEST
 
@@ -57,7 +56,7 @@ def croissant(facts: Facts, where: str) -> bytes:
         **provenance(facts),
         **responsible_ai(facts),
     }
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return document_bytes(document)
 
 
 def _value(name: str, value: Any) -> dict[str, Any]:

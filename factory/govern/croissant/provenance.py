@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from factory.govern.facts import Facts, Model, Step
+from factory.govern.json_document import in_words
 from factory.publish.manifest import ATTRIBUTION
 
 
@@ -19,7 +18,7 @@ def provenance(facts: Facts) -> dict[str, Any]:
     return {
         "prov:wasDerivedFrom": _sources(facts),
         "prov:wasGeneratedBy": [_activity(facts, step) for step in facts.steps],
-        "prov:wasAttributedTo": [_agent(facts, model) for model in facts.models],
+        "prov:wasAttributedTo": [_agent(model) for model in facts.models],
     }
 
 
@@ -48,7 +47,7 @@ def agent_id(model: Model) -> str:
     return f"agents/{model.role}"
 
 
-def _agent(facts: Facts, model: Model) -> dict[str, Any]:
+def _agent(model: Model) -> dict[str, Any]:
     agent: dict[str, Any] = {
         "@type": "prov:SoftwareAgent",
         "@id": agent_id(model),
@@ -57,7 +56,7 @@ def _agent(facts: Facts, model: Model) -> dict[str, Any]:
         "roleName": model.role,
         "license": {"@type": "sc:CreativeWork", "name": model.license, "description": model.output_terms},
     }
-    stated = next((each for each in facts.governance.models if each.name == model.name), None)
+    stated = model.stated
     if stated is not None and stated.location is not None:
         agent["url"] = stated.location
     if stated is not None and stated.supplier is not None:
@@ -75,7 +74,7 @@ def _activity(facts: Facts, step: Step) -> dict[str, Any]:
         "description": f"Read {step.counts['inputs']:,} rows, gave {step.counts['accepted']:,}.",
     }
     parameters = [
-        {"@type": "sc:PropertyValue", "name": name, "value": orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()}
+        {"@type": "sc:PropertyValue", "name": name, "value": in_words(value)}
         for name, value in (("parameters", step.own), ("sampling", step.sampling), ("reasons", step.reasons))
         if value
     ]

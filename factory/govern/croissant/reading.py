@@ -8,16 +8,16 @@ synthetic dataset owes.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-import orjson
 
 from factory.govern.claims import Claims, sound
 from factory.govern.croissant.context import APPENDIX_1, CROISSANT, RESPONSIBLE_AI
 from factory.govern.croissant.dataset import FOLDER
 from factory.govern.croissant.records import ROWS, SPLITS
 from factory.govern.croissant.responsible import REQUIRED as RAI_REQUIRED
+from factory.govern.json_document import in_our_form, parsed, problems_in
 from factory.publish.manifest import MANIFEST
 
 REQUIRED = ("name", "description", "license", "url", "creator", "datePublished", "distribution")
@@ -29,13 +29,8 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d.*)?")
 
 def claims(data: bytes) -> Claims:
     """Raises ValueError naming what is missing or is not what it should be."""
-    document = _document(data)
-    try:
-        return sound(_claims(document))
-    except KeyError as error:
-        raise ValueError(f"{error.args[0]} is missing") from None
-    except (AttributeError, IndexError, TypeError) as error:
-        raise ValueError(f"it is not built as a Croissant document of a dataset: {error}") from None
+    with in_our_form():
+        return sound(_claims(parsed(data)))
 
 
 def _claims(document: Mapping[str, Any]) -> Claims:
@@ -72,23 +67,11 @@ def _expression(licence: Any) -> str:
 
 def problems(data: bytes) -> list[str]:
     """What Croissant 1.1 and RAI 1.0 require and the document lacks."""
-    try:
-        document = _document(data)
-        return [*_dataset(document), *_files(document), *_sets(document), *_responsible(document)]
-    except ValueError as error:
-        return [str(error)]
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
-        return [f"it is not built as a Croissant document: {type(error).__name__}: {error}"]
+    return problems_in(data, _problems)
 
 
-def _document(data: bytes) -> dict[str, Any]:
-    try:
-        found = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise ValueError(f"it is no JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise ValueError("it is no JSON object")
-    return found
+def _problems(document: Mapping[str, Any]) -> list[str]:
+    return [*_dataset(document), *_files(document), *_sets(document), *_responsible(document)]
 
 
 def _dataset(document: Mapping[str, Any]) -> Iterator[str]:
@@ -118,8 +101,8 @@ def _dataset(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _files(document: Mapping[str, Any]) -> Iterator[str]:
     nodes = document.get("distribution") or []
-    ids = [node.get("@id") for node in nodes]
-    for twice in sorted({str(each) for each in ids if ids.count(each) > 1}):
+    ids = Counter(node.get("@id") for node in nodes)
+    for twice in sorted(str(each) for each, times in ids.items() if times > 1):
         yield f"distribution has {twice} twice"
     for number, node in enumerate(nodes):
         called = node.get("@id") or f"number {number}"

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from factory.govern.facts import Facts, Step
+from factory.govern.json_document import in_words
 from factory.publish.manifest import ATTRIBUTION, CARD
 
 NOT_STATED = "Not stated by the publisher."
@@ -90,7 +89,7 @@ def _protocol(step: Step) -> str:
     counts = step.counts
     turned = ", ".join(f"{reason} {rows:,}" for side in step.reasons.values() for reason, rows in sorted(side.items()))
     return (
-        f"{step.name} (version {step.version}): {_json(step.own)}. Read {counts['inputs']:,} rows, used "
+        f"{step.name} (version {step.version}): {in_words(step.own)}. Read {counts['inputs']:,} rows, used "
         f"{counts['used']:,}, gave {counts['accepted']:,}; turned away: {turned or 'none'}."
     )
 
@@ -98,7 +97,7 @@ def _protocol(step: Step) -> str:
 def _tool(step: Step) -> str:
     model = step.model or {}
     named = " at revision ".join(str(model[key]) for key in ("id", "revision") if model.get(key))
-    words = [f"model {named or _json(model)}", f"sampling {_json(step.sampling)}", *map(_json, step.engines)]
+    words = [f"model {named or in_words(model)}", f"sampling {in_words(step.sampling)}", *map(in_words, step.engines)]
     return f"{step.name} (version {step.version}): {'; '.join(words)}"
 
 
@@ -122,7 +121,7 @@ def _gate(gate: Any) -> str:
 def _personal_steps(facts: Facts) -> list[str]:
     """What filters for personal data were told, and what the gate for it measured."""
     filters = [
-        f"{step.name} looked for personal data in sources: {_json(settings)}."
+        f"{step.name} looked for personal data in sources: {in_words(settings)}."
         for step in facts.steps
         for name, settings in step.own.get("filters", ())
         if name == "pii"
@@ -140,7 +139,3 @@ def _limitations(facts: Facts) -> list[str]:
     ]
     unfit = [f"Not to be used for: {use}" for use in facts.governance.prohibited_uses]
     return [*own, *facts.governance.limitations, *unfit, f"See {CARD} for what was turned away and why."]
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

@@ -5,11 +5,14 @@ Design: the answers of factory/govern/ai_act/answers.py by section; ai_act_markd
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from factory.govern.ai_act.answers import SECTIONS, TEMPLATE, answers
 from factory.govern.ai_act.read import Values, claims_of, missing
 from factory.govern.claims import Claims
 from factory.govern.facts import Facts
-from factory.govern.json_document import document_bytes, in_our_form, need, parsed
+from factory.govern.json_document import document_bytes, in_our_form, need, parsed, problems_in
 
 PATH = "eu-ai-act.json"
 KIND = "eu-ai-act-training-content"
@@ -31,20 +34,14 @@ def render(facts: Facts) -> bytes:
 def claims(data: bytes) -> Claims:
     """Raises ValueError naming what is missing."""
     with in_our_form():
-        return claims_of(_values(data))
+        return claims_of(_values(parsed(data)))
 
 
 def problems(data: bytes) -> list[str]:
-    try:
-        with in_our_form():
-            values = _values(data)
-    except ValueError as error:
-        return [str(error)]
-    return missing(values)
+    return problems_in(data, lambda body: missing(_values(body)))
 
 
-def _values(data: bytes) -> Values:
-    body = parsed(data)
+def _values(body: Mapping[str, Any]) -> Values:
     if body.get("kind") != KIND:
         raise ValueError(f"kind is {body.get('kind')!r}, not {KIND!r}")
     found: dict[tuple[str, str], list[str]] = {}

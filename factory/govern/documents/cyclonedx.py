@@ -15,8 +15,7 @@ from factory.govern.bom.cyclonedx_check import cyclonedx_problems
 from factory.govern.bom.cyclonedx_claims import PREFIX, cyclonedx_claims
 from factory.govern.claims import Claims
 from factory.govern.facts import Facts, Model, Step
-from factory.govern.json_document import NOT_STATED, document_bytes, document_uuid, in_our_form, zulu
-from factory.identity import canonical_json
+from factory.govern.json_document import NOT_STATED, document_bytes, document_uuid, in_our_form, in_words, zulu
 from factory.licences.expression import combine
 
 PATH = "cyclonedx.json"
@@ -60,10 +59,7 @@ def _without_empty(component: Mapping[str, Any]) -> Component:
 
 
 def _properties(values: Mapping[str, Any]) -> list[dict[str, str]]:
-    return [
-        {"name": f"{PREFIX}{key}", "value": value if isinstance(value, str) else canonical_json(value).decode()}
-        for key, value in sorted(values.items())
-    ]
+    return [{"name": f"{PREFIX}{key}", "value": in_words(value)} for key, value in sorted(values.items())]
 
 
 def _licence(stated: str, acknowledgement: str) -> list[dict[str, str]]:
@@ -175,14 +171,7 @@ def _files(facts: Facts) -> Iterator[Component]:
 
 
 def _models(facts: Facts) -> list[Component]:
-    return [_model(facts, number, roles) for number, (_, roles) in enumerate(sorted(_roles(facts).items()))]
-
-
-def _roles(facts: Facts) -> dict[tuple[str, str], list[Model]]:
-    found: dict[tuple[str, str], list[Model]] = {}
-    for model in facts.models:
-        found.setdefault((model.name, model.revision), []).append(model)
-    return found
+    return [_model(facts, number, roles) for number, roles in enumerate(facts.roles.values())]
 
 
 def _model(facts: Facts, number: int, roles: Sequence[Model]) -> Component:
@@ -248,16 +237,14 @@ def _metrics(step: Step) -> Iterator[dict[str, str]]:
 
 
 def _software(facts: Facts) -> list[Component]:
-    engines = [engine.get("versions", {}) for model in facts.models for engine in model.engines]
-    named = {(name, version) for versions in (facts.software, *engines) for name, version in versions.items()}
     return [
         {"type": "library", "bom-ref": f"software/{name}/{version}", "name": name, "version": str(version)}
-        for name, version in sorted(named)
+        for name, version in facts.packages
     ]
 
 
 def _workflow(facts: Facts) -> Component:
-    numbers = {model: f"model/{number}" for number, model in enumerate(sorted(_roles(facts)))}
+    numbers = {model: f"model/{number}" for number, model in enumerate(facts.roles)}
     worked = {step: numbers[model.name, model.revision] for model in facts.models for step in model.steps}
     folders = {step.name: step.folder for step in facts.steps}
     sources = [f"source/{number}" for number in range(len(facts.sources["licenses"]))]
@@ -278,7 +265,7 @@ def _workflow(facts: Facts) -> Component:
             ],
             "inputs": [
                 *({"resource": {"ref": source}} for source in sources),
-                {"parameters": [{"name": "recipe", "value": canonical_json(facts.recipe).decode()}]},
+                {"parameters": [{"name": "recipe", "value": in_words(facts.recipe)}]},
             ],
             "outputs": [{"type": "artifact", "resource": {"ref": "dataset"}}],
         }

@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from factory.govern.claims import Claims, sound
 from factory.govern.facts import Facts, File
+from factory.govern.json_document import document_bytes, in_our_form, need, parsed, problems_in
 from factory.publish.manifest import CARD, MANIFEST
 
 PATH = "markers.json"
@@ -57,7 +56,7 @@ def render(facts: Facts) -> bytes:
         },
         "assets": [_asset(facts, file) for file in facts.files if file.rows is not None],
     }
-    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return document_bytes(body)
 
 
 def _asset(facts: Facts, file: File) -> dict[str, Any]:
@@ -83,13 +82,8 @@ def claims(data: bytes) -> Claims:
     """Raises ValueError naming what is missing."""
     if found := problems(data):
         raise ValueError(found[0])
-    body = orjson.loads(data)
-    try:
-        return sound(_claims(body))
-    except KeyError as error:
-        raise ValueError(f"{error.args[0]} is missing") from None
-    except (AttributeError, TypeError) as error:
-        raise ValueError(f"it is not built as a list of markers: {error}") from None
+    with in_our_form():
+        return sound(_claims(parsed(data)))
 
 
 def _claims(body: Mapping[str, Any]) -> Claims:
@@ -99,26 +93,24 @@ def _claims(body: Mapping[str, Any]) -> Claims:
         version=body["version"],
         created=body["created"],
         run=body["run"],
-        digest=body["manifest"]["digest"],
-        rows=sum(asset["rows"] for asset in assets),
-        files={asset["path"]: _data(asset, "c2pa.hash.data")["hash"] for asset in assets},
-        models=frozenset((model["name"], model["revision"]) for model in body["generators"]),
+        digest=need(body, "manifest", "digest"),
+        rows=sum(need(asset, "rows") for asset in assets),
+        files={need(asset, "path"): need(_data(asset, "c2pa.hash.data"), "hash") for asset in assets},
+        models=frozenset((need(model, "name"), need(model, "revision")) for model in need(body, "generators")),
         synthetic=body["synthetic"],
     )
 
 
 def problems(data: bytes) -> list[str]:
     """What the sidecar lacks: a field, the source type of a file, its hash."""
-    try:
-        body = orjson.loads(data)
-        missing = [f"{name} is missing" for name in REQUIRED if body.get(name) in (None, "", [])]
-        if missing:
-            return missing
-        return [fault for asset in body["assets"] for fault in _asset_problems(asset, body["digital_source_type"])]
-    except orjson.JSONDecodeError as error:
-        return [f"it is no JSON: {error}"]
-    except (AttributeError, IndexError, KeyError, StopIteration, TypeError) as error:
-        return [f"it is not built as a list of markers: {type(error).__name__}: {error}"]
+    return problems_in(data, _problems)
+
+
+def _problems(body: Mapping[str, Any]) -> list[str]:
+    missing = [f"{name} is missing" for name in REQUIRED if body.get(name) in (None, "", [])]
+    if missing:
+        return missing
+    return [fault for asset in body["assets"] for fault in _asset_problems(asset, body["digital_source_type"])]
 
 
 def _asset_problems(asset: Mapping[str, Any], source_type: str) -> list[str]:
@@ -133,5 +125,8 @@ def _asset_problems(asset: Mapping[str, Any], source_type: str) -> list[str]:
 
 def _data(asset: Mapping[str, Any], label: str) -> Mapping[str, Any]:
     """What the assertion of that label says."""
-    found: Mapping[str, Any] = next(each["data"] for each in asset["assertions"] if each["label"] == label)
-    return found
+    for assertion in need(asset, "assertions"):
+        if need(assertion, "label") == label:
+            found: Mapping[str, Any] = need(assertion, "data")
+            return found
+    raise ValueError(f"an asset lacks the assertion {label}")

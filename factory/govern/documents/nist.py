@@ -12,7 +12,7 @@ from typing import Any
 
 from factory.govern.claims import Claims
 from factory.govern.facts import Facts
-from factory.govern.json_document import document_bytes, in_our_form, need, parsed
+from factory.govern.json_document import document_bytes, in_our_form, need, parsed, problems_in
 from factory.govern.nist_actions import ACTIONS, Action
 
 PATH = "nist-ai-600-1.json"
@@ -88,11 +88,7 @@ def _claims(body: Mapping[str, Any]) -> Claims:
 
 
 def problems(data: bytes) -> list[str]:
-    try:
-        with in_our_form():
-            return _problems(parsed(data))
-    except ValueError as error:
-        return [str(error)]
+    return problems_in(data, _problems)
 
 
 def _problems(body: Mapping[str, Any]) -> list[str]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import orjson
 
 from factory.govern.claims import Claims
 from factory.govern.facts import Facts, Step
+from factory.govern.json_document import need
 from factory.govern.lineage import check
 from factory.govern.lineage.events import (
     PUBLISH,
@@ -77,29 +77,29 @@ def claims(data: bytes) -> Claims:
     for problem in check.misshapen(found):
         raise ValueError(problem)
     whole = _one(found, "RUN", "COMPLETE")
-    name = _at(whole, "job", "name")
-    output = _at(_one(found, "STEP", "COMPLETE", f"{name}.{PUBLISH}"), "outputs", 0)
+    name = need(whole, "job", "name")
+    output = need(_one(found, "STEP", "COMPLETE", f"{name}.{PUBLISH}"), "outputs", 0)
     tagged: dict[str, list[str]] = {}
-    for tag in _at(output, "facets", "tags", "tags"):
-        tagged.setdefault(_at(tag, "key"), []).append(_at(tag, "value"))
-    ends = [event for event in found if _at(event, "eventType") == "COMPLETE" and event is not whole]
-    steps = [event for event in ends if _at(event, "job", "name") != f"{name}.{PUBLISH}"]
+    for tag in need(output, "facets", "tags", "tags"):
+        tagged.setdefault(need(tag, "key"), []).append(need(tag, "value"))
+    ends = [event for event in found if need(event, "eventType") == "COMPLETE" and event is not whole]
+    steps = [event for event in ends if need(event, "job", "name") != f"{name}.{PUBLISH}"]
     told = [dict(_parameters(event)) for event in steps]
-    asked = {(_at(each, "model"), _at(each, "model_revision")) for each in told if "model" in each}
+    asked = {(need(each, "model"), need(each, "model_revision")) for each in told if "model" in each}
     return Claims(
         name=name,
-        version=_at(output, "facets", "version", "datasetVersion"),
-        created=_at(_one(found, "STEP", "COMPLETE", f"{name}.{PUBLISH}"), "eventTime"),
+        version=need(output, "facets", "version", "datasetVersion"),
+        created=need(_one(found, "STEP", "COMPLETE", f"{name}.{PUBLISH}"), "eventTime"),
         run=_single(tagged, "run"),
         digest=_single(tagged, "manifest_digest"),
-        rows=_at(output, "outputFacets", "outputStatistics", "rowCount"),
+        rows=need(output, "outputFacets", "outputStatistics", "rowCount"),
         splits={key[5:]: int(values[0]) for key, values in tagged.items() if key.startswith("rows.")},
-        bytes=_at(output, "outputFacets", "outputStatistics", "size"),
+        bytes=need(output, "outputFacets", "outputStatistics", "size"),
         licenses=frozenset({_single(tagged, "license")}),
         source_licenses=frozenset({_single(tagged, "source_license")}),
         models=frozenset(asked),
         languages=frozenset(tagged.get("language", [])),
-        steps=frozenset(_at(event, "outputs", 0, "name").removeprefix("steps/") for event in steps),
+        steps=frozenset(need(event, "outputs", 0, "name").removeprefix("steps/") for event in steps),
         prompts=frozenset(each["prompt"] for each in told if "prompt" in each),
         gates=_gates(steps),
         synthetic=_single(tagged, "synthetic") == "true",
@@ -122,33 +122,23 @@ def parsed(data: bytes) -> list[Event]:
 
 def _one(found: list[Event], kind: str, state: str, job: str | None = None) -> Event:
     for event in found:
-        fits = _at(event, "job", "facets", "jobType", "jobType") == kind and _at(event, "eventType") == state
-        if fits and (job is None or _at(event, "job", "name") == job):
+        fits = need(event, "job", "facets", "jobType", "jobType") == kind and need(event, "eventType") == state
+        if fits and (job is None or need(event, "job", "name") == job):
             return event
     raise ValueError(f"there is no {state} event of {job or f'a job of type {kind}'}")
 
 
 def _gates(steps: list[Event]) -> dict[str, bool]:
     tests = [test for event in steps for test in event["run"]["facets"].get("test", {}).get("tests", [])]
-    return {_at(test, "name"): _at(test, "status") != "fail" for test in tests}
+    return {need(test, "name"): need(test, "status") != "fail" for test in tests}
 
 
 def _parameters(event: Event) -> Iterator[tuple[str, str]]:
-    for parameter in _at(event, "run", "facets").get("executionParameters", {}).get("parameters", []):
-        yield _at(parameter, "key"), _at(parameter, "value")
+    for parameter in need(event, "run", "facets").get("executionParameters", {}).get("parameters", []):
+        yield need(parameter, "key"), need(parameter, "value")
 
 
 def _single(tagged: Mapping[str, list[str]], key: str) -> str:
     if len(tagged.get(key, [])) != 1:
         raise ValueError(f"the published dataset does not have the tag {key} exactly once")
     return tagged[key][0]
-
-
-def _at(value: Any, *path: str | int) -> Any:
-    """What lies at `path`. Raises ValueError naming the step of it that is missing."""
-    for place, key in enumerate(path):
-        try:
-            value = value[key]
-        except (KeyError, IndexError, TypeError):
-            raise ValueError(f"{'.'.join(map(str, path[: place + 1]))} is missing") from None
-    return value

@@ -16,9 +16,8 @@ from urllib.parse import quote
 from factory.govern.claims import Claims
 from factory.govern.documents import prov_check
 from factory.govern.facts import Facts, File, Model, Step
-from factory.govern.json_document import document_bytes, in_our_form, need, parsed
+from factory.govern.json_document import document_bytes, in_our_form, in_words, need, parsed, problems_in
 from factory.govern.lineage.inputs import inputs_of
-from factory.identity import canonical_json
 from factory.run.words import words_of
 
 PATH = "prov.json"
@@ -46,11 +45,7 @@ def render(facts: Facts) -> bytes:
 def problems(data: bytes) -> list[str]:
     """References into nothing, derivations in a circle, entities that were generated twice or never, use before
     generation."""
-    try:
-        with in_our_form():
-            return prov_check.problems(parsed(data))
-    except ValueError as error:
-        return [str(error)]
+    return problems_in(data, prov_check.problems)
 
 
 def claims(data: bytes) -> Claims:
@@ -175,7 +170,7 @@ def _corpus_facts(facts: Facts) -> dict[str, Any]:
         "factory:hosts": sources["hosts"],
         "factory:places_without_url": sources["without_url"],
         "factory:source_license": facts.source_license,
-        "factory:licenses": canonical_json(sources["licenses"]).decode(),
+        "factory:licenses": in_words(sources["licenses"]),
     }
 
 
@@ -203,7 +198,7 @@ def _dataset_facts(facts: Facts) -> dict[str, Any]:
 def _activities(facts: Facts) -> Iterator[tuple[str, dict[str, Any]]]:
     for step in facts.steps:
         told = {f"factory:rows_{name}": count for name, count in step.counts.items()}
-        sampling = {} if step.sampling is None else {"factory:sampling": canonical_json(step.sampling).decode()}
+        sampling = {} if step.sampling is None else {"factory:sampling": in_words(step.sampling)}
         yield (
             _activity(facts, step.name),
             {

@@ -17,8 +17,8 @@ from factory.govern.bom.spdx_check import spdx_problems
 from factory.govern.bom.spdx_claims import spdx_claims
 from factory.govern.claims import Claims
 from factory.govern.facts import Facts, File, Model
-from factory.govern.json_document import NOT_STATED, document_bytes, document_uuid, in_our_form, zulu
-from factory.identity import canonical_json, fingerprint, sha256_hex
+from factory.govern.json_document import NOT_STATED, document_bytes, document_uuid, in_our_form, in_words, zulu
+from factory.identity import fingerprint, sha256_hex
 from factory.licences.expression import combine
 
 PATH = "spdx.json"
@@ -117,14 +117,12 @@ def _parties(graph: _Graph) -> Iterator[Element]:
 
 def _tools(facts: Facts) -> dict[str, str]:
     """Software of the run by the name of its element: packages by name and version, engines' own among them."""
-    engines = [engine.get("versions", {}) for model in facts.models for engine in model.engines]
-    named = {(name, version) for versions in (facts.software, *engines) for name, version in versions.items()}
-    twice = Counter(name for name, _ in named)
+    twice = Counter(name for name, _ in facts.packages)
     return {
         f"tool/{name}" if twice[name] == 1 or version == facts.software.get(name) else f"tool/{name}/{version}": (
             f"{name} {version}"
         )
-        for name, version in sorted(named)
+        for name, version in facts.packages
     }
 
 
@@ -192,8 +190,9 @@ def _files(graph: _Graph) -> Iterator[Element]:
     shards = [file for file in facts.files if file.rows is not None]
     beside = {file.path: file for file in (*facts.files, facts.manifest) if file.rows is None}
     documents = [path for path in sorted(beside) if path.endswith(".md")]
-    for file in (*shards, *beside.values()):
-        yield _file(graph, file, "documentation" if file.path in documents else "data" if file.rows else "manifest")
+    yield from (_file(graph, file, "data") for file in shards)
+    for path, file in beside.items():
+        yield _file(graph, file, "documentation" if path in documents else "manifest")
     yield from graph.relation("hasDataFile", "dataset", [f"file/{file.path}" for file in shards])
     yield from graph.relation("hasDocumentation", "dataset", [f"file/{path}" for path in documents])
     metadata = [f"file/{path}" for path in sorted(beside) if path not in documents]
@@ -233,7 +232,7 @@ def _sources(graph: _Graph) -> Iterator[Element]:
 
 
 def _models(graph: _Graph) -> Iterator[Element]:
-    for number, (name, models) in enumerate(sorted(_by_model(graph.facts).items())):
+    for number, (name, models) in enumerate(graph.facts.roles.items()):
         first, element = models[0], f"model/{number}"
         roles = "; ".join(f"{model.role}: steps {', '.join(model.steps) or NOT_STATED}" for model in models)
         stated = first.stated
@@ -260,16 +259,8 @@ def _models(graph: _Graph) -> Iterator[Element]:
         yield from graph.relation("hasDeclaredLicense", element, [graph.licence(first.license)])
         if any(model.role in ("question", "answer") for model in models):
             yield from graph.relation("generates", element, ["dataset"])
-    worked = [f"model/{number}" for number in range(len(_by_model(graph.facts)))]
+    worked = [f"model/{number}" for number in range(len(graph.facts.roles))]
     yield from graph.relation("usesTool", "run", [*_tools(graph.facts), *worked])
-
-
-def _by_model(facts: Facts) -> dict[tuple[str, str], list[Model]]:
-    """Roles of each (name, revision)."""
-    found: dict[tuple[str, str], list[Model]] = {}
-    for model in facts.models:
-        found.setdefault((model.name, model.revision), []).append(model)
-    return found
 
 
 def _run(graph: _Graph) -> Iterator[Element]:
@@ -292,11 +283,7 @@ def _run(graph: _Graph) -> Iterator[Element]:
 
 
 def _entry(key: str, value: Any) -> Element:
-    return {"type": "DictionaryEntry", "key": key, "value": value if isinstance(value, str) else _json(value)}
-
-
-def _json(value: Any) -> str:
-    return canonical_json(value).decode()
+    return {"type": "DictionaryEntry", "key": key, "value": in_words(value)}
 
 
 def _flat(section: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -327,7 +314,7 @@ def _annotation(graph: _Graph) -> Element:
         annotationType="other",
         subject=graph.id("dataset"),
         contentType="application/json",
-        statement=_json(figures),
+        statement=in_words(figures),
     )
 
 

@@ -12,14 +12,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
-from importlib.resources import files
 from itertools import islice
 from typing import Any
 
-import orjson
 from jsonschema import Draft202012Validator, FormatChecker
 
 from factory.govern.lineage.names import FACETS, schema_url
+from factory.govern.schemas import load_schema
 
 Event = dict[str, Any]
 
@@ -38,8 +37,7 @@ def problems(events: Sequence[Event]) -> list[str]:
 
 @cache
 def validator() -> Draft202012Validator:
-    schema = orjson.loads(files("factory.govern").joinpath("schemas/openlineage/run-event.json").read_bytes())
-    return Draft202012Validator(schema, format_checker=_formats())
+    return Draft202012Validator(load_schema("openlineage/run-event.json"), format_checker=_formats())
 
 
 def _formats() -> FormatChecker:

@@ -12,18 +12,14 @@ from typing import Any
 import pyarrow as pa
 
 from factory.govern.facts import Facts, Gate, Step
+from factory.govern.json_document import in_words
 from factory.govern.lineage.columns import TABLES, Columns, From
 from factory.govern.lineage.names import NAMESPACE, facet, job_name, run_id
-from factory.identity import canonical_json
 
 Facets = dict[str, Any]
 
 SOURCE = "factory"
 """Who sets our tags."""
-
-
-def words(value: Any) -> str:
-    return value if isinstance(value, str) else canonical_json(value).decode()
 
 
 def parent(by: str, dataset: str, run: str) -> Facets:
@@ -37,7 +33,7 @@ def engine(by: str, version: str) -> Facets:
 
 
 def parameters(by: str, values: Mapping[str, Any]) -> Facets:
-    given = [{"key": key, "value": words(value)} for key, value in sorted(values.items()) if value is not None]
+    given = [{"key": key, "value": in_words(value)} for key, value in sorted(values.items()) if value is not None]
     return facet(by, "executionParameters", parameters=given) if given else {}
 
 
@@ -108,7 +104,7 @@ def tests(by: str, gates: Sequence[Gate]) -> Facets:
             "type": "gate",
             "description": gate.meaning,
             **_expected(gate),
-            "actual": words(gate.measured),
+            "actual": in_words(gate.measured),
         }
         for gate in gates
     ]
@@ -125,7 +121,7 @@ def assertions(by: str, gates: Sequence[Gate]) -> Facets:
             "name": gate.name,
             "description": gate.meaning,
             **_expected(gate),
-            "actual": words(gate.measured),
+            "actual": in_words(gate.measured),
         }
         for gate in gates
         if gate.threshold is not None
@@ -140,7 +136,7 @@ def _severity(gate: Gate) -> dict[str, str]:
 def _expected(gate: Gate) -> dict[str, str]:
     if gate.threshold is None:
         return {}
-    return {"expected": f"{'>=' if gate.bound == 'min' else '<='} {words(gate.threshold)}"}
+    return {"expected": f"{'>=' if gate.bound == 'min' else '<='} {in_words(gate.threshold)}"}
 
 
 def published(by: str, facts: Facts) -> Facets:
@@ -168,7 +164,7 @@ def tags_of(facts: Facts) -> list[tuple[str, str]]:
     told = [
         ("synthetic", "true"),
         ("digital_source_type", facts.digital_source_type),
-        ("dry_run", words(facts.dry_run)),
+        ("dry_run", in_words(facts.dry_run)),
         ("license", facts.license),
         ("source_license", facts.source_license),
         ("manifest_digest", facts.digest),

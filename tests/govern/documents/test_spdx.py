@@ -95,6 +95,13 @@ def test_the_run_takes_the_sources_in_and_gives_the_dataset_out(data: bytes) -> 
     } <= ends
 
 
+def test_a_shard_without_rows_is_data_still(facts: Facts) -> None:
+    emptied = replace(facts, files=tuple(replace(file, rows=file.rows and 0) for file in facts.files))
+    graph = orjson.loads(spdx.render(emptied))["@graph"]
+    purposes = {x["name"]: x["software_primaryPurpose"] for x in graph if x["type"] == "software_File"}
+    assert {purposes[file.path] for file in facts.files if file.rows is not None} == {"data"}
+
+
 def test_a_licence_in_words_keeps_them(data: bytes) -> None:
     graph = orjson.loads(data)["@graph"]
     comments = [element.get("comment") for element in graph if element["type"] == "simplelicensing_LicenseExpression"]
