@@ -17,9 +17,8 @@ from factory.govern.erasure.records import require_finished
 from factory.govern.facts import Facts
 from factory.govern.figures import Evaluated, Held, held, read_evaluations
 from factory.govern.records import Record, append, read_records, signoff_prefix
-from factory.govern.scan import count_by_document
+from factory.govern.resting import withdrawn_rows
 from factory.govern.state import State, folded
-from factory.govern.withdrawals import withdrawn_documents
 from factory.store.base import Store
 
 
@@ -114,9 +113,5 @@ def _state(root: Store, facts: Facts) -> State:
 
 
 def _withdrawn_rows(root: Store, facts: Facts) -> Sequence[str]:
-    withdrawn = frozenset(withdrawn_documents(root))
-    if not withdrawn:
-        return ()
-    shards = [f"{facts.prefix}/{path}" for split in facts.splits for path in split.files]
-    rows = count_by_document(root, shards, withdrawn)
+    rows = withdrawn_rows(root, root, [f"{facts.prefix}/{path}" for split in facts.splits for path in split.files])
     return [f"{number:,} of its rows rest on document {doc_id}, which is withdrawn" for doc_id, number in rows.items()]

@@ -3,12 +3,12 @@ the datasets that have rows of it.
 
 Design: verification reads the column that tells; a listing of many datasets does not, and says that it has not looked.
 Documents that a dataset's manifest names as left out of it are none of its rows. Cost: nothing where no document is
-withdrawn; else a read of `doc_ids` for `with_rows`.
+withdrawn; else a read of `doc_ids` for `withdrawn_rows` and `with_rows`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,13 +43,21 @@ def without_looking(dataset: Dataset, state: State, withdrawn: frozenset[str]) -
     return replace(state, withdrawn_rows=said)
 
 
+def withdrawn_rows(root: Store, store: Store, shards: Sequence[str]) -> dict[str, int]:
+    """Document withdrawn below `root` -> rows of these shards that rest on it. Raises StoreError where a shard cannot
+    be read."""
+    withdrawn = frozenset(withdrawn_documents(root))
+    return count_by_document(store, shards, withdrawn) if withdrawn else {}
+
+
 def with_rows(root: Store, dataset_store: Store, dataset: Dataset, state: State) -> State:
     """The state, and how many rows of an approved dataset rest on withdrawn documents. Raises StoreError where a shard
     cannot be read."""
-    withdrawn = frozenset(withdrawn_documents(root))
-    if state.name != "approved" or dataset.mix or not withdrawn:
-        return without_looking(dataset, state, withdrawn)
-    counts = count_by_document(dataset_store, [str(each["path"]) for each in dataset.manifest["shards"]], withdrawn)
+    if state.name != "approved":
+        return state
+    if dataset.mix:
+        return without_looking(dataset, state, frozenset(withdrawn_documents(root)))
+    counts = withdrawn_rows(root, dataset_store, [str(each["path"]) for each in dataset.manifest["shards"]])
     if not counts:
         return state
     named = ", ".join(f"{doc_id} ({rows:,} rows)" for doc_id, rows in list(counts.items())[:SHOWN])

@@ -8,10 +8,9 @@ mix's version. Cost: a few small reads a dataset; its `doc_ids` are read where a
 from __future__ import annotations
 
 from factory.errors import ConfigError, GateError
-from factory.govern.places import Found, find
-from factory.govern.scan import count_by_document
+from factory.govern.places import find
+from factory.govern.resting import withdrawn_rows
 from factory.govern.state import state_of
-from factory.govern.withdrawals import withdrawn_documents
 from factory.mix.config import Require
 
 
@@ -30,16 +29,10 @@ def require_standing(part: str, address: str, require: Require) -> None:
         raise _refused(part, found.dataset.title, f"it is {state.line}")
     if state.name == "draft" and require == "approved":
         raise _refused(part, found.dataset.title, f"it is a {state.line}")
-    rows = _withdrawn_rows(found)
+    rows = withdrawn_rows(found.root, found.store, [str(shard["path"]) for shard in found.dataset.manifest["shards"]])
     if rows:
         named = ", ".join(f"{doc_id} ({number:,} rows)" for doc_id, number in rows.items())
         raise _refused(part, found.dataset.title, f"documents that its rows rest on are withdrawn: {named}")
-
-
-def _withdrawn_rows(found: Found) -> dict[str, int]:
-    ids = frozenset(withdrawn_documents(found.root))
-    shards = [str(shard["path"]) for shard in found.dataset.manifest["shards"]]
-    return count_by_document(found.store, shards, ids) if ids else {}
 
 
 def _refused(part: str, title: str, why: str) -> GateError:
