@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from factory.errors import ConfigError, FactoryError
 
 if TYPE_CHECKING:
+    from factory.govern.places import Found
     from factory.publish.checks import Check
     from factory.store.base import Store
 
@@ -61,9 +62,10 @@ def run(args: argparse.Namespace) -> int:
         # A forged manifest with a right digest may hold anything; it is no reason to end without a verdict.
         checks.append(Check("readable", False, str(error)))
         print(f"FAILED  {error}", file=sys.stderr)
+    found = None if args.bytes else found_at(address, args.root, args.endpoint_url)
     state = None
     try:
-        state = state_at(address, args.root, args.endpoint_url) if not args.bytes else None
+        state = state_at(found) if found is not None else None
     except FactoryError as error:
         checks.append(Check("sign-off", False, error.what))
         print(f"FAILED  {error}", file=sys.stderr)
@@ -75,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     facts = {"dataset": address, "rows": rows, "mode": "bytes" if args.bytes else "full", "state": state}
     result = summary(checks, **facts)
     print(f"{address}: {'verified' if result['ok'] else 'NOT verified'}", file=sys.stderr)
-    if not args.bytes and has_bundle(address, args.root, args.endpoint_url):
+    if found is not None and has_bundle(found):
         print(
             f"not looked at: the documents of its bundle; they are by `factory bundle {address} --check`",
             file=sys.stderr,
@@ -107,27 +109,30 @@ def signed(
         yield Check("signed sign-off", *told_of_approvals(found.root, found.dataset, keys))
 
 
-def state_at(address: str, root: str | None, endpoint_url: str | None) -> dict[str, Any] | None:
-    """Whether the dataset is a draft, approved or withdrawn, by its records, and how many of its rows rest on withdrawn
-    documents; None where there is no dataset, or no place for records. Raises StoreError where they are damaged."""
+def found_at(address: str, root: str | None, endpoint_url: str | None) -> Found | None:
+    """The dataset and the root of its records; None where there is no dataset, or no place for records."""
     from factory.govern.places import find
+
+    try:
+        return find(address, root, endpoint_url)
+    except FactoryError:  # the checks have said so
+        return None
+
+
+def state_at(found: Found) -> dict[str, Any]:
+    """Whether the dataset is a draft, approved or withdrawn, by its records, and how many of its rows rest on withdrawn
+    documents. Raises StoreError where they are damaged."""
     from factory.govern.resting import with_rows
     from factory.govern.state import state_of
 
-    try:
-        found = find(address, root, endpoint_url)
-    except FactoryError:  # the checks have said so
-        return None
     return with_rows(found.root, found.store, found.dataset, state_of(found.root, found.dataset)).to_json()
 
 
-def has_bundle(address: str, root: str | None, endpoint_url: str | None) -> bool:
-    """Whether a bundle lies in the dataset's records; False where there is no place for records."""
-    from factory.govern.places import find
+def has_bundle(found: Found) -> bool:
+    """Whether a bundle lies in the dataset's records."""
     from factory.publish.places import records_prefix
 
     try:
-        found = find(address, root, endpoint_url)
         start = f"{records_prefix(found.dataset.name, found.dataset.version)}/bundle-"
         return any(True for _ in found.root.list(start))
     except FactoryError:  # the checks have said so
