@@ -58,15 +58,16 @@ def run(args: argparse.Namespace) -> int:
 def _root_of(address: str, root: str | None) -> str:
     """The root below which the dataset's records lie. Raises ConfigError where its address does not say."""
     from factory.errors import ConfigError
+    from factory.publish.locate import root_above
 
-    above, inside, _ = address.rstrip("/").rpartition("/datasets/")
-    if root is None and not inside:
+    where = root or root_above(address)
+    if where is None:
         raise ConfigError(
             f"{address} does not lie under a root, so there are no records to write to",
             cause="the dataset was copied away from where it was made",
             remedy="pass --out with a folder for the documents, or --root with the root of the run",
         )
-    return root or above
+    return where
 
 
 def _report(bundle: Bundle, where: str, new: bool, as_json: bool) -> None:

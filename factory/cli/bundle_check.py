@@ -58,7 +58,9 @@ def _in_folder(folder: str, endpoint_url: str | None) -> Place:
 
 
 def _in_records(dataset: Store, args: argparse.Namespace) -> list[Place]:
-    if args.root is None and "/datasets/" not in dataset.uri:
+    from factory.publish.locate import root_above
+
+    if not args.root and root_above(dataset.uri) is None:
         raise ConfigError(
             f"{dataset.uri} does not lie under a root, so no bundle lies beside it",
             cause="the dataset was copied away from where it was made, without the bundle in its records",

@@ -83,12 +83,12 @@ def add_dataset(args: argparse.Namespace) -> int:
     from factory.curate.index.listing import change_list, with_segment
     from factory.curate.index.segment import lsh_identity
     from factory.curate.minhash import LshParameters
-    from factory.publish.locate import open_dataset, read_manifest
+    from factory.publish.locate import open_dataset, read_manifest, root_above
 
     dataset = open_dataset(args.dataset, args.endpoint_url)
     manifest = read_manifest(dataset)
     member = manifest["name"], manifest["version"]
-    where = args.root or dataset.uri.rstrip("/").rpartition("/datasets/")[0]
+    where = args.root or root_above(dataset.uri)
     if not where:
         raise ConfigError(
             f"{dataset.uri} does not lie below a root's datasets/",

@@ -168,6 +168,7 @@ def _verify_mix(
 ) -> Iterator[tuple[Check, int | None]]:
     """The same of a mix (factory/mix): its root is where published datasets it was made of may lie."""
     from factory.mix.verify import verify_inputs, verify_mix
+    from factory.publish.locate import root_above
     from factory.store.open import open_root
 
     verified = verify_mix(dataset)
@@ -176,7 +177,7 @@ def _verify_mix(
         yield check, rows
     if bytes_only or verified.manifest is None or not verified.ok:
         return
-    where = root or (dataset.uri.rpartition("/datasets/")[0] if "/datasets/" in dataset.uri else "")
+    where = root or root_above(dataset.uri)
     if not where and any(each["dataset"] for each in verified.manifest["inputs"]):
         raise ConfigError(
             f"{dataset.uri} does not lie under a root",

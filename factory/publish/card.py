@@ -293,6 +293,15 @@ def markdown_text(value: str) -> str:
     return _plain_marks(printable(" ".join(value.split())).translate(_MARKUP))
 
 
+def unmarked(text: str) -> str:
+    """What `markdown_text` was given, but for white space and backticks; entities that it does not write stay."""
+    for mark, escaped in _MARKUP.items():
+        text = text if chr(mark) == "`" else text.replace(escaped, chr(mark))
+    for mark in "*_~":
+        text = text.replace(f"&#{ord(mark)};", mark)
+    return text
+
+
 def _plain_marks(text: str) -> str:
     """`text` without emphasis. One mark emphasises nothing, and stays: cards that are published hold such, and are
     rendered again by whoever verifies them."""

@@ -70,13 +70,18 @@ def read_shard(dataset: Store, manifest: Manifest, path: str) -> bytes:
     return data
 
 
+def root_above(address: str) -> str | None:
+    """The part of a dataset's address above `datasets/`; None where it does not lie under a root."""
+    return address.rstrip("/").rpartition("/datasets/")[0] or None
+
+
 def open_root_of(dataset: Store, run: str, root: str | None, endpoint_url: str | None = None) -> Store:
     """The root that holds `run`: the one given, else the part of the dataset's address above `datasets/`.
 
     Raises ConfigError when the run is not there.
     """
     address = dataset.uri.rstrip("/")
-    where = root or (address.rpartition("/datasets/")[0] if "/datasets/" in address else None)
+    where = root or root_above(address)
     store = open_root(where, endpoint_url=endpoint_url) if where else None
     if store is not None and store.head(record_key(run)) is not None:
         return store

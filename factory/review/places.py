@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from factory.errors import ConfigError
 from factory.identity import sha256_hex
+from factory.publish.locate import root_above
 from factory.publish.manifest import MANIFEST
 from factory.store.base import Store
 from factory.store.open import open_root
@@ -15,7 +16,7 @@ def records_root(dataset: Store, root: str | None, endpoint_url: str | None = No
     It need not hold the run. Raises ConfigError where a dataset that was copied away names none.
     """
     address = dataset.uri.rstrip("/")
-    where = root or (address.rpartition("/datasets/")[0] if "/datasets/" in address else None)
+    where = root or root_above(address)
     if not where:
         raise ConfigError(
             f"{address} does not lie under a root, so there is no place for decisions",

@@ -11,7 +11,7 @@ import yaml
 
 from factory.printable import OBEYED
 from factory.publish.attribution import Attribution, attribution_text
-from factory.publish.card import markdown_text, render_card
+from factory.publish.card import markdown_text, render_card, unmarked
 from factory.publish.finalise import Published
 from factory.publish.front_matter import HUB_LICENCES, front_matter, hub_licence
 from factory.publish.manifest import Shard, empty_splits
@@ -158,6 +158,11 @@ def test_every_licence_of_the_table_is_an_spdx_id() -> None:
     from packaging.licenses import canonicalize_license_expression
 
     assert all(canonicalize_license_expression(spdx) == spdx for spdx in HUB_LICENCES)
+
+
+@pytest.mark.parametrize("text", ["R&D|[x](y) <b>", "*two* of _them_ and ~~those~~", "a&copy;b &copy c &amp; d", "\\|"])
+def test_text_is_read_back_from_markdown(text: str) -> None:
+    assert unmarked(markdown_text(text)) == text
 
 
 HOSTILE = (

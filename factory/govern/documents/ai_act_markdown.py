@@ -6,7 +6,6 @@ that nobody's words open markup, and read back by undoing that.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator
 
@@ -15,7 +14,7 @@ from factory.govern.ai_act.read import Values, claims_of, missing
 from factory.govern.claims import Claims
 from factory.govern.facts import Facts
 from factory.govern.json_document import NOT_STATED
-from factory.publish.card import markdown_text
+from factory.publish.card import markdown_text, unmarked
 
 PATH = "eu-ai-act.md"
 TITLE = "# Contribution to a public summary of training content\n"
@@ -75,12 +74,7 @@ def _values(data: bytes) -> Values:
         elif answer := _ANSWER.fullmatch(line):
             current = found.setdefault((section, answer["key"]), [])
             if answer["value"]:
-                current.append(_plain(answer["value"]))
+                current.append(unmarked(answer["value"]))
         elif (item := _ITEM.fullmatch(line)) and current is not None:
-            current.append(_plain(item["value"]))
+            current.append(unmarked(item["value"]))
     return found
-
-
-def _plain(text: str) -> str:
-    """What `markdown_text` was given, but for white space and backticks."""
-    return html.unescape(text.replace("\\|", "|"))

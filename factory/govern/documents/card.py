@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from factory.govern.claims import Claims, sound
+from factory.publish.card import unmarked
 from factory.publish.front_matter import HUB_LICENCES, size_category
 from factory.publish.manifest import CARD
 from factory.publish.sample_facts import SPLITS
@@ -142,12 +143,5 @@ def _table(body: str, head: str) -> list[list[str]]:
     for line in lines[heads[0] + 2 :]:
         if not line.startswith("| "):
             break
-        rows.append([_unescaped(cell.strip()) for cell in _CELL.split(line)[1:-1]])
+        rows.append([unmarked(cell.strip()) for cell in _CELL.split(line)[1:-1]])
     return rows
-
-
-def _unescaped(cell: str) -> str:
-    cell = cell.replace("\\|", "|").replace("&lt;", "<")
-    for mark in "[]*_~":
-        cell = cell.replace(f"&#{ord(mark)};", mark)
-    return cell
