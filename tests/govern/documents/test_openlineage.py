@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import uuid
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from factory.cli.main import main
 from factory.govern.documents import openlineage
 from factory.govern.facts import Facts, facts_of
 from factory.govern.lineage.events import line
@@ -121,6 +123,21 @@ def test_figures_of_the_published_dataset_are_the_manifests(events: list[Event],
     )
     assert output["facets"]["ownership"]["owners"][0]["name"] == "Example Ltd"
     assert [(each["name"], each["type"]) for each in output["facets"]["schema"]["fields"]] == list(facts.columns)
+
+
+def test_a_file_that_a_live_run_wrote_gets_what_it_lacks_and_no_second_run(
+    events: list[Event], facts: Facts, worked: World, tmp_path: Path
+) -> None:
+    for around in (events[0], events[-1]):  # a live run tells these at its own times
+        around["eventTime"] = "2026-01-02T00:00:00+00:00"
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(b"".join(line(event) for event in events if event["job"]["name"] != "toy.check"))
+    assert len(file.read_bytes().splitlines()) == len(events) - 2
+    for _ in range(2):
+        assert main(["lineage", f"{worked.store.uri}/{facts.prefix}", "--to", str(file)]) == 0
+        told = file.read_bytes()
+        assert len(told.splitlines()) == len(events)
+        assert openlineage.problems(told) == []
 
 
 def test_claims_are_what_the_facts_say(data: bytes, facts: Facts) -> None:
