@@ -1,15 +1,16 @@
 """What rests on a document, a licence or a model: every published row below a root, by dataset and mix.
 
 Design: each shard is asked by itself (scan.py), published datasets first. A row of a mix is found through the published
-row that it was, by the hash of the shard and the row's id; where that dataset is not below this root nothing can be
-told, and the mix is named as such instead of being passed over. Licences stand on the rows of a mix themselves, models
+row that it was, by the hash of the shard, as the mix read it, and the row's id: an erasure since may have written the
+shard again. Where that dataset is not below this root nothing can be told, and the mix is named as such instead of
+being passed over. Licences stand on the rows of a mix themselves, models
 in its manifest.
 Cost: docs/benchmarks.md, `impact`; memory holds the answering columns of a few shards.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from factory.govern.scan import OfDatasets, OfDocuments, OfSamples, Question, Un
 from factory.govern.state import Dataset, State, datasets_below, mix_inputs, read_dataset, state_of
 from factory.govern.withdrawals import check_document
 from factory.licences.expression import parse, write
+from factory.publish.places import first_path
 from factory.store.base import Store
 
 SHARDS_AT_ONCE = 4
@@ -73,8 +75,9 @@ def asked(document: str | None, license: str | None, model: str | None) -> Asked
 
 @dataclass(frozen=True)
 class Hit:
-    """A dataset or mix of which rows rest on what was asked. `shards` maps paths to rows; `places` and `ids` of those
-    rows are there where they were asked for. `roles` of a model that shaped all rows without having written them."""
+    """A dataset or mix of which rows rest on what was asked. `shards` maps paths to rows; `tables` of those rows, and
+    `ids` by the hash of their shard, are there where they were asked for. `roles` of a model that shaped all rows
+    without having written them."""
 
     dataset: Dataset
     state: State
@@ -82,6 +85,7 @@ class Hit:
     shards: dict[str, int]
     roles: tuple[str, ...] = ()
     tables: tuple[pa.Table, ...] = ()
+    ids: Mapping[str, pa.Array] = field(default_factory=dict)
 
 
 @dataclass
@@ -105,7 +109,7 @@ def impact(root: Store, what: Asked, listing: bool = False) -> Impact:
     found, mixes = Impact(), []
     samples: dict[str, pa.Array] = {}
     datasets = [read_dataset(root, *each) for each in datasets_below(root)]
-    inputs = {sha for each in datasets if each.mix for sha in _input_hashes(each)}
+    known = _known_to_mixes(datasets)
     for dataset in datasets:
         found.searched, found.searched_rows = found.searched + 1, found.searched_rows + dataset.rows
         found.licences.update(_licences(dataset))
@@ -113,8 +117,10 @@ def impact(root: Store, what: Asked, listing: bool = False) -> Impact:
             mixes.append(dataset)
             continue
         roles = roles_of(dataset, what)
-        wanted = listing or (what.kind == "document" and bool(_hashes(dataset) & inputs))
-        hit = _hit(root, dataset, _Everything() if roles else what.question, listing, wanted, samples, roles)
+        wanted = listing or (what.kind == "document" and bool(_hashes(dataset) & known.keys()))
+        hit = _hit(root, dataset, _Everything() if roles else what.question, listing, wanted, roles)
+        for sha256, names in (hit.ids if hit else {}).items():
+            samples |= dict.fromkeys(known.get(sha256, ()), names)
         found.hits.extend([hit] if hit else [])
     titles = {(each.name, each.version) for each in datasets}
     for mix in mixes:
@@ -122,7 +128,7 @@ def impact(root: Store, what: Asked, listing: bool = False) -> Impact:
         if what.kind == "document" and missing:
             found.unresolved[mix.title] = f"made of {', '.join(missing)}, not below this root"
         question = question_of_mix(mix, what, samples)
-        hit = _hit(root, mix, question, listing, listing, {}) if question is not None else None
+        hit = _hit(root, mix, question, listing, listing) if question is not None else None
         found.hits.extend([hit] if hit else [])
     return found
 
@@ -144,15 +150,14 @@ class _Everything:
 
 
 def _hit(
-    root: Store, dataset: Dataset, question: Question, listing: bool, ids: bool, samples: dict[str, pa.Array],
-    roles: Sequence[str] = (),
-) -> Hit | None:  # fmt: skip
-    """None where no row is concerned. `samples` gets the ids of the rows by the hash of their shard, where `ids`."""
+    root: Store, dataset: Dataset, question: Question, listing: bool, ids: bool, roles: Sequence[str] = ()
+) -> Hit | None:
+    """None where no row is concerned."""
     shards = [dict(shard) for shard in dataset.manifest["shards"]]
     ask: Callable[[dict[str, Any]], Any] = lambda shard: matching(  # noqa: E731
         root, f"{dataset.prefix}/{shard['path']}", question, ids
     )
-    counts, tables = {}, []
+    counts, tables, samples = {}, [], {}
     with ThreadPoolExecutor(SHARDS_AT_ONCE) as pool:
         for shard, (mask, names) in zip(shards, pool.map(ask, shards), strict=True):
             rows = int(mask.sum())
@@ -164,7 +169,7 @@ def _hit(
             if listing:
                 tables.append(_listed(dataset, shard["path"], np.flatnonzero(mask), names))
     total = sum(counts.values())
-    return Hit(dataset, state_of(root, dataset), total, counts, tuple(roles), tuple(tables)) if total else None
+    return Hit(dataset, state_of(root, dataset), total, counts, tuple(roles), tuple(tables), samples) if total else None
 
 
 def _listed(dataset: Dataset, path: str, places: Any, names: pa.Array) -> pa.Table:
@@ -209,6 +214,24 @@ def _licences(dataset: Dataset) -> dict[str, int]:
 
 def _hashes(dataset: Dataset) -> set[str]:
     return {str(shard["sha256"]) for shard in dataset.manifest["shards"]}
+
+
+def _known_to_mixes(datasets: Sequence[Dataset]) -> dict[str, set[str]]:
+    """Hash of a shard as it is -> the hashes under which mixes have read it."""
+    now = {
+        (each.name, each.version, first_path(str(shard["path"]))): str(shard["sha256"])
+        for each in datasets
+        if not each.mix
+        for shard in each.manifest["shards"]
+    }
+    known: dict[str, set[str]] = defaultdict(set)
+    for mix in datasets:
+        for each in mix.manifest.get("inputs", ()) if mix.mix else ():
+            read = str(each["sha256"])
+            place = str(each.get("dataset")), str(each.get("version")), first_path(str(each.get("name")))
+            for sha256 in {read, now.get(place, read)}:
+                known[sha256].add(read)
+    return known
 
 
 def _input_hashes(mix: Dataset) -> set[str]:

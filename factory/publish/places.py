@@ -18,3 +18,14 @@ def records_prefix(name: str, version: str) -> str:
 def records_beside(version: str) -> str:
     """The same, below the folder that holds the versions of a dataset."""
     return f"records/{version}"
+
+
+def first_path(shard: str) -> str:
+    """The path that a shard was published under: an erasure writes it again under a name of its own."""
+    stem = shard.removesuffix(".parquet")
+    return f"{stem.rpartition('-e')[0] or stem}.parquet"
+
+
+def path_after(shard: str, erasure: str) -> str:
+    """The path of a shard that an erasure has written again."""
+    return f"{first_path(shard).removesuffix('.parquet')}-e{erasure[:12]}.parquet"

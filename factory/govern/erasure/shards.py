@@ -12,6 +12,7 @@ from factory.identity import sha256_hex
 from factory.publish.attribution import attribution_bytes
 from factory.publish.finalise import encode_shard, uncompressed_bytes
 from factory.publish.manifest import ATTRIBUTION
+from factory.publish.places import path_after
 from factory.publish.sources import SourceCounts
 from factory.store.base import Store
 
@@ -28,8 +29,7 @@ def rewrite_shard(
     draft.delete(f"{prefix}/{shard['path']}")
     if not table.num_rows:
         return None
-    stem = shard["path"].removesuffix(".parquet").rpartition("-e")[0] or shard["path"].removesuffix(".parquet")
-    path = f"{stem}-e{erasure[:12]}.parquet"
+    path = path_after(shard["path"], erasure)
     metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     data = encode_shard(table, metadata)
     draft.put(f"{prefix}/{path}", data)

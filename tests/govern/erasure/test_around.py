@@ -16,6 +16,7 @@ from factory.curate.index.segment import read_segment
 from factory.govern.approval import Approver, approve
 from factory.govern.erasure.erase import erase
 from factory.govern.facts import facts_of
+from factory.govern.impact import asked, impact
 from factory.govern.withdrawals import withdraw_document
 from factory.identity import canonical_json
 from factory.mix.job import make
@@ -90,6 +91,20 @@ def test_a_mix_loses_its_rows_and_still_adds_up(root: Path, made: tuple[Path, st
     told = verify_inputs(LocalStore(str(root)), manifest)
     assert told.ok, told
     assert "erased" in told.detail
+
+
+def test_a_mix_of_a_shard_that_was_written_again_still_rests_on_its_other_documents(
+    root: Path, made: tuple[Path, str]
+) -> None:
+    def rows_of_mix(doc_id: str) -> int:
+        found = impact(LocalStore(str(root)), asked(doc_id, None, None))
+        return sum(hit.rows for hit in found.hits if hit.dataset.mix)
+
+    before = {doc["doc_id"]: rows_of_mix(doc["doc_id"]) for doc in (document(root, place) for place in range(4))}
+    passage, _ = erased(root)
+    after = {doc_id: rows_of_mix(doc_id) for doc_id in before}
+    assert any(rows for doc_id, rows in before.items() if doc_id != passage["doc_id"])
+    assert after == {**before, passage["doc_id"]: 0}
 
 
 def test_a_review_keeps_what_was_decided_about_other_rows(root: Path) -> None:
