@@ -295,8 +295,8 @@ def markdown_text(value: str) -> str:
 
 def unmarked(text: str) -> str:
     """What `markdown_text` was given, but for white space and backticks; entities that it does not write stay."""
-    for mark, escaped in _MARKUP.items():
-        text = text if chr(mark) == "`" else text.replace(escaped, chr(mark))
+    for code, escaped in _MARKUP.items():
+        text = text if code == ord("`") else text.replace(escaped, chr(code))
     for mark in "*_~":
         text = text.replace(f"&#{ord(mark)};", mark)
     return text
