@@ -24,6 +24,7 @@ from factory.cli import (
     diff,
     doctor,
     erase,
+    export,
     forecast,
     gc,
     impact,
@@ -52,7 +53,7 @@ from factory.store.objects import absent
 
 SUBCOMMANDS = (
     *(plan, status, top, verify, replay, show, report, review, judge, decon, index, forecast, compare, diff),
-    *(bundle, approve, sign, withdraw, impact, erase, retention, lineage),
+    *(export, bundle, approve, sign, withdraw, impact, erase, retention, lineage),
     *(doctor, gc, config, trouble),
 )
 

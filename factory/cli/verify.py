@@ -144,11 +144,15 @@ def verify(
 ) -> Iterator[tuple[Check, int | None]]:
     """Yields (check, rows of the dataset, None where it is not what it says). Raises FactoryError when a store or the
     root cannot be reached."""
+    from factory.export.verify import is_export
     from factory.publish.locate import open_root_of
     from factory.publish.manifest import MANIFEST, kind_of
     from factory.publish.proof import verify_root
     from factory.publish.verify import verify_bytes
 
+    if is_export(dataset):
+        yield from _verify_export(dataset, bytes_only, root, endpoint_url)
+        return
     if dataset.head(MANIFEST) is not None and kind_of(dataset.get(MANIFEST)) == "factory-mix":
         yield from _verify_mix(dataset, bytes_only, root, endpoint_url)
         return
@@ -161,6 +165,22 @@ def verify(
     root_store = open_root_of(dataset, verified.manifest["run"], root, endpoint_url)
     for check in verify_root(root_store, dataset, "", verified.manifest):
         yield check, rows
+
+
+def _verify_export(
+    export: Store, bytes_only: bool, root: str | None, endpoint_url: str | None
+) -> Iterator[tuple[Check, int | None]]:
+    """The same of an export: its root is where the dataset lies that it was made of, and need not be named."""
+    from factory.export.verify import verify_export, verify_source
+    from factory.store.open import open_root
+
+    verified = verify_export(export)
+    rows = verified.manifest["totals"]["rows"] if verified.manifest and verified.ok else None
+    for check in verified.checks:
+        yield check, rows
+    where = root or (export.uri.rpartition("/exports/")[0] if "/exports/" in export.uri else "")
+    if not bytes_only and where and verified.manifest is not None and verified.ok:
+        yield verify_source(open_root(where, endpoint_url=endpoint_url), verified.manifest), rows
 
 
 def _verify_mix(

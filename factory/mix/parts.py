@@ -15,8 +15,8 @@ from typing import Any
 from factory.corpus.places import Found, find, open_source
 from factory.corpus.ranges import SourceFile, format_of
 from factory.errors import ConfigError, CorpusError, StoreError
+from factory.govern.standing import Use, require_standing
 from factory.mix.config import PartConfig, Require, Role
-from factory.mix.standing import require_standing
 from factory.publish.card import is_dry_run
 from factory.publish.manifest import MANIFEST, Manifest, unseal
 
@@ -148,7 +148,8 @@ def _dataset(part: PartConfig, listed: Sequence[Found], require: Require) -> _Da
             cause="a wrong role or a wrong path",
             remedy=f"set role: synthetic for {part.name}",
         )
-    require_standing(part.name, item.base, require)
+    if require != "any":
+        require_standing(item.base, require, Use("taken into a mix", "mix.require=", f"part {part.name}: "))
     shards = {shard["path"]: shard["sha256"] for shard in manifest["shards"] if shard["split"] in part.splits}
     return _Dataset(
         manifest["name"], manifest["version"], manifest["license"]["dataset"], shards, dataset_generators(manifest)

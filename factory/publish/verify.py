@@ -128,8 +128,9 @@ def every_file(store: Store, prefix: str) -> Iterator[str]:
         links = [name for name in names if Path(folder, name).is_symlink()]
         for name in [*files, *links]:
             path = Path(folder, name)
-            # The store's own lock file travels with a copied folder; it is always empty.
-            if not (name == LOCK and not path.is_symlink() and path.stat().st_size == 0):
+            # The store's own lock files travel with a copied folder; they are always empty.
+            lock = LOCK in (name, Path(folder).name)
+            if not (lock and not path.is_symlink() and path.stat().st_size == 0):
                 yield path.relative_to(top).as_posix()
 
 

@@ -26,7 +26,7 @@ compile() {
 compile 3.11 gpu.in --output-file gpu.txt
 cp gpu.txt cpu.txt
 UPGRADE='' compile 3.11 cpu.in --override cpu-overrides.txt --output-file cpu.txt
-compile 3.11 dev.in --constraint cpu.txt --constraint gpu.txt --output-file dev.txt
+compile 3.11 dev.in --override cpu-overrides.txt --constraint cpu.txt --constraint gpu.txt --output-file dev.txt
 compile 3.11 audit.in --output-file audit.txt
 
 pins() { grep -E '^[a-zA-Z0-9]' "$1" | sed -E 's/[ ;].*//' | sort; }
