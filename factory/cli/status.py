@@ -15,7 +15,7 @@ from typing import Any
 
 from factory.cost.money import read_prices
 from factory.cost.told import run_costs
-from factory.errors import ConfigError, StoreError
+from factory.errors import ConfigError, FactoryError, StoreError
 from factory.run.diagnosis import is_alive
 from factory.run.record import Record, finished_steps, plan_key, record_key, run_ids
 from factory.store.base import AbsentObjectError, Store
@@ -71,12 +71,20 @@ def run(args: argparse.Namespace) -> int:
 FOLLOW_INTERVAL_S = 5.0
 
 
-def _records(store: Store, run_id: str | None) -> tuple[list[Record], list[StoreError], ConfigError | None]:
-    """As `all_records`, and what it says where there is none: a root of mixes alone has datasets to tell of."""
+def _records(store: Store, run_id: str | None) -> tuple[list[Record], Sequence[FactoryError], ConfigError | None]:
+    """As `all_records`, and what it says where there is none: a root of mixes alone has datasets to tell of, and
+    damaged is one where runs left everything but their records."""
     try:
         return *all_records(store, run_id), None
     except ConfigError as error:
-        return [], [], error
+        if run_id is not None or next(iter(store.list("runs/")), None) is None:
+            return [], [], error
+        lost = ConfigError(
+            f"there is no run under {store.uri} that has a record",
+            cause="records were removed, or only a part of the root was copied here",
+            remedy=f"`factory doctor {store.uri}` says which; a run's command given again writes its record anew",
+        )
+        return [], [lost], error
 
 
 def recorded(store: Store, run_id: str | None = None) -> list[Record]:
