@@ -130,11 +130,15 @@ class FactoryConfig(Section):
             del values["curate"]["index"]  # runs from before there was an index keep their ids
         if self.curate.decontamination.embedding == EmbeddingConfig():
             del values["curate"]["decontamination"]["embedding"]  # likewise
+        if self.domain.variant is None:
+            del values["domain"]["variant"]  # likewise
         if self.judge == JudgeConfig():
             del values["judge"]  # likewise
         if not isinstance(self.gate.canaries, str | None):
             # The recipe is published with the dataset, and canaries must not be.
             values["gate"]["canaries"] = [sha256_hex(canary.encode()) for canary in self.gate.canaries]
+        if not self.gate.pack:
+            del values["gate"]["pack"]  # likewise
         for key in ("verify", "grounding", "require"):
             if getattr(self.answer, key) == getattr(AnswerConfig(), key):
                 del values["answer"][key]  # and likewise

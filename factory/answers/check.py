@@ -17,12 +17,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from factory.answers.evidence_by_embedding import SentenceEvidence, embedded_evidence
+from factory.answers.config import AnswerConfig
+from factory.answers.evidence_by_embedding import SentenceEvidence, embedded_evidence, sentence_evidence
 from factory.answers.grounding import grounding
 from factory.answers.step import passages_of
 from factory.answers.verify.config import VerifyConfig
-from factory.answers.verify.decide import VERIFIERS, verify_answer
+from factory.answers.verify.decide import PACK_KINDS, VERIFIERS, verify_answer
+from factory.answers.verify.pack import ERROR, pack_verdict
 from factory.answers.verify.verdict import Verdict
+from factory.domains.code import PackCode
+from factory.domains.pack import Pack
+from factory.errors import ConfigError
 from factory.identity import canonical_json, ids_digest
 from factory.run.outputs import fetch_texts
 from factory.run.step import Row, Texts
@@ -34,31 +39,35 @@ from factory.tables import CHECK
 STEP_VERSION = 4
 
 COLUMNS = ["answer_id", "level", "text", "answer", "final_answer", "sources"]
+PACK_COLUMNS = ["edu_level", "subject", "concepts", "votes"]
+"""What a pack's verifier is told besides."""
 
 
 @dataclass(frozen=True)
 class CheckStep:
-    """Work step: ANSWER rows -> CHECK rows."""
+    """Work step: ANSWER rows -> CHECK rows. `pack` is the domain pack's code where it verifies answers."""
 
     config: VerifyConfig
     embedding: SentenceEvidence | None = None
+    pack: PackCode | None = None
 
     name = "check"
     version = STEP_VERSION
 
     def identity(self) -> dict[str, Any]:
-        own = {"verify": self.config.model_dump(mode="json"), "verifiers": VERIFIERS}
-        return {**own, "embedding": self.embedding.identity()} if self.embedding else own
+        own: dict[str, Any] = {"verify": self.config.model_dump(mode="json"), "verifiers": VERIFIERS}
+        own |= {"embedding": self.embedding.identity()} if self.embedding else {}
+        return own | ({"pack": self.pack.identity()} if self.pack else {})
 
     def work(self, store: Store, unit: Unit) -> UnitResult:
         if unit.file is None:
             raise ValueError(f"unit {unit.unit_id} of the check step has no answer file")
-        answers = read_parquet(store, unit.file.key, COLUMNS)
+        answers = read_parquet(store, unit.file.key, [*COLUMNS, *(PACK_COLUMNS if self.pack else ())])
         if unit.picks is not None:
             answers = answers.take(pa.array(unit.picks, pa.int64()))
         rows = answers.to_pylist()
-        verdicts = [verify_answer(row["text"], row["answer"], row["final_answer"], self.config) for row in rows]
         texts = fetch_texts(store, [source for row in rows for source in row["sources"] or ()])
+        verdicts = [self.verdict(row, texts) for row in rows]
         grounded = [grounding(row["answer"] or "", passages_of(row, texts)) for row in rows]
         embedded = [_embedded_share(row, texts, self.embedding) for row in rows]
         ids = [row["answer_id"] for row in rows]
@@ -83,6 +92,25 @@ class CheckStep:
             facts=check_facts(rows, verdicts),
         )
 
+    def verdict(self, row: Row, texts: Texts) -> Verdict:
+        """Of one ANSWER row; `texts` are its passages by id."""
+        code = self.pack
+        own = (lambda: pack_verdict(code.load(), row, passages_of(row, texts))) if code is not None else None
+        return verify_answer(row["text"], row["answer"], row["final_answer"], self.config, own)
+
+
+def check_step(config: AnswerConfig, pack: Pack) -> CheckStep:
+    """The step that a configuration describes. Raises ConfigError where the pack's code cannot be used, or is asked for
+    and has no verifier."""
+    verifies = config.verify.kind in PACK_KINDS and pack.checks is not None and pack.checks.load().verify is not None
+    if config.verify.kind == "pack" and not verifies:
+        raise ConfigError(
+            f"answer.verify.kind=pack: the domain pack {pack.name} has no verifier",
+            cause="its folder has no checks.py, or that defines no function `verify`",
+            remedy="use answer.verify.kind=auto, or add one (factory/domains/checks.py has an example)",
+        )
+    return CheckStep(config.verify, sentence_evidence(config.grounding.embedding), pack.checks if verifies else None)
+
 
 def _embedded_share(row: Row, texts: Texts, rule: SentenceEvidence | None) -> float | None:
     return embedded_evidence(row["answer"] or "", passages_of(row, texts), rule).share if rule else None
@@ -96,5 +124,6 @@ def check_facts(rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Verdict]) 
     facts: Counter[str] = Counter()
     for row, verdict in zip(rows, verdicts, strict=True):
         facts[f"verified=level {row['level']}: {verdict.verified}"] += 1
-        facts[f"verified_by={verdict.by or 'nothing could check it'}: {verdict.verified}"] += 1
+        failed = "the pack's checks.py failed" if ERROR in verdict.evidence else "nothing could check it"
+        facts[f"verified_by={verdict.by or failed}: {verdict.verified}"] += 1
     return dict(facts)

@@ -23,6 +23,7 @@ from factory.cli import (
     decon,
     diff,
     doctor,
+    domain,
     erase,
     export,
     forecast,
@@ -54,7 +55,7 @@ from factory.store.objects import absent
 SUBCOMMANDS = (
     *(plan, status, top, verify, replay, show, report, review, judge, decon, index, forecast, compare, diff),
     *(export, bundle, approve, sign, withdraw, impact, erase, retention, lineage),
-    *(doctor, gc, config, trouble),
+    *(doctor, gc, config, domain, trouble),
 )
 
 

@@ -10,3 +10,6 @@ from factory.section import Section
 class DomainConfig(Section):
     name: str = "general"
     path: str | None = Field(default=None, description="folder of your own pack; null: factory/domains/<name>")
+    variant: str | None = Field(
+        default=None, description="prompts/<variant>/ of the pack, such as zero_shot; null: the prompts with examples"
+    )

@@ -1,13 +1,13 @@
-"""A domain pack: the folder that says how to talk about one field of study.
+"""A domain pack: the folder that makes the factory good at one field of study.
 
-Design: everything that changes with the field is text in one folder, so that a user adds a field without
-code: `pack.yaml` (names, school levels, answer style, word lists of the question checks) and one file a
-prompt under `prompts/`. `system.md` there is optional and goes before every prompt. A pack that says
-`extends: general` takes from that pack every key and prompt it does not give itself, one level deep: whoever
-reads a pack looks into two folders at most. All of it is read and checked once, before anything starts; the
-loaded pack is plain data and travels to workers pickled. Packs that come with the package lie beside this
-module; another is named by `domain.path`. What only level 3 or the training of a domain classifier needs is
-optional: four prompts, and `syllabus.yaml` (factory/domains/syllabus.py).
+Design: everything that changes with the field lies in one folder, nearly all of it text, so that a user adds a field
+without code: `pack.yaml` (contract.py has its keys) and one file a prompt under `prompts/`. `system.md` there is
+optional and goes before every prompt. A pack that says `extends: general` takes from that pack every key, prompt and
+file it does not give itself, one level deep: whoever reads a pack looks into two folders at most. A variant is a folder
+`prompts/<variant>/` whose files come before those beside it. All of it is read and checked once, before anything
+starts; the loaded pack is plain data and travels to workers pickled, its `checks.py` as a path and a hash (code.py).
+Packs that come with the package lie beside this module; another is named by `domain.path`. What only level 3 or the
+training of a domain classifier needs is optional: four prompts, and `syllabus.yaml` (syllabus.py).
 
 Cost: a few files, about a millisecond.
 """
@@ -15,84 +15,28 @@ Cost: a few files, about a millisecond.
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, ValidationError, field_validator
-
+from factory.domains.code import PackCode
 from factory.domains.config import DomainConfig
+from factory.domains.contract import OPTIONAL_PLACEHOLDERS, PLACEHOLDERS, SYSTEM, PackFile, inherited
 from factory.domains.prompt import Prompt, check_prompt
 from factory.errors import ConfigError
 from factory.identity import fingerprint, sha256_hex
-from factory.section import Section
+from factory.section import checked
 from factory.yaml_text import parse_yaml
 
 PACKS = Path(__file__).parent
 
-# What each prompt must hold, and what it may hold besides.
-_PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
-    "extract": (frozenset({"document"}), frozenset({"levels", "max_topics", "min_concepts", "max_concepts"})),
-    "question_level_1": (frozenset({"document"}), frozenset({"levels", "questions"})),
-    "question_level_2": (
-        frozenset({"document", "concepts"}),
-        frozenset({"questions", "concepts_per_question", "edu_level", "subject"}),
-    ),
-    "answer": (frozenset({"question"}), frozenset({"answer_style", "document", "edu_level", "subject"})),
-}
-# The same for prompts that a pack need not have: level 3, `python -m jobs.train_selector`, `factory decon --judge`,
-# `judge.rubric`.
-_OPTIONAL_PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
-    "question_level_3": (
-        frozenset({"document_1", "document_2", "concepts"}),
-        frozenset({"topics", "questions", "concepts_per_question", "edu_level", "subject"}),
-    ),
-    "reference_document": (
-        frozenset({"topic", "genre"}),
-        frozenset({"instructions", "level", "scope", "terms", "subject", "discipline", "domain"}),
-    ),
-    "rate_document": (frozenset({"document", "domain"}), frozenset()),
-    "same_problem": (frozenset({"first", "second"}), frozenset()),
-    "judge_answer": (frozenset({"rubric", "question", "answer"}), frozenset({"document"})),
-    "judge_pair": (frozenset({"rubric", "question", "first", "second"}), frozenset({"document"})),
-}
-_SYSTEM = "system"
 SYLLABUS = "syllabus.yaml"
-
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Words = Annotated[str, Field(min_length=1, max_length=64)]
-
-
-class _PackFile(Section):
-    """pack.yaml, with what it takes from the pack it extends."""
-
-    extends: str | None = None
-    name: Name
-    description: str = Field(min_length=1)
-    levels: tuple[Words, ...] = Field(min_length=1, max_length=32)
-    answer_style: str = Field(min_length=1)
-    task_words: tuple[Words, ...]
-    refers_to_document: tuple[str, ...]
-    refusals: tuple[str, ...] = ()
-
-    @field_validator("levels")
-    @classmethod
-    def _levels_differ(cls, levels: tuple[str, ...]) -> tuple[str, ...]:
-        if len({level.casefold() for level in levels}) != len(levels):
-            raise ValueError("a level is named twice")
-        return levels
-
-    @field_validator("refers_to_document", "refusals")
-    @classmethod
-    def _patterns_compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
-        for pattern in patterns:
-            try:
-                re.compile(f"(?:{pattern})")  # as part of one alternation, where flags such as (?i) may not stand
-            except (re.error, OverflowError, RecursionError) as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
-        return patterns
+CHECKS = "checks.py"
+DATA = "data"
+"""Folder of a pack for what its checks.py reads: vocabularies, tables."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +54,10 @@ class Pack:
     prompts: Mapping[str, Prompt] = field(hash=False)
     files: Mapping[str, str] = field(hash=False)
     """Path inside the pack -> SHA-256 of the bytes."""
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    hints: str = ""
+    benchmarks: tuple[str, ...] = ()
+    checks: PackCode | None = None
 
     def prompt(self, name: str) -> Prompt:
         """Raises ConfigError where the pack has no such prompt (some are optional)."""
@@ -131,31 +79,95 @@ class Pack:
 def load_pack(config: DomainConfig) -> Pack:
     """Reads and checks the pack that `config` names. Raises ConfigError with file, cause and remedy."""
     folder = pack_folder(config)
-    values = _values(folder / "pack.yaml")
-    base = base_folder(folder, values.get("extends"))
-    templates = _templates(folder / "prompts")
-    files = _files(folder, "")
-    if base is not None:
-        inherited = _values(base / "pack.yaml")
-        _checked(inherited, base / "pack.yaml")
-        values = {key: value for key, value in inherited.items() if key not in OF_ITS_OWN} | values
-        templates = {**_templates(base / "prompts"), **templates}
-        files |= _files(base, f"extends/{base.name}/")
+    values, base = pack_values(folder)
     about = _checked(values, folder / "pack.yaml")
-    if missing := [name for name in _PLACEHOLDERS if name not in templates]:
+    found = _prompt_files(folder, base, config.variant)
+    if missing := [name for name in PLACEHOLDERS if name not in found]:
         raise _missing(folder / "prompts" / f"{missing[0]}.md")
-    system = templates.pop(_SYSTEM, "")
-    prompts = {name: Prompt(name, template, system) for name, template in templates.items()}
-    for name, prompt in prompts.items():
-        own = folder / "prompts" / f"{name}.md"
-        path = own if base is None or own.exists() else base / "prompts" / f"{name}.md"
-        required, optional = {**_PLACEHOLDERS, **_OPTIONAL_PLACEHOLDERS}[name]
-        check_prompt(prompt, required, optional, str(path))
-    return Pack(**about.model_dump(exclude={"extends"}), prompts=prompts, files=files)
+    system = _read(found.pop(SYSTEM)).strip() if SYSTEM in found else ""
+    prompts = {name: _prompt(name, path, system, about.hints) for name, path in found.items()}
+    files = _files(folder, "") | (_files(base, f"extends/{base.name}/") if base is not None else {})
+    return Pack(**about.model_dump(exclude={"extends"}), prompts=prompts, files=files, checks=_checks(folder, base))
 
 
-OF_ITS_OWN = ("name", "description")
-"""Keys that a pack never takes from the one it extends."""
+def pack_values(folder: Path) -> tuple[dict[str, Any], Path | None]:
+    """The keys of the pack in `folder` with those that it inherits, and the folder of the pack it extends. Raises
+    ConfigError; of its own keys only `extends` is checked."""
+    values = read_yaml(folder / "pack.yaml")
+    base = base_folder(folder, values.get("extends"))
+    if base is None:
+        return values, None
+    below = read_yaml(base / "pack.yaml")
+    _checked(below, base / "pack.yaml")
+    return inherited(below, values), base
+
+
+def _prompt_files(folder: Path, base: Path | None, variant: str | None) -> dict[str, Path]:
+    """Prompt -> the file that is used: of the pack itself before those of the one it extends, in each folder that of
+    the variant before the plain one. Raises ConfigError for a variant that neither has, and for files nobody reads."""
+    folders = [place / "prompts" for place in (base, folder) if place is not None]
+    variants = variants_of(folder, base)
+    if variant is not None and variant not in variants:
+        near = difflib.get_close_matches(variant, variants, n=1)
+        raise ConfigError(
+            f"domain.variant={variant}: the pack in {folder} has no such variant"
+            + (f"; did you mean `{near[0]}`?" if near else ""),
+            cause=f"variants that are there: {', '.join(variants) or 'none'}",
+            remedy=f"use one of these, or put prompts into {folder / 'prompts' / variant}",
+        )
+    found: dict[str, Path] = {}
+    for place in folders:
+        for each in (None, *variants):
+            names = _prompt_names(place / each if each else place)
+            if each in (None, variant):
+                found |= names
+    return found
+
+
+def variants_of(folder: Path, base: Path | None) -> list[str]:
+    """Names of the prompt variants of a pack and of the one it extends."""
+    folders = [place / "prompts" for place in (folder, base) if place is not None]
+    return sorted({path.name for place in folders for path in place.glob("*/") if any(path.glob("*.md"))})
+
+
+def _prompt(name: str, path: Path, system: str, hints: str) -> Prompt:
+    template = _read(path).rstrip("\n")
+    if name == HINTED:
+        template = _with_hints(template, hints, path)
+    prompt = Prompt(name, template, system)
+    check_prompt(prompt, *{**PLACEHOLDERS, **OPTIONAL_PLACEHOLDERS}[name], str(path))
+    return prompt
+
+
+HINTED = "extract"
+_HINTS = re.compile(r"\{\{\s*hints\s*\}\}")
+_NO_HINTS = re.compile(r"^[ \t]*\{\{\s*hints\s*\}\}[ \t]*\n|\{\{\s*hints\s*\}\}", re.MULTILINE)
+
+
+def _with_hints(template: str, hints: str, path: Path) -> str:
+    """The template with the pack's hints in it. They are the same for every request, so they are part of the prompt's
+    id; without any, the line that would hold them is gone and the prompt is what it was."""
+    if not hints:
+        return _NO_HINTS.sub("", template)
+    if not _HINTS.search(template):
+        raise ConfigError(
+            f"{path} lacks {{{{hints}}}}, and the pack has hints",
+            cause="the model would never be shown them",
+            remedy="put {{hints}} on a line of its own before the examples, or write the hints into the prompt itself",
+        )
+    return _HINTS.sub(lambda _: hints, template)
+
+
+def _checks(folder: Path, base: Path | None) -> PackCode | None:
+    """The pack's own code, or that of the pack it extends."""
+    for place in (folder, base):
+        if place is not None and (place / CHECKS).is_file():
+            return PackCode.of(place / CHECKS, [path for path in _paths(place) if _is_read_by_checks(path, place)])
+    return None
+
+
+def _is_read_by_checks(path: Path, folder: Path) -> bool:
+    return path.relative_to(folder).parts[0] == DATA
 
 
 def base_folder(folder: Path, extends: Any) -> Path | None:
@@ -176,7 +188,7 @@ def base_folder(folder: Path, extends: Any) -> Path | None:
     base = PACKS / extends
     if base.resolve() == folder.resolve():
         raise ConfigError(f"{path}: the pack extends itself", remedy="take the line `extends:` out")
-    further = _values(base / "pack.yaml").get("extends")
+    further = read_yaml(base / "pack.yaml").get("extends")
     if further is not None:
         raise ConfigError(
             f"{path} extends {extends}, which extends {further} itself",
@@ -186,10 +198,17 @@ def base_folder(folder: Path, extends: Any) -> Path | None:
     return base
 
 
+def _paths(folder: Path) -> list[Path]:
+    """The files that make a pack what it is, sorted. What else lies there (notes, items for `factory domain check`,
+    reasons for reviewers) changes no row."""
+    named = [folder / name for name in ("pack.yaml", SYLLABUS, CHECKS)]
+    below = [folder.glob("prompts/*.md"), folder.glob("prompts/*/*.md"), folder.glob("rubrics/*.yaml")]
+    data = folder.glob(f"{DATA}/**/*")
+    return sorted(path for path in (*named, *itertools.chain(*below), *data) if path.is_file())
+
+
 def _files(folder: Path, prefix: str) -> dict[str, str]:
-    syllabus = [folder / SYLLABUS] if (folder / SYLLABUS).exists() else []
-    paths = [folder / "pack.yaml", *syllabus, *sorted((folder / "prompts").glob("*.md"))]
-    return {prefix + path.relative_to(folder).as_posix(): sha256_hex(path.read_bytes()) for path in paths}
+    return {prefix + path.relative_to(folder).as_posix(): sha256_hex(path.read_bytes()) for path in _paths(folder)}
 
 
 def shipped_packs() -> list[str]:
@@ -247,24 +266,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return {str(key): value for key, value in values.items()}
 
 
-def _values(path: Path) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in read_yaml(path).items()}
-
-
-def _checked(values: Mapping[str, Any], path: Path) -> _PackFile:
+def _checked(values: Mapping[str, Any], path: Path) -> PackFile:
     try:
-        return _PackFile.model_validate(dict(values))
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        return checked(PackFile, values)
+    except ConfigError as error:
         raise ConfigError(
-            f"{path} is not usable:\n" + "\n".join(f"  - {problem}" for problem in problems),
-            remedy=f"its keys are {', '.join(_PackFile.model_fields)}; {PACKS / 'general' / 'pack.yaml'} is a model",
+            error.what.replace("the configuration is not usable", f"{path} is not usable", 1),
+            remedy=f"its keys are {', '.join(PackFile.model_fields)}; {PACKS / 'general' / 'pack.yaml'} is a model",
         ) from None
 
 
-def _templates(folder: Path) -> dict[str, str]:
-    """Prompt name -> text without the line break at its end. A file nobody reads is an error, not a surprise."""
-    known = [*_PLACEHOLDERS, *_OPTIONAL_PLACEHOLDERS, _SYSTEM]
+def _prompt_names(folder: Path) -> dict[str, Path]:
+    """Prompt name -> file. A file nobody reads is an error, not a surprise."""
+    known = [*PLACEHOLDERS, *OPTIONAL_PLACEHOLDERS, SYSTEM]
     paths = sorted(folder.glob("*.md"))
     for path in paths:
         if path.stem not in known:
@@ -274,4 +288,4 @@ def _templates(folder: Path) -> dict[str, str]:
                 cause="a misspelt file name",
                 remedy=f"prompts are {', '.join(f'{name}.md' for name in known)}",
             )
-    return {path.stem: _read(path).strip() if path.stem == _SYSTEM else _read(path).rstrip("\n") for path in paths}
+    return {path.stem: path for path in paths}

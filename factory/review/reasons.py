@@ -11,7 +11,8 @@ from pathlib import Path
 from pydantic import Field
 
 from factory.domains.config import DomainConfig
-from factory.domains.pack import Words, base_folder, pack_folder, read_yaml, shipped_packs
+from factory.domains.contract import Words
+from factory.domains.pack import base_folder, pack_folder, read_yaml, shipped_packs
 from factory.section import Section, checked
 
 REVIEW_FILE = "review.yaml"

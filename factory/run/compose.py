@@ -1,7 +1,8 @@
 """From command line overrides to a checked configuration.
 
 Design: Hydra composes `conf/`; the schema's defaults are registered as the base, so that every key that
-exists can be overridden without `+` and every key that does not is refused by name. `jobs.run` and the
+exists can be overridden without `+` and every key that does not is refused by name. What the run's domain
+pack sets comes behind the presets and before the command line (pack_settings.py). `jobs.run` and the
 `factory` command share this, so `factory plan preset=demo` plans exactly what `jobs.run preset=demo` runs.
 Other jobs have an entry point of their own (`Entry`) over the same groups.
 Cost: about half a second.
@@ -23,6 +24,7 @@ from factory.config import FactoryConfig
 from factory.errors import ConfigError
 from factory.run.key_words import default_words, type_words
 from factory.run.overrides import check_overrides, groups_of, options_of
+from factory.run.pack_settings import settings_for
 from factory.section import KEYS_LISTED, Schema, checked
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -37,9 +39,12 @@ class Entry(Generic[Schema]):
     base: str
     schema: type[Schema]
     listed: str = KEYS_LISTED
+    packs: bool = False
+    """Whether the domain pack has a say in its keys: the file's defaults list then names PACK_NODE."""
 
 
-RUN = Entry("config", "schema_defaults", FactoryConfig)
+PACK_NODE = "pack_settings"
+RUN = Entry("config", "schema_defaults", FactoryConfig, packs=True)
 
 
 def compose(overrides: Sequence[str]) -> FactoryConfig:
@@ -54,14 +59,26 @@ def compose_entry(entry: Entry[Schema], overrides: Sequence[str]) -> Schema:
 
 def composed_by_hydra(entry: Entry[Schema], overrides: Sequence[str]) -> Any:
     """What Hydra composes, values unchecked. Raises ConfigError as `compose_entry` does."""
+    check_overrides(overrides, CONF)
+    register_defaults(entry)
+    if not entry.packs:
+        return _composed(entry, overrides)
+    register_pack_settings({})
+    composed = _composed(entry, overrides)
+    settings = settings_for(composed.get("domain"))
+    if settings is None or not settings.values:
+        return composed
+    register_pack_settings(settings.values)
+    return _composed(entry, overrides)
+
+
+def _composed(entry: Entry[Schema], overrides: Sequence[str]) -> Any:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    check_overrides(overrides, CONF)
-    register_defaults(entry)
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -134,6 +151,13 @@ def register_defaults(entry: Entry[Schema]) -> None:
     from hydra.core.config_store import ConfigStore
 
     ConfigStore.instance().store(name=entry.base, node=schema_defaults(entry.schema))
+
+
+def register_pack_settings(values: Mapping[str, Any]) -> None:
+    """Makes `values` what the domain pack sets, for every composition until the next call."""
+    from hydra.core.config_store import ConfigStore
+
+    ConfigStore.instance().store(name=PACK_NODE, node=dict(values))
 
 
 def schema_defaults(model: type[BaseModel]) -> dict[str, Any]:

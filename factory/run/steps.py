@@ -13,8 +13,7 @@ from typing import Any
 
 import orjson
 
-from factory.answers.check import CheckStep
-from factory.answers.evidence_by_embedding import sentence_evidence
+from factory.answers.check import CheckStep, check_step
 from factory.answers.judge.rubric import load_rubric
 from factory.answers.judge.step import JudgeStep
 from factory.answers.step import AnswerStep
@@ -114,7 +113,7 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any, erased: DenyL
         ),
         curate=CurateStep(),
         rephrased=semantic_steps(config.curate),
-        check=CheckStep(config.answer.verify, sentence_evidence(config.answer.grounding.embedding)),
+        check=check_step(config.answer, pack),
         benchmark_answers=answers,
         recheck=RecheckStep(sketch.parameters) if config.curate.index.use is not None else None,
         gate=gate_step(config, pack, sketch.index, answers),

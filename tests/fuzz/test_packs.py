@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,24 @@ from hypothesis import strategies as st
 from factory.answers.judge.rubric import load_rubric
 from factory.cost.money import read_prices
 from factory.domains.config import DomainConfig
+from factory.domains.items import read_items
 from factory.domains.pack import PACKS, load_pack
 from factory.domains.prompt import Prompt, check_prompt
 from factory.domains.syllabus import load_syllabus
 from factory.errors import ConfigError
+from factory.run.pack_settings import leaves, pack_settings
 from tests.fuzz.breaking import broken_bytes, broken_json, texts
 from tests.fuzz.harness import fuzzed, refused
 from tests.fuzz.test_config import YAMLS
 
-PACK = yaml.safe_load((PACKS / "general" / "pack.yaml").read_text(encoding="utf-8"))
+PACK = yaml.safe_load((PACKS / "general" / "pack.yaml").read_text(encoding="utf-8")) | {
+    "hints": "Use standard terms.",
+    "benchmarks": ["gsm8k"],
+    "settings": {
+        "answer": {"require": "not_wrong", "verify": {"kind": "auto"}},
+        "gate": {"max_refusals": 0.1, "balance": [{"column": "level", "min_share": 0.1}], "pack": {"a": {}}},
+    },
+}
 SYLLABUS = {
     "disciplines": [
         {
@@ -37,6 +47,16 @@ SYLLABUS = {
         }
     ],
     "genres": [{"genre": "note", "instructions": "Write a note."}],
+}
+ITEM = {
+    "question": "What is 2 + 2?",
+    "answer": "It is 4.",
+    "final_answer": "4",
+    "passages": ["Two and two."],
+    "level": 1,
+    "concepts": ["Sum"],
+    "verified": "yes",
+    "gates": {"short": False},
 }
 RUBRIC = yaml.safe_load((PACKS / "general" / "rubrics" / "answer.yaml").read_text(encoding="utf-8"))
 
@@ -64,6 +84,7 @@ def folder(place: Path) -> Path:
 @fuzzed(
     "factory.domains.pack.load_pack",
     "factory.domains.pack.read_yaml",
+    "factory.run.pack_settings.pack_settings",
     "factory.yaml_text.parse_yaml",
     data=yaml_of(PACK),
 )
@@ -77,8 +98,10 @@ def folder(place: Path) -> Path:
 def test_a_pack_is_loaded_or_refused(folder: Path, data: bytes) -> None:
     (folder / "pack.yaml").write_bytes(data)
     with refused(ConfigError):
-        pack = load_pack(DomainConfig(path=str(folder)))
+        config = DomainConfig(path=str(folder))
+        pack = load_pack(config)
         pack.identity()
+        dict(leaves(pack_settings(config).values))
         for name in pack.prompts:
             pack.prompt(name).prompt_id.encode()
 
@@ -94,6 +117,23 @@ def test_a_syllabus_is_loaded_or_refused(folder: Path, data: bytes) -> None:
             syllabus.identity()
     finally:
         (folder / "syllabus.yaml").unlink()
+
+
+@fuzzed(
+    "factory.domains.items.read_items",
+    share=2,
+    data=st.one_of(
+        broken_json(ITEM, 4).map(lambda value: json.dumps(value).encode()), broken_bytes([json.dumps(ITEM).encode()])
+    ),
+)
+@example(data=b"[" * 2000)
+@example(data=b'{"question": "a", "answer": "b", "gates": {"a": 1}}')
+def test_items_are_read_or_refused(place: Path, data: bytes) -> None:
+    path = place / "items.jsonl"
+    path.write_bytes(data)
+    with refused(ConfigError):
+        for item in read_items(path):
+            assert item.verified or item.gates
 
 
 @fuzzed("factory.answers.judge.rubric.load_rubric", share=2, data=yaml_of(RUBRIC))

@@ -32,9 +32,10 @@ class CodeConfig(Section):
 
 
 class VerifyConfig(Section):
-    kind: Literal["auto", "none", "recompute", "choice", "code"] = Field(
+    kind: Literal["auto", "none", "recompute", "choice", "code", "pack"] = Field(
         default="auto",
-        description="auto: whatever fits the row, but nothing that runs code; code: run the tests a row brings",
+        description="auto: whatever fits the row, the domain pack's own verifier first, but nothing that runs code of "
+        "a model; pack: that one alone; code: run the tests a row brings",
     )
     tolerance: float = Field(default=1e-6, ge=0, le=0.1, description="relative difference of equal numbers")
     comparison_seconds: float = Field(default=3, gt=0, le=600, description="processor time of comparing two formulas")

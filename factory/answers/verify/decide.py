@@ -1,11 +1,14 @@
 """Which verifier looks at a row, and what it says: the one place that knows them all.
 
-Design: `auto` works out again what can be (recompute.py), then looks whether a multiple-choice answer names an option
-there is. Nothing in it runs code: `kind: code` does, in the sandbox. A verifier that has nothing to say leaves the row
-unchecked; only one that is sure says yes or no.
+Design: `auto` asks the domain pack's own verifier where it has one (pack.py), then works out again what can be
+(recompute.py) and looks whether a multiple-choice answer names an option there is. Nothing in it runs code that a model
+wrote: `kind: code` does, in the sandbox. A verifier that has nothing to say leaves the row unchecked; only one that is
+sure says yes or no.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from factory.answers.verify.choice import named_option, options_of, text_of_choice
 from factory.answers.verify.config import VerifyConfig
@@ -19,10 +22,25 @@ VERIFIERS = 1
 CHOICE, CODE = "choice", "code"
 
 
-def verify_answer(question: str, answer: str, final: str | None, config: VerifyConfig) -> Verdict:
-    """The verdict on one answer. `final` is its marked final answer, None where there is none."""
+def verify_answer(
+    question: str, answer: str, final: str | None, config: VerifyConfig, own: Callable[[], Verdict] | None = None
+) -> Verdict:
+    """The verdict on one answer. `final` is its marked final answer, None where there is none; `own` what the domain
+    pack's verifier says of it."""
+    said = own() if own is not None and config.kind in PACK_KINDS else Verdict()
+    if said.verified != "unchecked":
+        return said
+    found = _built_in(question, answer, final, config)
+    return said if found.verified == "unchecked" and said.evidence else found
+
+
+PACK_KINDS = ("auto", "pack")
+"""`answer.verify.kind` under which the verifier of the domain pack is asked."""
+
+
+def _built_in(question: str, answer: str, final: str | None, config: VerifyConfig) -> Verdict:
     kind = config.kind
-    if kind == "none":
+    if kind in ("none", "pack"):
         return Verdict()
     if kind == "code":
         from factory.answers.verify.code import verify_code

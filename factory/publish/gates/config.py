@@ -127,6 +127,13 @@ class BalanceConfig(Section):
     min_entropy: Share | None = Field(default=None, description="1: even, 0: one group has all")
 
 
+class PackGateConfig(Section):
+    """What a run says of a gate of the domain pack's checks.py, in place of what stands there."""
+
+    threshold: Share | None = Field(default=None, description="largest share that passes; null: as the pack says")
+    severity: Literal["error", "warn", "off"] | None = Field(default=None, description="null: as the pack says")
+
+
 class GateConfig(Section):
     """Every threshold null means: the gate is off, and the report says so."""
 
@@ -178,6 +185,10 @@ class GateConfig(Section):
     target: TargetConfig = TargetConfig()
     drift: DriftConfig = DriftConfig()
     balance: tuple[BalanceConfig, ...] = Field(default=(), description="bounds on the groups of columns")
+    pack: dict[str, PackGateConfig] = Field(
+        default_factory=dict,
+        description="thresholds and severities of the domain pack's own gates: gate.pack.NAME.threshold=0.1",
+    )
     sample_rows: int = Field(
         default=20_000, ge=100, description="rows of the seeded sample for near-duplicates and language"
     )

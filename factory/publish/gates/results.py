@@ -116,7 +116,7 @@ def require_passed(results: Iterable[GateResult], why: tuple[str, str] | None = 
     cause, remedy = GENERAL
     if why is not None and failed[0].name in TOO_FEW:
         cause, remedy = why
-    keys = [f"gate.{gate.name}" for gate in failed if gate.name.startswith(("min_", "max_"))] or ["gate.<name>"]
+    keys = [_key(gate.name) for gate in failed if gate.name.startswith(("min_", "max_", "pack."))] or ["gate.<name>"]
     raise GateError(
         "no dataset was published, these gates failed:\n" + "\n".join(lines),
         cause=cause,
@@ -124,6 +124,10 @@ def require_passed(results: Iterable[GateResult], why: tuple[str, str] | None = 
         "gate.severity.<name>=warn. docs/gates.md has every gate. What was generated is kept, a new threshold costs no "
         "new tokens",
     )
+
+
+def _key(name: str) -> str:
+    return f"gate.{name}.threshold" if name.startswith("pack.") else f"gate.{name}"
 
 
 TOO_FEW = ("min_samples", "min_yield")

@@ -12,6 +12,7 @@ second for 1,000 rows with their sources. docs/gates.md has it by family.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +25,9 @@ from factory.curate.index_store import BenchmarkIndex
 from factory.curate.minhash import LshParameters
 from factory.curate.sketch import lsh_parameters
 from factory.curate.words import NORMALISER_VERSION
+from factory.domains.code import PackCode
 from factory.domains.pack import Pack
+from factory.errors import ConfigError
 from factory.identity import fingerprint
 from factory.publish.gates.batch import GATE_COLUMNS, Batch
 from factory.publish.gates.canaries import Canaries, canaries_identity, read_canaries
@@ -35,6 +38,7 @@ from factory.publish.gates.language import OtherLanguage
 from factory.publish.gates.losses import from_json
 from factory.publish.gates.measure import Context, Measure
 from factory.publish.gates.near import NearDuplicates
+from factory.publish.gates.own import OwnGates
 from factory.publish.gates.personal import PersonalData
 from factory.publish.gates.reference import Reference, find_reference
 from factory.publish.gates.refusals import Refusals, refusal_pattern
@@ -67,7 +71,8 @@ class GateStep:
     is. Commits results whether they pass or not; who publishes calls `require_passed`.
 
     `languages` are the expected ones, with the detector's `language_file`; `near` are curate's parameters;
-    `benchmarks` and `benchmark_answers` the indexes of curation. None and empty: that family is not measured."""
+    `benchmarks` and `benchmark_answers` the indexes of curation, `own` the domain pack's code. None and empty: that
+    family is not measured."""
 
     config: GateConfig
     seed: int = 0
@@ -80,14 +85,17 @@ class GateStep:
     benchmarks: BenchmarkIndex | None = None
     benchmark_answers: BenchmarkIndex | None = None
     reference: Reference | None = None
+    own: PackCode | None = None
 
     name = "gate"
     version = STEP_VERSION
 
     def identity(self) -> dict[str, Any]:
         indexes = (self.benchmarks, self.benchmark_answers)
+        # What a run says of the pack's gates is there only where it says something: earlier results are found again.
+        left_out = {"canaries"} if self.config.pack else {"canaries", "pack"}
         return {
-            "config": self.config.model_dump(mode="json", exclude={"canaries"}),
+            "config": self.config.model_dump(mode="json", exclude=left_out),
             "seed": self.seed,
             "languages": [list(self.languages), self.language_file.sha256 if self.language_file else None],
             "pii": Pii(self.pii).identity(),
@@ -96,6 +104,7 @@ class GateStep:
             "near": {**self.near.identity(), "normaliser": NORMALISER_VERSION},
             "benchmarks": [index.identity if index else None for index in indexes],
             "reference": self.reference.digest if self.reference else None,
+            **({"own": self.own.identity()} if self.own else {}),
         }
 
     def prepare(self, store: Store) -> None:
@@ -126,6 +135,8 @@ class GateStep:
         if screen is not None:
             answers = self.benchmark_answers.screen(store) if self.benchmark_answers else None
             found.append(Contamination(config, screen, answers))
+        if self.own is not None:
+            found.append(OwnGates(config, self.own.load()))
         found.append(Shaped(config, self.reference.load(store) if self.reference else None))
         return tuple(found)
 
@@ -152,7 +163,8 @@ def gate_step(
 ) -> GateStep:
     """The step that a configuration describes.
 
-    Raises ConfigError where canaries, the language model or the earlier dataset are missing.
+    Raises ConfigError where canaries, the language model or the earlier dataset are missing, or the pack's code cannot
+    be used.
     """
     languages = config.select.language.languages if config.gate.languages is None else config.gate.languages
     # Only to find the model, and to have it say which languages it does not know.
@@ -169,7 +181,22 @@ def gate_step(
         benchmarks if benchmarks.files else None,
         benchmark_answers,
         find_reference(config.gate.drift.against, config.store.endpoint_url),
+        _own_gates(config.gate, pack),
     )
+
+
+def _own_gates(config: GateConfig, pack: Pack) -> PackCode | None:
+    """The pack's code where it has gates. Raises ConfigError where it cannot be used, and for gates it has not."""
+    gates = pack.checks.load().gates if pack.checks is not None else {}
+    if unknown := sorted(config.pack.keys() - gates.keys()):
+        near = difflib.get_close_matches(unknown[0], gates, n=1)
+        raise ConfigError(
+            f"gate.pack.{unknown[0]}: the domain pack {pack.name} has no such gate"
+            + (f"; did you mean `{near[0]}`?" if near else ""),
+            cause=f"gates of its checks.py: {', '.join(gates) or 'none'}",
+            remedy="name one of these, or take the key out",
+        )
+    return pack.checks if gates else None
 
 
 def gather(measures: Sequence[Measure], tables: Iterable[pa.Table]) -> None:

@@ -197,6 +197,8 @@ class TrainConfig(Section):
         recipe = self.model_dump(mode="json", exclude={"cluster", "store", "engine", "prices"})
         for rater in recipe["training"]["raters"]:
             del rater["engine"]
+        if self.domain.variant is None:
+            del recipe["domain"]["variant"]  # jobs from before there were variants keep their ids
         return recipe
 
 

@@ -1,0 +1,121 @@
+"""The pack contract: every key of pack.yaml and every prompt a pack may hold, with what each must contain.
+
+Design: one typed schema, so that a slip in a key is an error with the nearest name, and one table of placeholders, so
+that a prompt that asks for what nobody fills in never reaches a model. All keys beyond those of `general` are optional:
+a pack says what differs in its field and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from factory.section import Section
+
+# What each prompt must hold, and what it may hold besides.
+PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    "extract": (frozenset({"document"}), frozenset({"levels", "max_topics", "min_concepts", "max_concepts"})),
+    # {{hints}} of extract is filled in when the pack is loaded (pack.py): it is the same for every request.
+    "question_level_1": (frozenset({"document"}), frozenset({"levels", "questions"})),
+    "question_level_2": (
+        frozenset({"document", "concepts"}),
+        frozenset({"questions", "concepts_per_question", "edu_level", "subject"}),
+    ),
+    "answer": (frozenset({"question"}), frozenset({"answer_style", "document", "edu_level", "subject"})),
+}
+# The same for prompts that a pack need not have: level 3, `python -m jobs.train_selector`, `factory decon --judge`,
+# `judge.rubric`.
+OPTIONAL_PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    "question_level_3": (
+        frozenset({"document_1", "document_2", "concepts"}),
+        frozenset({"topics", "questions", "concepts_per_question", "edu_level", "subject"}),
+    ),
+    "reference_document": (
+        frozenset({"topic", "genre"}),
+        frozenset({"instructions", "level", "scope", "terms", "subject", "discipline", "domain"}),
+    ),
+    "rate_document": (frozenset({"document", "domain"}), frozenset()),
+    "same_problem": (frozenset({"first", "second"}), frozenset()),
+    "judge_answer": (frozenset({"rubric", "question", "answer"}), frozenset({"document"})),
+    "judge_pair": (frozenset({"rubric", "question", "first", "second"}), frozenset({"document"})),
+}
+SYSTEM = "system"
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Words = Annotated[str, Field(min_length=1, max_length=64)]
+
+LONGEST_HINTS = 1500
+"""Characters: about 350 tokens, of which factory/config.py keeps 700 free for a prompt's instructions."""
+
+_MARK = re.compile(r"\{\{|\}\}|^<!--\s*(?:user|assistant)\s*-->", re.MULTILINE)
+
+
+class PackFile(Section):
+    """pack.yaml, with what it takes from the pack it extends.
+
+    `settings` are keys of the run's configuration that the field wants by default (factory/run/pack_settings.py holds
+    them against the schema); `hints` go into the extraction prompt; `benchmarks` names what the field should be held
+    against."""
+
+    extends: str | None = None
+    name: Name
+    description: str = Field(min_length=1)
+    levels: tuple[Words, ...] = Field(min_length=1, max_length=32)
+    answer_style: str = Field(min_length=1)
+    task_words: tuple[Words, ...]
+    refers_to_document: tuple[str, ...]
+    refusals: tuple[str, ...] = ()
+    settings: dict[str, Any] = Field(default_factory=dict)
+    hints: str = Field(default="", max_length=LONGEST_HINTS)
+    benchmarks: tuple[Words, ...] = Field(default=(), max_length=64)
+
+    @field_validator("levels", "benchmarks")
+    @classmethod
+    def _names_differ(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len({name.casefold() for name in names}) != len(names):
+            raise ValueError("one is named twice")
+        return names
+
+    @field_validator("hints")
+    @classmethod
+    def _hints_are_text(cls, hints: str) -> str:
+        if found := _MARK.search(hints):
+            raise ValueError(f"it holds {found.group()!r}, which means something in a prompt")
+        return hints.strip()
+
+    @field_validator("refers_to_document", "refusals")
+    @classmethod
+    def _patterns_compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(f"(?:{pattern})")  # as part of one alternation, where flags such as (?i) may not stand
+            except (re.error, OverflowError, RecursionError) as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        return patterns
+
+
+OF_ITS_OWN = ("name", "description")
+"""Keys that a pack never takes from the one it extends."""
+
+
+def inherited(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a pack that extends `base`: its own, and every other of the base but its name. `settings` are taken
+    over key by key, so that a pack that changes one keeps the others."""
+    values = {key: value for key, value in base.items() if key not in OF_ITS_OWN} | dict(own)
+    below, above = base.get("settings"), own.get("settings")
+    if isinstance(below, Mapping) and isinstance(above, Mapping):
+        values["settings"] = overlaid(below, above)
+    return values
+
+
+def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested keys of both; where both give a value, that of `above`."""
+    found = dict(below)
+    for key, value in above.items():
+        before = found.get(key)
+        both = isinstance(before, Mapping) and isinstance(value, Mapping)
+        found[key] = overlaid(before, value) if both and isinstance(before, Mapping) else value
+    return found
