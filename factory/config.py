@@ -37,6 +37,7 @@ from factory.section import Section, checked
 from factory.select.config import SelectConfig
 from factory.store.config import StoreConfig
 from factory.sweep.config import SweepConfig
+from factory.tasks.config import TasksConfig
 
 PROMPT_TOKENS_RESERVED = 700
 """Tokens kept free for instructions and concept lists; the longest general prompt measures about 500."""
@@ -58,6 +59,7 @@ class FactoryConfig(Section):
     walk: WalkConfig = WalkConfig()
     pair: PairConfig = PairConfig()
     question: QuestionConfig = QuestionConfig()
+    tasks: TasksConfig = TasksConfig()
     curate: CurateConfig = CurateConfig()
     answer: AnswerConfig = AnswerConfig()
     judge: JudgeConfig = JudgeConfig()
@@ -134,6 +136,9 @@ class FactoryConfig(Section):
             del values["domain"]["variant"]  # likewise
         if self.judge == JudgeConfig():
             del values["judge"]  # likewise
+        values["tasks"] = {name: values["tasks"][name] for name in self.tasks.on()}
+        if not values["tasks"]:
+            del values["tasks"]  # likewise, and what a type is set to that is off changes no row
         if not isinstance(self.gate.canaries, str | None):
             # The recipe is published with the dataset, and canaries must not be.
             values["gate"]["canaries"] = [sha256_hex(canary.encode()) for canary in self.gate.canaries]

@@ -95,6 +95,14 @@ QUESTION = pa.schema(
     ]
 )
 
+TASK_COLUMNS = [
+    pa.field("task", pa.string()),  # the task type, or "open" beside others
+    pa.field("task_data", pa.string()),  # canonical JSON: options, span, turns, constraints, …; null for open questions
+]
+"""Columns that only runs with task types have (factory/tasks)."""
+
+TASK_QUESTION = pa.schema([*QUESTION, *TASK_COLUMNS])
+
 VOTES = pa.list_(pa.struct([("final_answer", pa.string()), ("count", pa.int32())]))
 
 ANSWER = pa.schema(
@@ -111,6 +119,8 @@ ANSWER = pa.schema(
         ("answer_request_ids", pa.list_(pa.string())),
     ]
 )
+
+TASK_ANSWER = pa.schema([*ANSWER, *TASK_COLUMNS])
 
 JUDGE_SCORES = pa.list_(pa.struct([("criterion", pa.string()), ("score", pa.int32()), ("reason", pa.string())]))
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from factory.answers.config import AnswerConfig
 from factory.answers.evidence_by_embedding import SentenceEvidence, embedded_evidence, sentence_evidence
-from factory.answers.grounding import grounding
+from factory.answers.grounding import Grounding, grounding
 from factory.answers.step import passages_of
 from factory.answers.verify.config import VerifyConfig
 from factory.answers.verify.decide import PACK_KINDS, VERIFIERS, verify_answer
@@ -34,22 +34,27 @@ from factory.run.step import Row, Texts
 from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import read_parquet
-from factory.tables import CHECK
+from factory.tables import CHECK, TASK_COLUMNS
+from factory.tasks.task import TaskType
+from factory.tasks.verify import task_facts, verify_task
 
 STEP_VERSION = 4
 
 COLUMNS = ["answer_id", "level", "text", "answer", "final_answer", "sources"]
 PACK_COLUMNS = ["edu_level", "subject", "concepts", "votes"]
 """What a pack's verifier is told besides."""
+OF_TASKS = [field.name for field in TASK_COLUMNS]
 
 
 @dataclass(frozen=True)
 class CheckStep:
-    """Work step: ANSWER rows -> CHECK rows. `pack` is the domain pack's code where it verifies answers."""
+    """Work step: ANSWER rows -> CHECK rows. `pack` is the domain pack's code where it verifies answers,
+    `tasks` are the types beside open questions, each checked in its way."""
 
     config: VerifyConfig
     embedding: SentenceEvidence | None = None
     pack: PackCode | None = None
+    tasks: tuple[TaskType, ...] = ()
 
     name = "check"
     version = STEP_VERSION
@@ -57,18 +62,20 @@ class CheckStep:
     def identity(self) -> dict[str, Any]:
         own: dict[str, Any] = {"verify": self.config.model_dump(mode="json"), "verifiers": VERIFIERS}
         own |= {"embedding": self.embedding.identity()} if self.embedding else {}
-        return own | ({"pack": self.pack.identity()} if self.pack else {})
+        own |= {"pack": self.pack.identity()} if self.pack else {}
+        return own | ({"tasks": {task.name: task.check_identity() for task in self.tasks}} if self.tasks else {})
 
     def work(self, store: Store, unit: Unit) -> UnitResult:
         if unit.file is None:
             raise ValueError(f"unit {unit.unit_id} of the check step has no answer file")
-        answers = read_parquet(store, unit.file.key, [*COLUMNS, *(PACK_COLUMNS if self.pack else ())])
+        of_task = OF_TASKS if self.tasks and not unit.file.name.startswith("answer-") else ()
+        answers = read_parquet(store, unit.file.key, [*COLUMNS, *(PACK_COLUMNS if self.pack else ()), *of_task])
         if unit.picks is not None:
             answers = answers.take(pa.array(unit.picks, pa.int64()))
         rows = answers.to_pylist()
         texts = fetch_texts(store, [source for row in rows for source in row["sources"] or ()])
-        verdicts = [self.verdict(row, texts) for row in rows]
         grounded = [grounding(row["answer"] or "", passages_of(row, texts)) for row in rows]
+        verdicts = [self.verdict(row, texts, found) for row, found in zip(rows, grounded, strict=True)]
         embedded = [_embedded_share(row, texts, self.embedding) for row in rows]
         ids = [row["answer_id"] for row in rows]
         table = pa.table(
@@ -89,17 +96,21 @@ class CheckStep:
             tables=(table,) if ids else (),
             id_column="answer_id",
             input_ids_digest=ids_digest(ids),
-            facts=check_facts(rows, verdicts),
+            facts=check_facts(rows, verdicts) | task_facts(rows),
         )
 
-    def verdict(self, row: Row, texts: Texts) -> Verdict:
-        """Of one ANSWER row; `texts` are its passages by id."""
+    def verdict(self, row: Row, texts: Texts, grounded: Grounding) -> Verdict:
+        """Of one ANSWER row; `texts` are its passages by id, `grounded` how it stands on them."""
+        if (name := row.get("task")) is not None:
+            task = next(task for task in self.tasks if task.name == name)
+            checked = self.config.kind != "none"
+            return verify_task(task, row, passages_of(row, texts), grounded) if checked else Verdict()
         code = self.pack
         own = (lambda: pack_verdict(code.load(), row, passages_of(row, texts))) if code is not None else None
         return verify_answer(row["text"], row["answer"], row["final_answer"], self.config, own)
 
 
-def check_step(config: AnswerConfig, pack: Pack) -> CheckStep:
+def check_step(config: AnswerConfig, pack: Pack, tasks: tuple[TaskType, ...] = ()) -> CheckStep:
     """The step that a configuration describes. Raises ConfigError where the pack's code cannot be used, or is asked for
     and has no verifier."""
     verifies = config.verify.kind in PACK_KINDS and pack.checks is not None and pack.checks.load().verify is not None
@@ -109,7 +120,8 @@ def check_step(config: AnswerConfig, pack: Pack) -> CheckStep:
             cause="its folder has no checks.py, or that defines no function `verify`",
             remedy="use answer.verify.kind=auto, or add one (factory/domains/checks.py has an example)",
         )
-    return CheckStep(config.verify, sentence_evidence(config.grounding.embedding), pack.checks if verifies else None)
+    code = pack.checks if verifies else None
+    return CheckStep(config.verify, sentence_evidence(config.grounding.embedding), code, tasks)
 
 
 def _embedded_share(row: Row, texts: Texts, rule: SentenceEvidence | None) -> float | None:
@@ -120,10 +132,11 @@ SHARES = ("grounded_share", "extracted_share", "longest_copied_words", "evidence
 
 
 def check_facts(rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Verdict]) -> dict[str, int]:
-    """Rows of each verdict by level and by verifier, as factory/select/findings.py reads them."""
+    """Rows of each verdict by level or task type and by verifier, as factory/select/findings.py reads them."""
     facts: Counter[str] = Counter()
     for row, verdict in zip(rows, verdicts, strict=True):
-        facts[f"verified=level {row['level']}: {verdict.verified}"] += 1
+        stratum = row.get("task") or f"level {row['level']}"
+        facts[f"verified={stratum}: {verdict.verified}"] += 1
         failed = "the pack's checks.py failed" if ERROR in verdict.evidence else "nothing could check it"
         facts[f"verified_by={verdict.by or failed}: {verdict.verified}"] += 1
     return dict(facts)

@@ -114,7 +114,7 @@ class AnswerStep:
         ballot = count_votes(rounds)
         winner = ballot.winner
         if winner is None:
-            return Parsed(rejects=[_turned_away(row["question_id"], ballot)])
+            return Parsed(rejects=[turned_away(row["question_id"], ballot)])
         votes = sorted(ballot.votes.values(), key=lambda vote: -vote.count)
         accepted = {name: row[name] for name in QUESTION.names} | {
             "answer_id": make_id("answer", row["question_id"], folder),
@@ -136,8 +136,10 @@ def passages_of(row: Row, texts: Texts) -> list[str]:
     return [texts[chunk_id] for chunk_id in chunk_ids if chunk_id in texts]
 
 
-def _turned_away(question_id: str, ballot: Ballot) -> Reject:
-    """The reason most samples share; of equal ones the first met."""
-    reason = max(ballot.spoilt, key=lambda name: ballot.spoilt[name]) if ballot.spoilt else "empty_answer"
+def turned_away(question_id: str, ballot: Ballot, unread: str | None = None) -> Reject:
+    """The reason most samples share, of equal ones the first met; `unread` where samples were not spoilt and yet no
+    answer."""
+    reason = unread or (max(ballot.spoilt, key=lambda name: ballot.spoilt[name]) if ballot.spoilt else "empty_answer")
     evidence = {"samples": ballot.samples, "reasons": dict(ballot.spoilt), **ballot.evidence.get(reason, {})}
-    return Reject(question_id, reason, "input", evidence, ballot.texts.get(reason))
+    first = next(iter(ballot.votes.values())).text if unread and ballot.votes else ballot.texts.get(reason)
+    return Reject(question_id, reason, "input", evidence, first)

@@ -19,6 +19,7 @@ from factory.cost.money import Money, nothing, price, prices_of
 from factory.cost.shares import shared_out
 from factory.errors import ConfigError
 from factory.run.record import section_of
+from factory.run.strands import kind_of
 
 Record = Mapping[str, Any]
 
@@ -189,7 +190,7 @@ def _lost(run: str, rows: Amounts, done: Record) -> tuple[Amounts, Amounts]:
 
 def models_of(step: str, config: Record, done: Record) -> tuple[str, ...]:
     """Names of the model that a step asked: as configured, and as its engines called it."""
-    own = section_of(config, _SECTIONS.get(step, "")).get("model")
+    own = section_of(config, _SECTIONS.get(kind_of(step), "")).get("model")
     configured = own if isinstance(own, Mapping) else config.get("model")
     names = [configured.get("id")] if isinstance(configured, Mapping) else []
     engines = done.get("engines")

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from factory.cost.amounts import Amounts, part_of, parts_in, total
+from factory.run.strands import STAGES, kind_of
 
 ACROSS = ("visits", "walk", "pair")
 """Steps beside `graph_…` that only questions across documents (level 3) need."""
@@ -51,6 +52,10 @@ def serves(step: str, level: str) -> bool:
     """Whether questions of `level` need what `step` does."""
     if step.startswith("question_"):
         return step == f"question_{level}"
+    if (kind := kind_of(step)) != step:
+        return step == f"{kind}_{level}"
+    if kind in STAGES:
+        return level.isdigit()
     if step.startswith("graph_") or step in ACROSS:
         return level == "3"
     return step != "extract" or level in NEED_CONCEPTS

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
+from factory.domains.task_prompts import TASK_PLACEHOLDERS
 from factory.section import Section
 
 # What each prompt must hold, and what it may hold besides.
@@ -27,7 +28,7 @@ PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "answer": (frozenset({"question"}), frozenset({"answer_style", "document", "edu_level", "subject"})),
 }
 # The same for prompts that a pack need not have: level 3, `python -m jobs.train_selector`, `factory decon --judge`,
-# `judge.rubric`.
+# `judge.rubric`, task types.
 OPTIONAL_PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "question_level_3": (
         frozenset({"document_1", "document_2", "concepts"}),
@@ -41,6 +42,7 @@ OPTIONAL_PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "same_problem": (frozenset({"first", "second"}), frozenset()),
     "judge_answer": (frozenset({"rubric", "question", "answer"}), frozenset({"document"})),
     "judge_pair": (frozenset({"rubric", "question", "first", "second"}), frozenset({"document"})),
+    **TASK_PLACEHOLDERS,
 }
 SYSTEM = "system"
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from factory.engine.scripted_tasks import settle_choice
+
 Make = Callable[["Draw"], Any]
 
 REFUSED_KEYWORDS = frozenset(
@@ -92,6 +94,7 @@ class Draw:
     duplicate_share: float = 0.0
     wrong_echo_share: float = 0.0
     written: list[str] = field(default_factory=list)
+    options: list[str] = field(default_factory=list)
     """Questions so far; an accidental repetition is drawn again, a deliberate duplicate is taken from here."""
 
     def below(self, count: int) -> int:
@@ -104,6 +107,14 @@ class Draw:
         """One or two neighbouring terms, as they stand in the text."""
         start = int(self.random() * len(self.terms))
         return " ".join(self.terms[start : start + 1 + (self.random() < 0.5)])
+
+    def option(self) -> str:
+        """A few neighbouring terms; sometimes the option before once more, as a careless writer repeats himself."""
+        if self.options and self.random() < self.duplicate_share:
+            return self.options[-1].upper()
+        start = int(self.random() * len(self.terms))
+        self.options.append(" ".join((self.terms * 2)[start : start + 3]))
+        return self.options[-1]
 
     def sentence(self) -> str:
         form = SENTENCE_FORMS[int(self.random() * len(SENTENCE_FORMS))]
@@ -216,6 +227,8 @@ def _merged(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _object(compiler: _Compiler, schema: Mapping[str, Any], key: str) -> Make:
     makes = [(name, compiler.make(part, name)) for name, part in schema.get("properties", {}).items()]
+    if {"correct_option", "wrong_options"} <= schema.get("properties", {}).keys():
+        return lambda draw: settle_choice({name: make(draw) for name, make in makes})
     return lambda draw: {name: make(draw) for name, make in makes}
 
 
@@ -280,6 +293,8 @@ def _wording(key: str) -> Make:
         return Draw.question
     if any(part in name for part in ("concept", "topic", "term", "keyword", "subject", "title", "name", "label")):
         return Draw.phrase
+    if "option" in name:
+        return Draw.option
     if any(part in name for part in ("quote", "excerpt", "evidence", "passage")):
         return lambda draw: draw.snippet or draw.sentence()
     return Draw.sentence

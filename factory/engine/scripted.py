@@ -42,6 +42,7 @@ from factory.engine.schema_instances import (
 from factory.engine.scripted_judge import better_shown, merit
 from factory.engine.scripted_latency import Latency, Slots, latency_from
 from factory.engine.scripted_prompt import Material, material_of
+from factory.engine.scripted_tasks import chosen
 from factory.errors import ConfigError, EngineError
 
 CHARACTERS_PER_TOKEN = 4
@@ -259,6 +260,8 @@ class ScriptedEngine:
             body = _snippet(draw, material.source, 60)
         else:
             body = " ".join([draw.sentence() for _ in range(2 + draw.below(4))])
+        if (letter := chosen(material.parts, draw.random, self._shares.dissent)) is not None:
+            return f"{body}\n\nFinal answer: {letter}"
         final = usual
         while draw.random() < self._shares.dissent:
             final = _final_answer(draw.random, draw.terms)

@@ -29,6 +29,8 @@ class Material:
     """Sets of concepts that the prompt asks to echo, one set a question."""
     judged: Mapping[str, str] = field(default_factory=dict)
     """Parts of a prompt that asks for an opinion of answers; empty for any other."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Every tagged part by its name."""
 
 
 def material_of(request: Request) -> Material:
@@ -44,7 +46,7 @@ def material_of(request: Request) -> Material:
     if label is not None:
         return Material(content[label.end() :], _sets(concepts))
     sources = [text for name, text in blocks if "concept" not in name]
-    return Material(max(sources or _RULE.split(content), key=len), _sets(concepts), judged_parts(blocks))
+    return Material(max(sources or _RULE.split(content), key=len), _sets(concepts), judged_parts(blocks), dict(blocks))
 
 
 def _blocks(content: str) -> list[tuple[str, str]]:

@@ -75,13 +75,19 @@ def _loading(manifest: Manifest) -> str:
     return (
         "## Loading\n\n```python\nfrom datasets import load_dataset\n\n"
         'rows = load_dataset("path/to/this/folder")\nprint(rows["train"][0]["messages"])\n```\n\n'
-        "`messages` is a chat of one question and one answer, which trainers such as TRL's `SFTTrainer` read as it "
+        f"`messages` is a chat of {_chat(manifest)}, which trainers such as TRL's `SFTTrainer` read as it "
         "is. Token counts are of the texts alone, under the tokenizer "
         f"`{markdown_code(manifest['tokenizer'])}`.\n\n{table}\n"
         f"Rows are shuffled by hash. Splits are by document ({manifest['split_rule']['validation']:.2%} validation, "
         f"{manifest['split_rule']['test']:.2%} test): no document has rows in two splits.\n"
         f"{_empty_splits(manifest)}"
     )
+
+
+def _chat(manifest: Manifest) -> str:
+    if "tasks" not in manifest["totals"]:
+        return "one question and one answer"
+    return "question and answer, with the passage where the question needs it and all turns of a dialogue"
 
 
 def _empty_splits(manifest: Manifest) -> str:
@@ -111,6 +117,10 @@ def _making(manifest: Manifest) -> str:
     origins = ", ".join(f"{name}: {count:,}" for name, count in sorted(manifest["totals"]["origins"].items()))
     lines.append(f"\nQuestions by level ({levels}) and origin ({origins}). Level 1 asks from a document,")
     lines.append("level 2 from a document and sampled concepts, level 3 across documents.\n")
+    if tasks := manifest["totals"].get("tasks"):
+        counted = ", ".join(f"{markdown_text(name)}: {count:,}" for name, count in sorted(tasks.items()))
+        lines.append(f"Rows by task type, column `task` ({counted}); `task_data` holds what belongs to a row's task")
+        lines.append("beside question and answer, as JSON.\n")
     return "\n".join(lines)
 
 

@@ -45,7 +45,7 @@ from factory.publish.manifest import (
 )
 from factory.publish.places import dataset_prefix, records_prefix
 from factory.publish.sample_facts import SPLITS
-from factory.publish.samples import DIGITAL_SOURCE_TYPE, SAMPLE
+from factory.publish.samples import DIGITAL_SOURCE_TYPE, sample_schema
 from factory.publish.sources import SourceCounts
 from factory.publish.wording import PROMPTS
 from factory.run.outputs import Output
@@ -190,7 +190,9 @@ def write_shard(store: Store, place: Placement) -> Shard:
             cause="it was changed or damaged after its commit",
             remedy="restore it, or delete the commits of its step to have the shards made again",
         )
-    table = pq.read_table(pa.BufferReader(data)).select(SAMPLE.names).cast(SAMPLE)
+    table = pq.read_table(pa.BufferReader(data))
+    schema = sample_schema(with_tasks="task" in table.column_names)
+    table = table.select(schema.names).cast(schema)
     encoded = encode_shard(table, place.metadata)
     _put(store, f"{place.prefix}/{place.path}", encoded)
     return Shard(

@@ -11,8 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from factory.licences.expression import terms
-from factory.publish.manifest import ATTRIBUTION, Manifest
-from factory.publish.samples import SAMPLE
+from factory.publish.manifest import ATTRIBUTION, Manifest, published_schema
 
 HUB_LICENCES = {
     "Apache-2.0": "apache-2.0", "MIT": "mit", "BSD-2-Clause": "bsd-2-clause", "BSD-3-Clause": "bsd-3-clause",
@@ -60,7 +59,7 @@ def front_matter(manifest: Manifest) -> dict[str, Any]:
             }
         ],
         "dataset_info": {
-            "features": [_feature(field.name, field.type) for field in SAMPLE],
+            "features": [_feature(field.name, field.type) for field in published_schema(manifest)],
             "splits": [
                 {"name": split["name"], "num_bytes": split["num_bytes"], "num_examples": split["rows"]}
                 for split in manifest["splits"]

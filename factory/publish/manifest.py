@@ -24,7 +24,7 @@ from factory.identity import canonical_json, ids_digest, sha256_hex
 from factory.licences.expression import combine
 from factory.publish.gates.results import GateResult
 from factory.publish.sample_facts import SPLITS
-from factory.publish.samples import DIGITAL_SOURCE_TYPE, SAMPLE
+from factory.publish.samples import DIGITAL_SOURCE_TYPE, sample_schema
 from factory.tables import SCHEMA_VERSION
 
 MANIFEST, CARD, ATTRIBUTION = "manifest.json", "README.md", "ATTRIBUTION.md"
@@ -168,6 +168,7 @@ def shard_lineage(table: pa.Table) -> dict[str, Any]:
         "runs": _distinct(inside("run")),
         "seeds": _distinct(inside("seed")),
         "levels": _counts(table.column("level")),
+        **({"tasks": _counts(table.column("task"))} if "task" in table.column_names else {}),
         "origins": _counts(table.column("origin")),
         "verified": _counts(table.column("verified")),
         "licenses": _counts(table.column("license")),
@@ -247,7 +248,10 @@ def build_manifest(
         "tokenizer": publication.tokenizer,
         "schema": {
             "version": SCHEMA_VERSION,
-            "columns": [{"name": column.name, "type": str(column.type)} for column in SAMPLE],
+            "columns": [
+                {"name": column.name, "type": str(column.type)}
+                for column in sample_schema(with_tasks="tasks" in publication.recipe)
+            ],
         },
         "split_rule": {
             "by": "document",
@@ -267,6 +271,11 @@ def build_manifest(
         "software": dict(publication.software),
         "files": sorted([*map(file_entry, shards), *files], key=lambda entry: str(entry["path"])),
     }
+
+
+def published_schema(manifest: Manifest) -> pa.Schema:
+    """The columns that the rows of a dataset must have."""
+    return sample_schema(with_tasks=any(column["name"] == "task" for column in manifest["schema"]["columns"]))
 
 
 def file_entry(shard: ShardFile) -> dict[str, Any]:
@@ -300,10 +309,11 @@ def splits_of(shards: Sequence[ShardFile]) -> list[dict[str, Any]]:
 
 def totals_of(shards: Sequence[Shard]) -> dict[str, Any]:
     totals: dict[str, Any] = {"rows": sum(shard.rows for shard in shards)}
-    for name in ("levels", "origins", "verified", "licenses", "duties", "tokens"):
+    tasks = ("tasks",) if any("tasks" in shard.lineage for shard in shards) else ()
+    for name in ("levels", *tasks, "origins", "verified", "licenses", "duties", "tokens"):
         counter: Counter[str] = Counter()
         for shard in shards:
-            counter.update(shard.lineage[name])
+            counter.update(shard.lineage.get(name, {}) if name == "tasks" else shard.lineage[name])
         totals[name] = dict(counter)
     return totals
 

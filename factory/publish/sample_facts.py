@@ -7,6 +7,8 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from factory.tasks.task import OPEN
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -22,8 +24,18 @@ def split_facts(table: pa.Table) -> dict[str, int]:
 
 
 def level_facts(table: pa.Table) -> dict[str, int]:
-    """Rows of each level: how much a run's walks gave."""
-    return {f"level_{level}": rows for level, rows in sorted(Counter(table.column("level").to_pylist()).items())}
+    """Rows of each level or task type: how much a run's walks gave, and whose a cost is."""
+    return {f"level_{stratum}": rows for stratum, rows in sorted(Counter(strata(table)).items())}
+
+
+def strata(rows: pa.Table) -> list[str]:
+    """The level of each row, of answers or samples, or its task type where it is none of open questions: the end of
+    the name of the stage that asked for it."""
+    levels = [str(level) for level in rows.column("level").to_pylist()]
+    if "task" not in rows.column_names:
+        return levels
+    tasks = rows.column("task").to_pylist()
+    return [level if task in (None, OPEN) else task for level, task in zip(levels, tasks, strict=True)]
 
 
 def compressed_bytes(table: pa.Table) -> int:

@@ -24,13 +24,15 @@ from factory.publish.judged import JUDGE_COLUMNS, with_judgements
 from factory.publish.leaked_answers import LeakedAnswers, leaked_answers
 from factory.publish.origins import Origins, read_origins
 from factory.publish.required import CHECKED, unmet, with_checks
-from factory.publish.sample_facts import level_facts, split_facts
+from factory.publish.sample_facts import level_facts, split_facts, strata
 from factory.publish.withdrawn import resting_on
 from factory.run.reject import Reject
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import read_parquet
-from factory.tables import JUDGE_SCORES, SOURCES, VOTES
+from factory.tables import JUDGE_SCORES, SOURCES, TASK_COLUMNS, VOTES
+from factory.tasks.chat import Frames, chats
+from factory.tasks.task import OPEN
 
 STEP_VERSION = 6
 
@@ -105,8 +107,23 @@ SAMPLE = pa.schema(
     ]
 )
 
-KEYED_SAMPLE = pa.schema([*SAMPLE, ("split", pa.string()), ("key", pa.uint64())])
+TASK_SAMPLE = pa.schema([*SAMPLE, *TASK_COLUMNS])
+"""The same of a run with task types. Rows of runs without any stay as they are, and so do their files."""
+
+_PLACE = [pa.field("split", pa.string()), pa.field("key", pa.uint64())]
+
+KEYED_SAMPLE = pa.schema([*SAMPLE, *_PLACE])
 """What the step commits: the published columns, and where the row goes."""
+
+
+def sample_schema(with_tasks: bool) -> pa.Schema:
+    """Columns of the published rows of a run with or without task types."""
+    return TASK_SAMPLE if with_tasks else SAMPLE
+
+
+def keyed_schema(with_tasks: bool) -> pa.Schema:
+    """What the steps behind the answers commit of such rows."""
+    return pa.schema([*TASK_SAMPLE, *_PLACE]) if with_tasks else KEYED_SAMPLE
 
 
 class TokenCounter(Protocol):
@@ -124,7 +141,9 @@ class Generator:
 @dataclass(frozen=True)
 class SamplesStep:
     """`folders` are (step name, step folder) of the row-wise steps before this one, in order; a question of level n
-    comes from step `question_n`, the answer from `answer`. `origins` is the table of documents met more than once
+    comes from step `question_n`, the answer from `answer`, those of a task type from `question_<task>` and
+    `answer_<task>`. `frames` are the task types of the run with the forms their chats have (tasks/chat.py); None in a
+    run without any. `origins` is the table of documents met more than once
     (doc_id, origins), or None. `tokenizer` counts tokens and pickles cheaply; `tokenizer_name` is what identity and
     file metadata call it. `benchmark_answers` is what answers must not repeat, or None; `require` which verdicts are
     published (required.py), `withdrawn` the documents whose rows are not (withdrawn.py). A unit's parameter `checks`
@@ -144,9 +163,14 @@ class SamplesStep:
     benchmark_answers: BenchmarkIndex | None = None
     require: str = "any"
     withdrawn: tuple[str, ...] = ()
+    frames: Frames | None = None
 
     name = "samples"
     version = STEP_VERSION
+
+    @property
+    def schema(self) -> pa.Schema:
+        return keyed_schema(self.frames is not None)
 
     def identity(self) -> dict[str, Any]:
         return {
@@ -161,7 +185,8 @@ class SamplesStep:
             "tokenizer": self.tokenizer_name,
             # An answer keeps its unit when its document turns up again under another licence.
             "origins": self.origins.content_sha256 if self.origins else None,
-            "schema": str(KEYED_SAMPLE),
+            "schema": str(self.schema),
+            **({"frames": self.frames.identity()} if self.frames is not None else {}),
             **({"require": self.require} if self.require != "any" else {}),
             **({"withdrawn": list(self.withdrawn)} if self.withdrawn else {}),
             **({"benchmark_answers": self.benchmark_answers.identity} if self.benchmark_answers else {}),
@@ -183,7 +208,8 @@ class SamplesStep:
         clean = answers.take(pa.array(kept, pa.int64())) if turned_away else answers
         doc_ids = {doc_id for docs in clean.column("doc_ids").to_pylist() for doc_id in docs}
         origins = read_origins(store, self.origins.key, doc_ids) if self.origins else {}
-        table, rejects = build_samples(self, clean, unit.file.name, [rows[place] for place in kept], origins)
+        texts = self.frames.texts(store, clean) if self.frames is not None else {}
+        table, rejects = build_samples(self, clean, unit.file.name, [rows[place] for place in kept], origins, texts)
         return UnitResult(
             inputs=answers.num_rows,
             used=table.num_rows,
@@ -219,10 +245,16 @@ def _hash64(purpose: str, seed: int, item: str) -> int:
 
 
 def build_samples(
-    step: SamplesStep, answers: pa.Table, file: str, rows: Sequence[int], origins: Mapping[str, Origins]
+    step: SamplesStep,
+    answers: pa.Table,
+    file: str,
+    rows: Sequence[int],
+    origins: Mapping[str, Origins],
+    texts: Mapping[str, str] | None = None,
 ) -> tuple[pa.Table, list[Reject]]:
-    """Rows of KEYED_SAMPLE sorted by (split, key, sample id), and the rejects. `answers` has the rows `rows` of the
-    committed file named `file`; `origins` maps the id of a document met more than once to all places it was found."""
+    """Rows of `step.schema` sorted by (split, key, sample id), and the rejects. `answers` has the rows `rows` of the
+    committed file named `file`; `origins` maps the id of a document met more than once to all places it was found,
+    `texts` the ids of passages that chats show to their texts."""
     answer_ids: list[str] = answers.column("answer_id").to_pylist()
     doc_ids: list[list[str]] = answers.column("doc_ids").to_pylist()
     splits = [split_of(docs, step.seed, step.validation, step.test) for docs in doc_ids]
@@ -240,6 +272,8 @@ def build_samples(
     # One take over everything: columns made from `chosen` below are in the final order already.
     chosen = answers.take(pa.array(order, pa.int64())).combine_chunks()
     columns = _text_columns(step, chosen)
+    if step.frames is not None:
+        columns |= _task_columns(step.frames, chosen, texts or {})
     columns |= _source_columns(chosen, origins)
     columns |= {
         "sample_id": [sample_ids[index] for index in order],
@@ -247,7 +281,7 @@ def build_samples(
         "key": pa.array([keys[index] for index in order], pa.uint64()),
         "lineage": _lineage(step, chosen, file, [rows[index] for index in order]),
     }
-    return pa.table([_array(columns[field.name], field.type) for field in KEYED_SAMPLE], schema=KEYED_SAMPLE), rejects
+    return pa.table([_array(columns[field.name], field.type) for field in step.schema], schema=step.schema), rejects
 
 
 def _crossing(step: SamplesStep, doc_ids: Sequence[str]) -> dict[str, Any]:
@@ -288,6 +322,18 @@ def _messages(questions: Sequence[str], answers: Sequence[str]) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(range(0, len(content) + 1, 2), pa.int32()), turns)
 
 
+def _task_columns(frames: Frames, answers: pa.Table, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Task and its data; of rows that are of a task type also their chat, in place of question and answer alone."""
+    if "task" not in answers.column_names:
+        return {"task": [OPEN] * answers.num_rows, "task_data": [None] * answers.num_rows}
+    rows = answers.select(["text", "answer", "task", "task_data", "sources"]).to_pylist()
+    return {
+        "task": answers.column("task"),
+        "task_data": answers.column("task_data"),
+        "messages": chats(frames, rows, texts),
+    }
+
+
 def _source_columns(answers: pa.Table, origins: Mapping[str, Origins]) -> dict[str, Any]:
     """Licences, urls and attribution of each row, over its sources and every merged copy of their documents."""
     attribution: list[list[dict[str, str]]] = []
@@ -326,8 +372,8 @@ def _lineage(step: SamplesStep, answers: pa.Table, file: str, rows: Sequence[int
         "question_request_id": answers.column("request_id"),
         "walk_id": answers.column("walk_id"),
         "answer_request_ids": answers.column("answer_request_ids"),
-        "question_step": [folders[f"question_{level}"] for level in answers.column("level").to_pylist()],
-        "answer_step": [folders["answer"]] * count,
+        "question_step": [folders[f"question_{kind}"] for kind in strata(answers)],
+        "answer_step": [folders[_answer_stage(kind)] for kind in strata(answers)],
         "step_folders": [[folder for _, folder in step.folders]] * count,
         "answer_file": [file] * count,
         "answer_row": list(rows),
@@ -336,6 +382,10 @@ def _lineage(step: SamplesStep, answers: pa.Table, file: str, rows: Sequence[int
     return pa.StructArray.from_arrays(
         [_array(columns[field.name], field.type) for field in LINEAGE], fields=list(LINEAGE)
     )
+
+
+def _answer_stage(stratum: str) -> str:
+    return "answer" if stratum.isdigit() else f"answer_{stratum}"
 
 
 def _array(values: Any, kind: pa.DataType) -> pa.Array:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from factory.identity import ids_digest, make_id
 from factory.publish.left_out import published
 from factory.publish.sample_facts import SPLITS
-from factory.publish.samples import KEYED_SAMPLE
+from factory.publish.samples import KEYED_SAMPLE, keyed_schema
 from factory.run.outputs import read_outputs
 from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
@@ -74,20 +74,25 @@ def plan_shards(facts: Mapping[str, int], shard_mib: int) -> list[ShardPlan]:
 @dataclass(frozen=True)
 class ShardStep:
     """Global: a unit names a split and a range of keys (see ShardPlan.unit). Rows keep their `split` and
-    `key` columns; publishing drops them."""
+    `key` columns; publishing drops them. `with_tasks`: rows have the columns of task types."""
+
+    with_tasks: bool = False
 
     name = "shards"
     version = STEP_VERSION
 
     def identity(self) -> dict[str, Any]:
-        return {"schema": str(KEYED_SAMPLE)}
+        return {"schema": str(keyed_schema(self.with_tasks))}
 
     def work(self, store: Store, unit: Unit) -> UnitResult:
         split, lo, hi = unit.parameters["split"], unit.parameters["lo"], unit.parameters["hi"]
         keys = [output.file.key for output in read_outputs(store, unit.parameters["outputs"])]
         with ThreadPoolExecutor(PARALLEL_READS) as pool:
-            parts = list(pool.map(lambda key: read_slice(store.get(key), split, int(lo, 16), int(hi, 16)), keys))
-        table = pa.concat_tables([KEYED_SAMPLE.empty_table(), *parts])
+            schema = keyed_schema(self.with_tasks)
+            parts = list(
+                pool.map(lambda key: read_slice(store.get(key), split, int(lo, 16), int(hi, 16), schema), keys)
+            )
+        table = pa.concat_tables([schema.empty_table(), *parts])
         table = published(store, unit.parameters, table).sort_by([("key", "ascending"), ("sample_id", "ascending")])
         return UnitResult(
             inputs=table.num_rows,
@@ -99,20 +104,20 @@ class ShardStep:
         )
 
 
-def read_slice(data: bytes, split: str, lo: int, hi: int) -> pa.Table:
-    """Rows of a Parquet file of KEYED_SAMPLE that belong to `split` and whose key lies in [lo, hi]."""
+def read_slice(data: bytes, split: str, lo: int, hi: int, schema: pa.Schema = KEYED_SAMPLE) -> pa.Table:
+    """Rows of a Parquet file of `schema` that belong to `split` and whose key lies in [lo, hi]."""
     file = pq.ParquetFile(pa.BufferReader(data))
     every = range(file.num_row_groups)
     groups = [number for number in every if _may_hold(file.metadata.row_group(number), split, lo, hi)]
     if not groups:
-        return KEYED_SAMPLE.empty_table()
+        return schema.empty_table()
     table = file.read_row_groups(groups).replace_schema_metadata(None)
     keys = table.column("key")
     inside = pc.and_(
         pc.equal(table.column("split"), split),
         pc.and_(pc.greater_equal(keys, pa.scalar(lo, pa.uint64())), pc.less_equal(keys, pa.scalar(hi, pa.uint64()))),
     )
-    return table.filter(inside).cast(KEYED_SAMPLE)
+    return table.filter(inside).cast(schema)
 
 
 def _may_hold(group: pq.RowGroupMetaData, split: str, lo: int, hi: int) -> bool:

@@ -39,18 +39,20 @@ from factory.publish.manifest import (
     accepted_samples,
     erased_of,
     file_entry,
+    published_schema,
     shard_lineage,
     splits_of,
     totals_of,
     unseal,
 )
-from factory.publish.samples import DIGITAL_SOURCE_TYPE, SAMPLE, sort_key, split_of
+from factory.publish.samples import DIGITAL_SOURCE_TYPE, sort_key, split_of
 from factory.publish.sources import SourceCounts
 from factory.publish.wording import PROMPTS
 from factory.publish.wording import faults as wording_faults
 from factory.store.base import Store
 from factory.store.local import LocalStore
 from factory.store.local_files import LOCK
+from factory.tasks.chat import is_chat_of
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def _checked_shards(
     last: dict[str, tuple[int, str]] = {}
     for shard, file, table in decoded_shards(store, prefix, manifest, listed, hashes, rows):
         rows.extend(f"{shard['path']}: {fault}" for fault in _shard_faults(manifest, shard, file, table, last))
-        if table.schema.equals(SAMPLE):
+        if table.schema.equals(published_schema(manifest)):
             yield table
 
 
@@ -213,7 +215,7 @@ def _shard_faults(
     table: pa.Table,
     last: dict[str, tuple[int, str]],
 ) -> Iterator[str]:
-    if not table.schema.equals(SAMPLE):
+    if not table.schema.equals(published_schema(manifest)):
         yield "its columns are not those of the sample schema"
         return
     if table.num_rows != shard["rows"]:
@@ -267,6 +269,11 @@ def _row_faults(manifest: Manifest, split: str, table: pa.Table, last: dict[str,
     marked = pc.equal(table.column("digital_source_type"), DIGITAL_SOURCE_TYPE)
     if not pc.all(pc.fill_null(pc.and_(table.column("synthetic"), marked), False)).as_py():
         yield "a row is not marked as synthetic"
+    if "task" in table.column_names:
+        rows = table.select(["messages", "task", "question", "answer", "task_data"]).to_pylist()
+        wrong = [place for place, row in enumerate(rows) if not is_chat_of(row["messages"], row["task"], row)]
+        yield from (f"row {place}: its messages are not question and answer" for place in wrong)
+        return
     turns = pc.list_flatten(table.column("messages"))
     contents = pc.struct_field(turns, "content").to_pylist()
     roles = pc.struct_field(turns, "role").to_pylist()

@@ -19,19 +19,20 @@ from functools import cached_property
 from typing import Any
 
 from factory.concepts.extract import closed_object
-from factory.concepts.reply import SCHEMA_MISMATCH, read_reply, text_of
+from factory.concepts.reply import SCHEMA_MISMATCH, text_of
 from factory.concepts.wording import comparable
 from factory.engine.api import Completion, Message
 from factory.questions.asking import AskingStep
 from factory.questions.checks import Document
 from factory.questions.rows import CREATED, EXTRACTED, MORE_THAN_ASKED, Sorting
+from factory.questions.suitable import read_asked
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 
 STEP_VERSION = 4
 PROMPT = "question_level_1"
 
-UNSUITABLE_DOCUMENT, NO_QUESTIONS = "unsuitable_document", "no_questions"
+NO_QUESTIONS = "no_questions"
 
 _ORIGINS = {
     "extracted": EXTRACTED,
@@ -90,20 +91,9 @@ class Level1Step(AskingStep):
         """QUESTION rows. The row itself is turned away as unsuitable_document, no_questions, truncated,
         invalid_json or schema_mismatch; single questions for what `checks` names."""
         text, finish_reason = text_of(rounds)
-
-        def turned_away(reason: str, **evidence: Any) -> Parsed:
-            return Parsed(rejects=[Reject(row["chunk_id"], reason, evidence=evidence, text=text)])
-
-        reply = read_reply(text, finish_reason, salvage=True)
-        if reply.value is None:
-            return turned_away(reply.problem, characters=len(text))
-        suitable, questions = reply.value.get("suitable"), reply.value.get("questions", [])
-        if not isinstance(suitable, bool):
-            return turned_away(SCHEMA_MISMATCH, field="suitable")
-        if not isinstance(questions, list):
-            return turned_away(SCHEMA_MISMATCH, field="questions")
-        if not suitable:
-            return turned_away(UNSUITABLE_DOCUMENT, questions=len(questions))
+        asked = read_asked(text, finish_reason)
+        if asked.problem:
+            return Parsed(rejects=[Reject(row["chunk_id"], asked.problem, evidence=asked.evidence, text=text)])
         constant = {
             "level": 1,
             "subject": "",
@@ -115,10 +105,10 @@ class Level1Step(AskingStep):
         }
         sorting = Sorting(row["chunk_id"], folder, self.checks, constant)
         document = Document(texts[row["chunk_id"]])
-        for index, item in enumerate(questions):
+        for index, item in enumerate(asked.questions):
             self._sort(sorting, index, item, document)
-        if reply.cut_off:
-            sorting.turn_away(len(questions), reply.cut_by, reply.cut_off)
+        if asked.reply.cut_off:
+            sorting.turn_away(len(asked.questions), asked.reply.cut_by, asked.reply.cut_off)
         return sorting.parsed(NO_QUESTIONS, text)
 
     def _sort(self, sorting: Sorting, index: int, item: Any, document: Document) -> None:

@@ -42,24 +42,20 @@ class Sorting:
     def take(self, index: int, text: str, origin: str, edu_level: str, concepts: Sequence[str]) -> None:
         """Accepts the question, or turns it away for what the checks find."""
         question = clean_text(text)
-        if problem := self.checks.problem(question):
-            self.turn_away(index, problem[0], question, **problem[1])
+        columns = {"origin": origin, "edu_level": edu_level, "concepts": list(concepts)}
+        self.take_checked(index, question, question, columns)
+
+    def take_checked(self, index: int, text: str, asks: str, columns: Row) -> None:
+        """As `take`, of a question that is more than what it `asks`: only that is held against the checks."""
+        if problem := self.checks.problem(asks):
+            self.turn_away(index, problem[0], text, **problem[1])
             return
         question_id = self.question_id(index)
-        first = self._forms.setdefault(same_question(question), question_id)
+        first = self._forms.setdefault(same_question(text), question_id)
         if first != question_id:
-            self.turn_away(index, DUPLICATE_IN_DOCUMENT, question, of=first)
+            self.turn_away(index, DUPLICATE_IN_DOCUMENT, text, of=first)
             return
-        self.accepted.append(
-            {
-                **self.constant,
-                "question_id": question_id,
-                "text": question,
-                "origin": origin,
-                "edu_level": edu_level,
-                "concepts": list(concepts),
-            }
-        )
+        self.accepted.append({**self.constant, "question_id": question_id, "text": text, **columns})
 
     def parsed(self, reason: str, text: str) -> Parsed:
         """What came of the row; a row without an accepted question is itself turned away for `reason`."""

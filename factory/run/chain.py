@@ -4,14 +4,14 @@
     merge -> extract -> question_2 ---------> sketch -> match -> compare -> decide -> curate -> answer -> check
                                                               -> samples [-> recheck] -> gate -> shards [-> segment]
          |          \\-> (across.py) -> question_3 /
-         \\-> question_1 ---------------------/
+         \\-> question_1, question_<task> ----/
 
 Design: one-way; the steps in square brackets are there when near-duplicate documents are looked for, when the run is
 compared with what other runs published, and when its own questions are registered for them. A stage is
 planned from the `done` records and outputs of earlier stages and from nothing else, so `factory plan` and a
 run share this file. Row-wise folders are named by configuration, prompts and model alone; global ones also by
 the set of units they read. `curate` and `samples` work row by row but depend on global decisions, so their
-folders are named like global ones.
+folders are named like global ones. Task types have stages of their own from question to answer (strands.py).
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ from factory.run.settings import Settings, load_settings
 from factory.run.stage import Dones, Planned, Planner, Stage
 from factory.run.step import LlmStep, WorkStep
 from factory.run.steps import Steps, build_steps
+from factory.run.strands import Strand, strands_of
 from factory.run.units import Unit
 from factory.run.withdrawn import applied
 from factory.select.selector import other_domain
@@ -57,6 +58,7 @@ from factory.select.step import plan_select, source_bytes
 from factory.store.base import Store
 from factory.store.commits import committed_units
 from factory.store.open import open_store
+from factory.tasks.chat import frames
 
 Parts = Callable[[Store], Sequence[Part]]
 
@@ -138,7 +140,9 @@ def build_stages(
 
     rechecked = steps.recheck is not None
     published = "recheck" if rechecked else "samples"
+    strands = strands_of(steps)
     curated = "semantic" if steps.rephrased is not None else "curate"
+    each_curated = tuple(strand.stage("curate") for strand in strands)
     without = {"without": key("recheck")} if rechecked else {}
 
     def gate_parameters(dones: Dones) -> dict[str, Any]:
@@ -155,9 +159,9 @@ def build_stages(
 
         return plan
 
-    def llm_stage(step: LlmStep, role: str, reads: str, parts: Parts) -> Stage:
+    def llm_stage(step: LlmStep, role: str, reads: tuple[str, ...], parts: Parts) -> Stage:
         planner = row_wise(step, role, parts)
-        return Stage(step.name, planner, (reads,), role, settings.model_identity(role), step)
+        return Stage(step.name, planner, reads, role, settings.model_identity(role), step)
 
     def outputs_of(*steps: str) -> Parts:
         return lambda store: [Part(output.file) for step in steps for output in read_outputs(store, key(step))]
@@ -166,7 +170,7 @@ def build_stages(
         """Answer files, each with the files of what was found out about its rows."""
         checks = check_keys(read_outputs(store, key("check")))
         judged = check_keys(read_outputs(store, key("judge"))) if "judge" in steps.llm else {}
-        answers = read_outputs(store, key("answer"))
+        answers = [output for name in steps.answers for output in read_outputs(store, key(name))]
 
         def found(name: str) -> dict[str, list[str]]:
             return {"checks": checks.get(name, []), **({"judged": judged.get(name, [])} if judged else {})}
@@ -207,29 +211,28 @@ def build_stages(
         folder = global_folder(steps.merge, planned_units(store, run, "select"), upstream)
         return Planned(steps.merge, folder, plan_global(folder, given, committed_units(store, folder)))
 
-    def plan_curate(store: Store, dones: Dones) -> Planned:
-        folder = global_folder(steps.curate, planned_units(store, run, "decide"), dones["decide"]["folder"])
-        done = committed_units(store, folder)
-        parts = outputs_of(*questions)(store)
-        return Planned(steps.curate, folder, plan_rows(store, folder, parts, done, {"decisions": key("decide")}))
+    def applying(kind: str, decide: str, strand: Strand, reads: tuple[str, ...]) -> Stage:
+        """What the stage `decide` decided, applied to the questions that a strand's stages `reads` gave."""
+        apply = CurateStep(strand.stage(kind))
+
+        def plan(store: Store, dones: Dones) -> Planned:
+            folder = global_folder(apply, planned_units(store, run, decide), dones[decide]["folder"])
+            done = committed_units(store, folder)
+            return Planned(
+                apply, folder, plan_rows(store, folder, outputs_of(*reads)(store), done, {"decisions": key(decide)})
+            )
+
+        return Stage(apply.name, plan, reads, step=apply)
 
     def rephrased() -> Iterator[Stage]:
         """The stages that look for rephrased questions among those that curation accepted."""
         if steps.rephrased is None:
             return
         sketch = steps.rephrased.sketch
-        yield Stage(sketch.name, row_wise(sketch, None, outputs_of("curate")), ("curate",), step=sketch)
+        yield Stage(sketch.name, row_wise(sketch, None, outputs_of(*each_curated)), each_curated, step=sketch)
         yield from deciding(run, steps.rephrased)
-        apply = CurateStep("semantic")
-
-        def plan(store: Store, dones: Dones) -> Planned:
-            decided = dones["semantic_decide"]["folder"]
-            folder = global_folder(apply, planned_units(store, run, "semantic_decide"), decided)
-            given = {"decisions": key("semantic_decide")}
-            parts = outputs_of("curate")(store)
-            return Planned(apply, folder, plan_rows(store, folder, parts, committed_units(store, folder), given))
-
-        yield Stage(apply.name, plan, ("curate",), step=apply)
+        for strand in strands:
+            yield applying("semantic", "semantic_decide", strand, (strand.stage("curate"),))
 
     def plan_samples(store: Store, dones: Dones) -> Planned:
         origins = read_outputs(store, key("merge"))[1].file
@@ -241,13 +244,14 @@ def build_stages(
             test=config.publish.test,
             question_generator=question_generator,
             answer_generator=answer_generator,
-            folders=tuple((name, dones[name]["folder"]) for name in LINEAGE_STEPS if name in dones),
+            folders=tuple((name, dones[name]["folder"]) for name in lineage_steps(steps) if name in dones),
             tokenizer=settings.tokenizer,
             tokenizer_name=settings.tokenizer_name,
             origins=origins if origins.rows else None,
             benchmark_answers=steps.benchmark_answers,
             require=config.answer.require,
             withdrawn=applied(store, run),
+            frames=frames(steps.tasks, settings.pack),
         )
         return row_wise(step, None, checked)(store, dones)
 
@@ -284,21 +288,23 @@ def build_stages(
         if steps.segment is not None:
             yield over_samples(steps.segment, published, lambda _store, _dones: None, **without)
 
-    inputs: dict[str, tuple[str, Parts]] = {
-        "extract": ("merge", merged),
-        "question_1": ("merge", merged),
-        "question_2": ("extract", outputs_of("extract")),
-        "question_3": ("pair", outputs_of("pair")),
-        "answer": (curated, outputs_of(curated)),
-        "judge": ("answer", outputs_of("answer")),
+    inputs: dict[str, tuple[tuple[str, ...], Parts]] = {
+        "extract": (("merge",), merged),
+        "question_2": (("extract",), outputs_of("extract")),
+        "question_3": (("pair",), outputs_of("pair")),
+        **{strand.stage("answer"): ((strand.stage(curated),), outputs_of(strand.stage(curated))) for strand in strands},
+        "judge": (steps.answers, outputs_of(*steps.answers)),
     }
-    roles = {"answer": "answerer", "judge": "judge"}
-    asking = {name: llm_stage(step, roles.get(name, "generator"), *inputs[name]) for name, step in steps.llm.items()}
+    roles = {**dict.fromkeys(steps.answers, "answerer"), "judge": "judge"}
+    asking = {
+        name: llm_stage(step, roles.get(name, "generator"), *inputs.get(name, (("merge",), merged)))
+        for name, step in steps.llm.items()
+    }
     return (
         Stage("select", plan_select, step=steps.select, prepare=steps.select.prepare),
         *resembling(),
         Stage("merge", plan_merge, ("select",), step=steps.merge),
-        *(stage for name, stage in asking.items() if name not in ("question_3", "answer", "judge")),
+        *(stage for name, stage in asking.items() if name not in ("question_3", "judge", *steps.answers)),
         *(across_stages(config, run, steps.across, rounds) if steps.across else ()),
         *(stage for name, stage in asking.items() if name == "question_3"),
         Stage(
@@ -309,10 +315,10 @@ def build_stages(
             prepare=steps.sketch.prepare,
         ),
         *deciding(run, steps.questions_alike, lambda store: pinned(store, config, run)),
-        Stage("curate", plan_curate, questions, step=steps.curate),
+        *(applying("curate", "decide", strand, strand.questions) for strand in strands),
         *rephrased(),
-        asking["answer"],
-        Stage("check", row_wise(steps.check, None, outputs_of("answer")), ("answer",), step=steps.check),
+        *(asking[name] for name in steps.answers),
+        Stage("check", row_wise(steps.check, None, outputs_of(*steps.answers)), steps.answers, step=steps.check),
         *(stage for name, stage in asking.items() if name == "judge"),
         Stage(
             "samples",
@@ -324,8 +330,8 @@ def build_stages(
     )
 
 
-LINEAGE_STEPS = (
-    "select", "extract", "question_1", "question_2", "graph_edges", "graph_joined", "walk", "pair", "question_3",
-    "answer", "check", "judge",
-)  # fmt: skip
-"""The steps whose folders a row's lineage names."""
+def lineage_steps(steps: Steps) -> tuple[str, ...]:
+    """The steps whose folders a row's lineage names."""
+    across = ("graph_edges", "graph_joined", "walk", "pair", "question_3")
+    asked = tuple(name for name in steps.questions if name not in ("question_1", "question_2", "question_3"))
+    return ("select", "extract", "question_1", "question_2", *across, *asked, *steps.answers, "check", "judge")

@@ -64,13 +64,14 @@ def taken_by(completions: Iterable[Completion]) -> dict[str, float]:
 
 
 def split_of(rows: Sequence[Row], answers: Answers, subjects: Mapping[int, str]) -> dict[str, Split]:
-    """What requests took by "level" and by "subject"; `subjects` by index of the row, where it has none itself."""
+    """What requests took by "level" (of tasks: their type) and by "subject"; `subjects` by index of the row, where it
+    has none itself."""
     by_level: dict[str, list[Completion]] = {}
     by_subject: dict[str, list[Completion]] = {}
     for index, rounds in answers.items():
         row = rows[index]
         if row.get("level") is not None:
-            by_level.setdefault(str(row["level"]), []).extend(rounds)
+            by_level.setdefault(str(row.get("task") or row["level"]), []).extend(rounds)
         if subject := row.get("subject") or subjects.get(index):
             by_subject.setdefault(str(subject), []).extend(rounds)
     split: dict[str, Split] = {}

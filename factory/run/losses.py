@@ -6,16 +6,18 @@ from collections.abc import Iterable, Sequence
 
 from factory.publish.gates.losses import Loss, loss_of
 from factory.run.stage import Dones
+from factory.run.strands import of_kind
 
-SIFTING_STEPS = ("curate", "semantic", "answer", "samples", "recheck")
-"""Steps behind the questions that turn rows away."""
+SIFTING = ("curate", "semantic", "answer", "samples", "recheck")
+"""Kinds of stages behind the questions that turn rows away."""
 
 
 def passed_on(dones: Dones, questions: Sequence[str]) -> list[Loss]:
     """What each step on the way to samples turned away. Question steps have two: of their inputs (passages, walks),
     which give no question where they are turned away, and of the questions written."""
     losses = []
-    for name in (*questions, *SIFTING_STEPS):
+    sifting = [name for kind in SIFTING for name in of_kind(kind, dones)]
+    for name in (*questions, *sifting):
         if name not in dones:
             continue
         counts, reasons = dones[name]["counts"], dones[name]["reasons"]

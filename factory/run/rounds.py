@@ -20,6 +20,7 @@ from factory.run.across import epoch_of, visits_stage
 from factory.run.outputs import outputs_key, read_outputs
 from factory.run.record import Record, write_record
 from factory.run.stage import Session, work_stage
+from factory.run.strands import of_kind
 
 if TYPE_CHECKING:
     from factory.run.chain import Chain
@@ -60,7 +61,7 @@ def draw_walks(session: Session, chain: Chain, dones: dict[str, Record]) -> None
         ends = [item["walks"] for item in session.record["rounds"]]
         if not ends:
             others = sum(
-                int(dones[name]["counts"]["accepted"]) for name in ("question_1", "question_2") if name in dones
+                int(dones[name]["counts"]["accepted"]) for name in of_kind("question", dones) if name != "question_3"
             )
             ends = [first_round(config.target_samples - others, config.question.level_3_questions, most)]
             _begin(session, ends[0])

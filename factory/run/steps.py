@@ -29,7 +29,6 @@ from factory.curate.match import MatchStep
 from factory.curate.minhash import LshParameters
 from factory.curate.semantic.sketch import SemanticSketchStep, read_vectors, semantic_sketch_step
 from factory.curate.sketch import SketchStep, sketch_step
-from factory.curate.step import CurateStep
 from factory.domains.pack import Pack, load_pack
 from factory.errors import ConfigError
 from factory.identity import fingerprint
@@ -50,6 +49,10 @@ from factory.select.merge import MergeStep
 from factory.select.step import SelectStep, select_step
 from factory.store.base import Store
 from factory.store.objects import read_mapping
+from factory.tasks.answer import TaskAnswerStep
+from factory.tasks.kinds import task_types
+from factory.tasks.question import TaskQuestionStep
+from factory.tasks.task import TaskType
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Steps:
     """`llm` has the LLM steps this run takes, by name, in order. `documents` looks for near-duplicate documents,
     `questions_alike` for duplicate questions, `rephrased` for those that say the same in other words, `across` leads
     from concepts to level 3, `benchmark_answers` is what answers must not repeat, `recheck` and `segment` belong to the
-    index of published questions; None where that is off."""
+    index of published questions; None where that is off. `tasks` are the task types beside open questions."""
 
     select: SelectStep
     documents: DuplicateSteps | None
@@ -76,7 +79,6 @@ class Steps:
     across: AcrossSteps | None
     sketch: SketchStep
     questions_alike: DuplicateSteps
-    curate: CurateStep
     rephrased: DuplicateSteps | None
     check: CheckStep
     benchmark_answers: BenchmarkIndex | None
@@ -84,10 +86,16 @@ class Steps:
     gate: GateStep
     shards: ShardStep
     segment: SegmentStep | None
+    tasks: tuple[TaskType, ...] = ()
 
     @property
     def questions(self) -> tuple[str, ...]:
         return tuple(name for name in self.llm if name.startswith("question_"))
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The stages that answer: open questions, and those of each task type."""
+        return ("answer", *(f"answer_{task.name}" for task in self.tasks))
 
 
 def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any, erased: DenyList | None = None) -> Steps:
@@ -98,6 +106,7 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any, erased: DenyL
     resemblance = document_parameters(config.select.duplicates)
     select = select_step(config, tokenizer, erased)
     before = row_wise_folder(replace(select, erased=None), None) if erased is not None else None
+    tasks = task_types(config.tasks)
     return Steps(
         select=select,
         documents=document_steps(resemblance) if resemblance else None,
@@ -111,14 +120,14 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any, erased: DenyL
             CompareStep(sketch.parameters, Questions(sketch.parameters.shingling)),
             DecideStep(sketch.parameters),
         ),
-        curate=CurateStep(),
         rephrased=semantic_steps(config.curate),
-        check=check_step(config.answer, pack),
+        check=check_step(config.answer, pack, tasks),
         benchmark_answers=answers,
         recheck=RecheckStep(sketch.parameters) if config.curate.index.use is not None else None,
         gate=gate_step(config, pack, sketch.index, answers),
-        shards=ShardStep(),
+        shards=ShardStep(with_tasks=bool(tasks)),
         segment=SegmentStep(sketch.parameters) if config.curate.index.register else None,
+        tasks=tasks,
     )
 
 
@@ -161,7 +170,14 @@ def llm_steps(config: FactoryConfig, pack: Pack) -> dict[str, LlmStep]:
         steps["question_2"] = Level2Step(config.question, pack, config.seed)
     if 3 in config.question.levels:
         steps["question_3"] = Level3Step(config.question, pack, config.seed)
+    tasks = task_types(config.tasks)
+    for task in tasks:
+        asking = TaskQuestionStep(task, config.question, pack, config.seed)
+        steps[asking.name] = asking
     steps["answer"] = AnswerStep(config.answer, pack, config.seed)
+    for task in tasks:
+        answering = TaskAnswerStep(task, config.answer, pack, config.seed)
+        steps[answering.name] = answering
     if config.judge.rubric is not None:
         steps["judge"] = JudgeStep(config.judge, load_rubric(config.judge.rubric, config.domain), pack, config.seed)
     return steps

@@ -20,7 +20,8 @@ from factory.govern.scan import listed_in
 from factory.govern.withdrawals import withdrawn_documents
 from factory.identity import canonical_json, fingerprint
 from factory.run.outputs import outputs_key, read_outputs
-from factory.run.record import Record
+from factory.run.record import Record, read_record
+from factory.run.strands import of_kind
 from factory.store.base import AbsentObjectError, Store
 from factory.store.objects import damaged, read_mapping
 from factory.store.parquet import read_columns
@@ -65,9 +66,9 @@ def concerning(store: Store, run: str, documents: Iterable[str]) -> tuple[str, .
     wanted = frozenset(documents)
     if not wanted:
         return ()
-    return _concerning(
-        store, tuple(output.file.key for output in read_outputs(store, outputs_key(run, "answer"))), wanted
-    )
+    stages = of_kind("answer", (read_record(store, run) or {}).get("steps") or ("answer",))
+    outputs = (output for name in stages for output in read_outputs(store, outputs_key(run, name)))
+    return _concerning(store, tuple(output.file.key for output in outputs), wanted)
 
 
 def note_withdrawn(session: Session) -> None:

@@ -6,7 +6,7 @@ call both rows: 6,937 rows that become 2,728 while 4,234 are turned away do not 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,18 @@ WORDS = {
 UNKNOWN_STEP = Words("rows", "rows", "")
 
 
+OF_TASKS = {
+    "question": Words("passages", "questions", "asks for a task type: "),
+    "curate": Words("questions", "questions", "takes out duplicates and benchmark leaks: "),
+    "semantic": Words("questions", "questions", "takes out rephrased questions: "),
+    "answer": Words("questions", "answers", "answers a task type: "),
+}
+"""The stages of a task type, by what their names begin with."""
+
+
 def words_of(step: str) -> Words:
     """The words of a step, or `rows` for one that has none of its own."""
+    kind, _, task = step.partition("_")
+    if step not in WORDS and task and kind in OF_TASKS:
+        return replace(OF_TASKS[kind], does=OF_TASKS[kind].does + task.replace("_", " "))
     return WORDS.get(step, UNKNOWN_STEP)

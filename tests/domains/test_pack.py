@@ -11,6 +11,7 @@ from setuptools import find_namespace_packages
 
 from factory.domains.config import DomainConfig
 from factory.domains.pack import PACKS, Pack, load_pack, shipped_packs
+from factory.domains.task_prompts import TASK_PLACEHOLDERS
 from factory.errors import ConfigError
 
 
@@ -46,6 +47,7 @@ def test_general_pack_loads_and_travels() -> None:
         "same_problem",
         "judge_answer",
         "judge_pair",
+        *TASK_PLACEHOLDERS,
     }
     again = pickle.loads(pickle.dumps(pack))
     assert again == pack

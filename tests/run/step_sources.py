@@ -28,7 +28,7 @@ RECORDED = Path(__file__).with_name("step_sources.json")
 
 ROOMS = (
     "corpus", "select", "concepts", "questions", "curate", "answers", "publish", "domains", "identity", "licences",
-    "tables",
+    "tables", "tasks",
 )  # fmt: skip
 """Parts of `factory` whose code can change what rows come out of a step."""
 
@@ -45,6 +45,8 @@ STEPS = {
     "question_1": "factory.questions.level1",
     "question_2": "factory.questions.level2",
     "question_3": "factory.questions.level3",
+    "task_question": "factory.tasks.question",
+    "task_answer": "factory.tasks.answer",
     "sketch": "factory.curate.sketch",
     "match": "factory.curate.match",
     "compare": "factory.curate.compare",

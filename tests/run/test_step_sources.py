@@ -23,13 +23,14 @@ def test_no_steps_source_changed_without_its_version_raised_or_the_change_acknow
 
 
 def test_every_step_of_a_run_is_watched() -> None:
-    others = ("llm", "across", "documents", "questions_alike", "rephrased", "benchmark_answers")
+    others = ("llm", "across", "documents", "questions_alike", "rephrased", "benchmark_answers", "tasks")
     named = {name for name in Steps.__dataclass_fields__ if name not in others}
     hinted = [step for hint in get_type_hints(AcrossSteps).values() for step in get_args(hint) or [hint]]
     across = {step.name for step in hinted if step is not NoneType}
     assert named | across <= STEPS.keys()
     assert {"match", "compare", "decide", "document_sketch", "document_decide", "semantic_sketch"} <= STEPS.keys()
-    assert {"extract", "question_1", "question_2", "question_3", "answer", "samples"} <= STEPS.keys()
+    assert {"extract", "question_1", "question_2", "question_3", "answer", "samples", "curate"} <= STEPS.keys()
+    assert {"task_question", "task_answer"} <= STEPS.keys()
 
 
 def test_what_a_step_runs_in_a_process_of_its_own_is_watched_as_well() -> None:

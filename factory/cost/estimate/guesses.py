@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from factory.config import FactoryConfig
 from factory.run.stage import Stage
+from factory.run.strands import kind_of
 
 CHARACTERS_PER_TOKEN = 3.5
 """English prose and LaTeX under SmolLM2's and Llama's tokenizers: 3.3 to 4.2; lower means more tokens."""
@@ -17,7 +18,7 @@ PROMPT_OVERHEAD_TOKENS = 250
 QUESTION_YIELD = 0.6
 """Share of the questions asked for that survive checks and deduplication; replaced by what a run measures."""
 
-PASSAGES_SHOWN = {"question_3": 2, "answer": 0}
+PASSAGES_SHOWN = {"question_3": 2, "answer": 0, "answer_multiple_choice": 0}
 """Passages in a prompt, where it is not one."""
 
 TOPICS_A_PASSAGE = 0.36
@@ -30,10 +31,13 @@ class Guesses:
     config: FactoryConfig
     source_bytes: int
 
-    def rounds(self) -> float:
-        """Requests a question at most: each asks for `samples_per_round` answers."""
-        answer = self.config.answer
-        return answer.samples / min(answer.samples, answer.samples_per_round)
+    def rounds(self, stage: Stage) -> float:
+        """Requests a row at most: of a question, each asks for `samples_per_round` answers."""
+        if kind_of(stage.name) != "answer":
+            return 1.0
+        own = self.config.tasks.on().get(stage.name.removeprefix("answer_"))
+        samples = (own.samples if own is not None else None) or self.config.answer.samples
+        return samples / min(samples, self.config.answer.samples_per_round)
 
     def prompt_tokens(self, stage: Stage) -> int:
         """Of a request."""
@@ -47,7 +51,8 @@ class Guesses:
             "question_2": question.level_2_questions,
             "question_3": question.level_3_questions,
         }
-        return most.get(stage.name, 1)
+        of_tasks = {f"question_{name}": own.questions for name, own in self.config.tasks.on().items()}
+        return (most | of_tasks).get(stage.name, 1)
 
     def passages(self) -> int:
         """Passages of the corpus, from its bytes: chunks of about chunk_tokens tokens each."""

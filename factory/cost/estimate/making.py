@@ -38,6 +38,7 @@ from factory.run.plan import row_wise_folder
 from factory.run.record import Record, now
 from factory.run.rehearsal import Rehearsed
 from factory.run.stage import Stage
+from factory.run.strands import kind_of
 from factory.select.step import source_bytes
 from factory.store.base import Store
 from factory.store.commit_index import each_commit
@@ -125,8 +126,8 @@ class _Making:
             self.accepted["merge"] = self._passages()
         elif stage.name == "pair":
             self.accepted["pair"] = self._pairs()
-        elif stage.name in ("curate", "semantic"):
-            self.accepted[stage.name] = self._curated()
+        elif kind_of(stage.name) in ("curate", "semantic"):
+            self.accepted[stage.name] = self._curated(stage)
 
     def line(self, step: str, whole: Priced) -> StepEstimate:
         part = self.parts[step]
@@ -180,13 +181,12 @@ class _Making:
         first = self.rehearsed.first
         if self.rehearsed.first_name == stage.name and first is not None:
             return known(sum(unit.rows or 0 for unit in first.plan.units))
-        (before,) = stage.reads or ("",)
-        return self.accepted[before]
+        return sum((self.accepted[name] for name in stage.reads or ()), NOTHING)
 
     def _guessed(self, stage: Stage, rows: Quantity) -> list[Quantity]:
         step = stage.llm_step
         assert step is not None
-        requests = rows.middle * (self.guesses.rounds() if stage.name == "answer" else 1)
+        requests = rows.middle * self.guesses.rounds(stage)
         outputs = self.guesses.questions_of(stage)
         self.assumptions.append(
             f"{stage.name}: no unit of it below this root; {self.guesses.prompt_tokens(stage):,} tokens a prompt and "
@@ -236,9 +236,12 @@ class _Making:
             self.assumptions.append(f"walks are guessed: {TOPICS_A_PASSAGE} topics a passage, {epochs} epochs of them")
         return guess(self.guesses.asked_for(pairs))
 
-    def _curated(self) -> Quantity:
-        """Questions that are left to answer."""
-        written = sum((self.accepted[name] for name in self.chain.questions), NOTHING)
+    def _curated(self, stage: Stage) -> Quantity:
+        """Questions of the stage's strand that are left to answer."""
+        task = stage.name.removeprefix(kind_of(stage.name))
+        of_tasks = {f"question_{name}" for name in self.config.tasks.on()}
+        asked = [f"question{task}"] if task else [name for name in self.chain.questions if name not in of_tasks]
+        written = sum((self.accepted[name] for name in asked), NOTHING)
         if self.sibling is not None and self.sibling.curated_share is not None:
             share = self.sibling.curated_share
             self.assumptions.append(

@@ -13,6 +13,7 @@ from factory.errors import StoreError
 from factory.run.chain import Chain
 from factory.run.record import Record, finished_steps, record_key, run_ids
 from factory.run.stage import Stage
+from factory.run.strands import of_kind
 from factory.store.base import AbsentObjectError, Store
 from factory.store.objects import read_mapping
 
@@ -68,7 +69,7 @@ def _sibling(store: Store, record: Record) -> Sibling | None:
     if "merge" not in dones:
         return None
     written = sum(_accepted(done) for name, done in dones.items() if name.startswith("question_"))
-    left = dones.get("semantic") or dones.get("curate")
+    left = of_kind("semantic", dones) or of_kind("curate", dones)
     begun = record.get("engine_starts")
     starts = [each for each in begun.values() if isinstance(each, Mapping)] if isinstance(begun, Mapping) else []
     number = sum(_number(each.get("starts")) + _number(each.get("replacements")) for each in starts)
@@ -77,7 +78,7 @@ def _sibling(store: Store, record: Record) -> Sibling | None:
         passages=_accepted(dones["merge"]),
         pairs=_accepted(dones["pair"]) if "pair" in dones else None,
         written=written,
-        curated_share=_accepted(left) / written if left is not None and written else None,
+        curated_share=sum(_accepted(dones[name]) for name in left) / written if left and written else None,
         core_seconds={
             name: _number(done["ledger"].get("seconds"))
             for name, done in dones.items()

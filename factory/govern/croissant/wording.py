@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 COLUMNS: Mapping[str, str] = {
     "sample_id": "Id of the row, derived from the answer's id.",
-    "messages": "Question and answer as a chat of two turns.",
+    "messages": "Question and answer as a chat.",
     "question": "The question's text.",
     "answer": "The answer's text.",
     "final_answer": "The result that the answer ends in, where it has one.",
@@ -44,6 +44,8 @@ COLUMNS: Mapping[str, str] = {
     "attribution": "Source, licence and URL of every document and copy of it.",
     "question_tokens": "Tokens of the question's text.",
     "answer_tokens": "Tokens of the answer's text.",
+    "task": "Type of task: open for a question of levels 1 to 3, else as docs/tasks.md names it.",
+    "task_data": "JSON: what belongs to the task beside question and answer, such as options, a span or turns.",
     "lineage": "Run, prompts, requests, steps and passages behind the row.",
 }
 """Column -> a sentence. A column of another version of the schema has none, and its type says what is known."""

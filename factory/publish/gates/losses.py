@@ -76,7 +76,9 @@ def explained(losses: Sequence[Loss]) -> tuple[str, str] | None:
     found = _EXPLAINED.get(most.commonest)
     if found is None:
         return None
-    cause, remedy = (text.replace("{role}", "answer" if most.step == "answer" else "question") for text in found)
+    cause, remedy = (
+        text.replace("{role}", "answer" if most.step.startswith("answer") else "question") for text in found
+    )
     return f"{cause} (step {most.step}, {most.lost} of {most.read} rows)", remedy
 
 

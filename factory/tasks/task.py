@@ -1,0 +1,124 @@
+"""What a task type is: the few functions that make it a stage of questions, one of answers, and a check.
+
+Design: the stages are the same for all types (question.py, answer.py); a type says what one question of a reply looks
+like, turns it into a question row or names what is wrong with it, says what the answer prompt needs to know, and holds
+a finished answer against what the row says of itself. `task_data` is JSON and holds all that the row's check and its
+chat need, so that neither asks the run. Draws come from (seed, passage, index), never from a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from factory.answers.grounding import Grounding
+from factory.answers.verify.verdict import Verdict
+from factory.tasks.config import TaskConfig
+
+OPEN = "open"
+"""What `task` says of a question of levels 1 to 3 in a dataset that holds other types too."""
+
+Data = Mapping[str, Any]
+"""`task_data`, read."""
+
+
+@dataclass(frozen=True)
+class About:
+    """The passage a question is drafted from: `text`, its id, where it begins in its document (characters), and the
+    run's seed. `index` is the question's place in the reply."""
+
+    text: str
+    chunk_id: str
+    span_start: int
+    seed: int
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A question as its row will hold it. `asks` is the part of `text` that is held against the checks of questions;
+    `extracted`: it was found in the passage."""
+
+    text: str
+    asks: str
+    data: Data
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a drafted question is turned away; `text` is what a reader of the rejects sees of it."""
+
+    reason: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Given:
+    """One answer to check: `text` as it will be published, `final` its marked final answer."""
+
+    text: str
+    final: str | None
+    grounding: Grounding
+    passages: Sequence[str]
+
+
+class TaskType(Protocol):
+    """Frozen dataclass; pickled to every worker."""
+
+    @property
+    def name(self) -> str:
+        """What `task` says, and the end of the names of its stages and prompts."""
+        ...
+
+    @property
+    def config(self) -> TaskConfig: ...
+
+    @property
+    def shows_passage(self) -> bool:
+        """Whether the passage belongs to the question: then the published chat shows it, and a question may speak of
+        it."""
+        ...
+
+    @property
+    def votes(self) -> bool:
+        """Whether samples that say the same are counted; otherwise the first that passes the check is the answer."""
+        ...
+
+    @property
+    def checks_words(self) -> bool:
+        """Whether what is asked has to be a question or a task by the pack's list of words."""
+        ...
+
+    def item_schema(self) -> dict[str, Any]:
+        """Properties of one question of a reply, beside its school level."""
+        ...
+
+    def asked_with(self, about: About) -> Mapping[str, str]:
+        """Values of the question prompt's placeholders, beside document, levels and questions."""
+        ...
+
+    def draft(self, item: Mapping[str, Any], about: About) -> Drafted | Problem: ...
+
+    def answered_with(self, data: Data) -> Mapping[str, str]:
+        """Values of the answer prompt's placeholders, beside question, document and answer style."""
+        ...
+
+    def answer_schema(self) -> dict[str, Any] | None:
+        """JSON schema of an answer, or None for free text."""
+        ...
+
+    def published(self, sample: str, data: Data) -> tuple[str, str | None] | None:
+        """Answer and final answer as the row holds them, made of a sample; None for a sample that is no answer."""
+        ...
+
+    def verify(self, data: Data, given: Given) -> Verdict: ...
+
+    def identity(self) -> dict[str, Any]:
+        """What beyond prompt and schema can change a question row."""
+        ...
+
+    def check_identity(self) -> dict[str, Any]:
+        """What can change a verdict."""
+        ...

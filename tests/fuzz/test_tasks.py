@@ -1,0 +1,65 @@
+"""What models write for task types, and what a published row may claim to be a chat of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from factory.answers.config import AnswerConfig
+from factory.engine.api import Completion
+from factory.tasks.answer import TaskAnswerStep, data_of
+from factory.tasks.chat import is_chat_of
+from factory.tasks.question import TaskQuestionStep
+from factory.tasks.task import TaskType
+from tests.fuzz.breaking import json_bytes, texts
+from tests.fuzz.harness import fuzzed
+from tests.fuzz.test_replies import FINISHED, one, replies, settled
+from tests.questions.replies import CONFIG, PACK
+from tests.tasks.kinds import EXAMPLES, TYPES
+from tests.tasks.planted import ROW, SOURCE, TEXTS, asked
+
+TURNS = {"turns": [{"role": "user", "content": "Why?"}]}
+KINDS = st.sampled_from(TYPES)
+
+
+def reply_of(task: TaskType) -> dict[str, Any]:
+    return {"suitable": True, "questions": [{**EXAMPLES[task.name], "level": "college"}] * 2}
+
+
+@fuzzed(
+    "factory.tasks.question.TaskQuestionStep.parse",
+    "factory.questions.suitable.read_asked",
+    share=2,
+    said=KINDS.flatmap(lambda task: st.tuples(st.just(task), replies(reply_of(task)))),
+    finish=FINISHED,
+)
+def test_questions_of_every_type(said: tuple[TaskType, str], finish: str) -> None:
+    task, text = said
+    settled(TaskQuestionStep(task, CONFIG, PACK, 5), ROW, TEXTS, one(text, finish))
+
+
+@fuzzed(
+    "factory.tasks.answer.TaskAnswerStep.parse",
+    task=KINDS,
+    said=st.lists(st.tuples(texts("Final answer: B", "Ice moves.", '{"a": 1}', "- one\n- two"), FINISHED), max_size=3),
+)
+def test_answers_of_every_type(task: TaskType, said: list[tuple[str, str]]) -> None:
+    (row,) = asked(task, {**EXAMPLES[task.name], "level": "college"}).accepted
+    step = TaskAnswerStep(task, AnswerConfig(samples=3), PACK, 3)
+    pairs = list(zip(*said, strict=True)) or [(), ()]
+    rounds = [Completion("r1", tuple(pairs[0]), tuple(pairs[1]), 10, (5,) * len(said))]
+    step.undecided(row, rounds)
+    settled(step, {**row, "sources": [SOURCE]}, TEXTS, rounds)
+    assert data_of(row)
+
+
+@fuzzed(
+    "factory.tasks.chat.is_chat_of",
+    messages=st.lists(st.fixed_dictionaries({"role": st.sampled_from(("user", "assistant")), "content": st.text()})),
+    task=st.sampled_from(("open", "dialogue", "summary", None)),
+    task_data=st.none() | json_bytes(TURNS).map(lambda data: data.decode(errors="replace")),
+)
+def test_any_row_is_a_chat_or_is_not(messages: list[dict[str, str]], task: str | None, task_data: str | None) -> None:
+    row = {"question": "Why?", "answer": "Because.", "task_data": task_data}
+    assert is_chat_of(messages, task, row) in (True, False)
