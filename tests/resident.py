@@ -56,8 +56,13 @@ class Resident:
     def join(self) -> str:
         """The address of the Ray, started at the first run that needs it."""
         if self._ray is None:
-            self._ray = self._start("tests.ray_head")
-            self.address = _line(self._ray.stdout)
+            ray = self._start("tests.ray_head")
+            try:
+                self.address = _line(ray.stdout)
+            except RuntimeError:  # it did not start: the next test that wants one tries again
+                with ray:
+                    raise
+            self._ray = ray
         return self.address
 
     def run(
