@@ -25,8 +25,8 @@ from factory.answers.verify.config import VerifyConfig
 from factory.answers.verify.decide import PACK_KINDS, VERIFIERS, verify_answer
 from factory.answers.verify.pack import ERROR, pack_verdict
 from factory.answers.verify.verdict import Verdict
-from factory.domains.code import PackCode
 from factory.domains.pack import Pack
+from factory.domains.pack_code import PackCode
 from factory.errors import ConfigError
 from factory.identity import canonical_json, ids_digest
 from factory.run.outputs import fetch_texts

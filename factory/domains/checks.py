@@ -82,6 +82,8 @@ class Sample:
     edu_level: str = ""
     subject: str = ""
     concepts: tuple[str, ...] = ()
+    verified: str = "unchecked"
+    """The verdict on its answer: yes, no or unchecked."""
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,10 @@ SAMPLE_VALUES = {
 def _rendered(pack: Pack, name: str) -> str:
     level = pack.levels[min(1, len(pack.levels) - 1)]
     own = {"levels": ", ".join(pack.levels), "level": level, "edu_level": level, "answer_style": pack.answer_style}
-    messages = pack.prompts[name].messages(**SAMPLE_VALUES, **own)
+    prompt = pack.prompts[name]
+    # Task types have placeholders of their own, most of them numbers.
+    unknown = dict.fromkeys(prompt.placeholders, "3")
+    messages = prompt.messages(**{**unknown, **SAMPLE_VALUES, **own})
     return "\n".join(f"[{message.role}]\n{message.content}" for message in messages)
 
 

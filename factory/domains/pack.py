@@ -5,7 +5,7 @@ without code: `pack.yaml` (contract.py has its keys) and one file a prompt under
 optional and goes before every prompt. A pack that says `extends: general` takes from that pack every key, prompt and
 file it does not give itself, one level deep: whoever reads a pack looks into two folders at most. A variant is a folder
 `prompts/<variant>/` whose files come before those beside it. All of it is read and checked once, before anything
-starts; the loaded pack is plain data and travels to workers pickled, its `checks.py` as a path and a hash (code.py).
+starts; the loaded pack is plain data and travels to workers pickled, its `checks.py` as path and hash (pack_code.py).
 Packs that come with the package lie beside this module; another is named by `domain.path`. What only level 3 or the
 training of a domain classifier needs is optional: four prompts, and `syllabus.yaml` (syllabus.py).
 
@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from factory.domains.code import PackCode
 from factory.domains.config import DomainConfig
 from factory.domains.contract import OPTIONAL_PLACEHOLDERS, PLACEHOLDERS, SYSTEM, PackFile, inherited
+from factory.domains.pack_code import PackCode
 from factory.domains.prompt import Prompt, check_prompt
 from factory.errors import ConfigError
 from factory.identity import fingerprint, sha256_hex

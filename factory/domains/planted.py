@@ -52,7 +52,7 @@ def try_items(path: Path, checks: Checks | None, settings: Mapping[str, Any]) ->
                 wrong.append(f"{place}: there is no gate `{name}` (there are: {', '.join(gates) or 'none'})")
                 continue
             sample = Sample(place, item.question, answer_of(item), item.final_answer, item.level, item.edu_level,
-                            item.subject, item.concepts)  # fmt: skip
+                            item.subject, item.concepts, item.verified or "unchecked")  # fmt: skip
             said = look(gates[name].find, [sample], checks.path)[0]
             if (said is not None) is not expected or (said or "").startswith("could not be looked at"):
                 wrong.append(f"{place}: gate {name} says {said!r} where it should {'find' if expected else 'pass'} it")

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from factory.answers.verify.verdict import Verdict, Verified
 from factory.domains.checks import Checks, FinalAnswer, Question
-from factory.domains.code import in_words, where
+from factory.domains.pack_code import in_words, where
 from factory.identity import canonical_json
 
 PACK = "pack"

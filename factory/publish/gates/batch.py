@@ -12,7 +12,7 @@ from factory.curate.words import TokenArray, tokenise
 
 GATE_COLUMNS = [
     "sample_id", "messages", "question", "answer", "final_answer", "doc_ids", "license", "licenses", "copied_share",
-    "level", "origin", "edu_level", "subject", "domain", "concepts", "attribution", "lineage",
+    "level", "origin", "edu_level", "subject", "domain", "concepts", "attribution", "lineage", "verified",
 ]  # fmt: skip
 """Columns of samples that gates read, whether of a run (KEYED_SAMPLE) or of a published dataset (SAMPLE)."""
 

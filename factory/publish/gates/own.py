@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from factory.domains.checks import Checks, Gate, Sample
-from factory.domains.code import in_words, where
+from factory.domains.pack_code import in_words, where
 from factory.publish.gates.batch import Batch
 from factory.publish.gates.config import GateConfig, PackGateConfig
 from factory.publish.gates.measure import Context, share
@@ -75,11 +75,12 @@ def samples_of(batch: Batch) -> list[Sample]:
         batch.texts("edu_level"),
         batch.texts("subject"),
         batch.values("concepts"),
+        batch.texts("verified"),
         strict=True,
     )
     return [
-        Sample(sample_id, question, answer, final, level, edu_level, subject, tuple(concepts or ()))
-        for sample_id, question, answer, final, level, edu_level, subject, concepts in columns
+        Sample(sample_id, question, answer, final, level, edu_level, subject, tuple(concepts or ()), verified)
+        for sample_id, question, answer, final, level, edu_level, subject, concepts, verified in columns
     ]
 
 

@@ -25,8 +25,8 @@ from factory.curate.index_store import BenchmarkIndex
 from factory.curate.minhash import LshParameters
 from factory.curate.sketch import lsh_parameters
 from factory.curate.words import NORMALISER_VERSION
-from factory.domains.code import PackCode
 from factory.domains.pack import Pack
+from factory.domains.pack_code import PackCode
 from factory.errors import ConfigError
 from factory.identity import fingerprint
 from factory.publish.gates.batch import GATE_COLUMNS, Batch
