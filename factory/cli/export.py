@@ -18,7 +18,9 @@ def add_parser(subparsers: Any) -> None:
         description="Writes rows with a manifest of their own, which `factory verify` proves. Guide: docs/exports.md.",
     )
     parser.add_argument("dataset", metavar="DATASET", help="folder or s3://… of one version of a dataset, or of a mix")
-    parser.add_argument("--as", dest="form", required=True, metavar="FORM", help="chat | prompt_completion")
+    parser.add_argument(
+        "--as", dest="form", required=True, metavar="FORM", help="chat | prompt_completion | preference | interleaved"
+    )
     parser.add_argument("--out", required=True, metavar="DIR", help="new folder or s3://…, outside datasets/")
     parser.add_argument(
         "--format", default="parquet", choices=("parquet", "jsonl", "jsonl.zst"), help="of the files (parquet)"
@@ -36,6 +38,14 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--verified", action="store_true", help="only rows that a verifier said yes to")
     parser.add_argument("--plain", action="store_true", help="prompt and answers as text instead of chats")
     parser.add_argument(
+        "--by",
+        default="any",
+        choices=("verified", "majority", "any"),
+        help="preference: what tells the better answer (any; verified pairs come first)",
+    )
+    parser.add_argument("--pairs", type=int, default=1, metavar="N", help="preference: of a question at most (1)")
+    parser.add_argument("--template", metavar="FILE", help="interleaved: instead of the domain pack's")
+    parser.add_argument(
         "--require",
         default="approved",
         choices=("approved", "not_withdrawn", "any"),
@@ -48,11 +58,15 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from dataclasses import replace
+
     import orjson
 
     from factory.export.job import check, export
     from factory.export.recipe import Recipe
+    from factory.export.run_of import run_config
     from factory.export.source import open_source
+    from factory.export.template import read_template
     from factory.govern.standing import Use, require_standing
     from factory.printable import json_printable
     from factory.run.progress import progress_for
@@ -65,8 +79,13 @@ def run(args: argparse.Namespace) -> int:
         where=tuple(args.where),
         verified=args.verified,
         plain=args.plain,
+        basis=args.by,
+        pairs=args.pairs,
     )
     source = open_source(args.dataset, args.root, args.endpoint_url)
+    if args.form == "interleaved":
+        domain = run_config(source, recipe).domain
+        recipe = replace(recipe, template=read_template(args.template, domain))
     out = open_root(args.out, endpoint_url=args.endpoint_url)
     check(source, recipe, out)
     standing = require_standing(

@@ -7,14 +7,15 @@ files' key-value metadata and in the manifest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from factory.export.recipe import EXPORT_VERSION, Recipe
 from factory.export.source import Source
-from factory.publish.samples import DIGITAL_SOURCE_TYPE
+from factory.licences.expression import combine
+from factory.publish.samples import ATTRIBUTIONS, DIGITAL_SOURCE_TYPE
 
 CARRIED = (
     "sample_id", "task", "level", "edu_level", "subject", "part", "role", "stratum", "agreement", "verified",
@@ -42,6 +43,64 @@ def with_carried(source: Source, columns: Mapping[str, tuple[Any, pa.DataType]],
     fields = [pa.field(name, kind) for name, (_, kind) in columns.items()] + carried_fields(source)
     beside = [rows.column(field.name).combine_chunks() for field in carried_fields(source)]
     return pa.table([*own.values(), *beside], schema=pa.schema(fields))
+
+
+MELTED = pa.schema(
+    [
+        ("sample_ids", pa.list_(pa.string())),
+        ("doc_ids", pa.list_(pa.string())),
+        ("license", pa.string()),  # of all its rows, combined
+        ("licenses", pa.list_(pa.string())),
+        ("duties", pa.list_(pa.string())),
+        ("attribution", ATTRIBUTIONS),
+        ("synthetic", pa.bool_()),  # that a model wrote some of it
+        ("digital_source_type", pa.string()),
+        ("models", pa.list_(pa.string())),
+    ]
+)
+"""What goes along with a row that several rows of the dataset have become."""
+
+
+def melted(
+    source: Source, columns: Mapping[str, tuple[Any, pa.DataType]], rows: pa.Table, groups: Sequence[Sequence[int]]
+) -> pa.Table:
+    """A table of new columns (values, type), one row a group of rows, with what goes along of each group."""
+    names = [name for name in (*carried_columns(source), "sample_ids", "models") if name in rows.column_names]
+    told = rows.select(names).to_pylist()
+    beside = [melted_row([told[number] for number in group]) for group in groups]
+    fields = [pa.field(name, kind) for name, (_, kind) in columns.items()]
+    own = [pa.array(values, kind) for values, kind in columns.values()]
+    along = [pa.array([row[field.name] for row in beside], field.type) for field in MELTED]
+    return pa.table([*own, *along], schema=pa.schema([*fields, *MELTED]))
+
+
+def melted_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What MELTED says of rows that are told together; they may be melted ones themselves."""
+    licenses = _union(rows, "licenses")
+    places = {tuple(sorted(place.items())): place for row in rows for place in row["attribution"] or ()}
+    synthetic = any(row["synthetic"] for row in rows)
+    return {
+        "sample_ids": [each for row in rows for each in row.get("sample_ids") or [row["sample_id"]]],
+        "doc_ids": _union(rows, "doc_ids"),
+        "license": combine(licenses),
+        "licenses": licenses,
+        "duties": _union(rows, "duties"),
+        "attribution": [places[key] for key in sorted(places, key=str)],
+        "synthetic": synthetic,
+        "digital_source_type": DIGITAL_SOURCE_TYPE if synthetic else None,
+        "models": sorted({model for row in rows for model in _models(row)}),
+    }
+
+
+def _union(rows: Sequence[Mapping[str, Any]], name: str) -> list[str]:
+    return sorted({value for row in rows for value in row.get(name) or ()})
+
+
+def _models(row: Mapping[str, Any]) -> list[str]:
+    if row.get("models") is not None:
+        return list(row["models"])
+    names = ("question_model", "answer_model")
+    return [f"{row[name]}@{row[f'{name}_revision']}" for name in names if row.get(name)]
 
 
 def file_metadata(source: Source, recipe: Recipe, split: str) -> dict[str, str]:

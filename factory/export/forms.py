@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from factory.errors import ConfigError
-from factory.export import chat, prompt_completion
+from factory.export import chat, interleaved, preference, prompt_completion
 from factory.export.recipe import Recipe
 from factory.export.shaped import Shaped
 from factory.export.source import Source
@@ -22,13 +22,20 @@ from factory.export.source import Source
 Shape = Callable[[Source, Recipe, pa.Table], Shaped]
 
 
+def nothing_more(source: Source, recipe: Recipe) -> None:
+    """The check of a form that every dataset can be exported as."""
+
+
 @dataclass(frozen=True)
 class Form:
-    """`columns` are read besides those that go along (carried.py)."""
+    """`columns` are read besides those that go along (carried.py). `check` raises ConfigError where the dataset or the
+    recipe is none for this form; `files` names for each row the file of the run by which rows are brought together."""
 
     about: str
     columns: tuple[str, ...]
     shape: Shape
+    check: Callable[[Source, Recipe], None] = nothing_more
+    files: Callable[[pa.Table], list[str]] | None = None
 
     def schema(self, source: Source, recipe: Recipe) -> pa.Schema:
         """Columns of the exported rows."""
@@ -36,9 +43,23 @@ class Form:
 
 
 FORMS: Mapping[str, Form] = {
-    "chat": Form("one chat a row: messages", chat.COLUMNS, chat.shape),
+    "chat": Form("messages: one chat a row", chat.COLUMNS, chat.shape),
     "prompt_completion": Form(
-        "prompt and completion, as chats or (--plain) as text", prompt_completion.COLUMNS, prompt_completion.shape
+        "prompt and completion: two chats, or texts with --plain", prompt_completion.COLUMNS, prompt_completion.shape
+    ),
+    "preference": Form(
+        "prompt, chosen, rejected: of the samples that a question got (answer.samples above 1)",
+        preference.COLUMNS,
+        preference.shape,
+        preference.check,
+        preference.files_of,
+    ),
+    "interleaved": Form(
+        "text: a document with its questions and answers",
+        interleaved.COLUMNS,
+        interleaved.shape,
+        interleaved.check,
+        interleaved.files_of,
     ),
 }
 

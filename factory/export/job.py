@@ -10,15 +10,17 @@ Cost: docs/exports.md.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from factory.errors import ConfigError, ConservationError, GateError, StoreError
+from factory.export import pieces as pieces_of
 from factory.export.card import render_card
 from factory.export.forms import form_named
 from factory.export.manifest import ATTRIBUTION, CARD, EXPORT, KIND, MANIFEST_VERSION, build_manifest
-from factory.export.pieces import Piece, Work, make_all, plan, processes_for
+from factory.export.pieces import Piece, Work, for_each, gather, plan
 from factory.export.recipe import EXPORT_VERSION, Recipe
 from factory.export.shaped import counts_in
 from factory.export.source import Source, read_beside, shards_of
@@ -60,14 +62,13 @@ def export(
     StoreError where another export stands there, GateError where no row is left, ConservationError.
     """
     check(source, recipe, out)
-    pieces = plan(source, recipe)
     content = fingerprint([EXPORT_VERSION, recipe.record(), source.record()])
     found = finished(out)
     if found is not None:
         return Made(_same(found, content, out), True)
     created = _claim(out, content)
-    work = Work(source, recipe, out)
-    receipts = _make(work, pieces, processes, say)
+    with tempfile.TemporaryDirectory(prefix="export-") as folder:
+        receipts = _make(Work(source, recipe, out), plan(source, recipe, folder), processes, say)
     _require_rows(source, receipts)
     attribution = read_beside(source, ATTRIBUTION)
     files = [_put(out, ATTRIBUTION, attribution)]
@@ -89,7 +90,7 @@ def export(
 
 def check(source: Source, recipe: Recipe, out: Store) -> None:
     """Everything that can be refused before a row is read. Raises ConfigError."""
-    form_named(recipe.form)
+    form = form_named(recipe.form)
     conditions(recipe.where, source.schema)
     shards_of(source, recipe.splits)
     if recipe.verified and "verified" not in source.schema.names:
@@ -104,6 +105,7 @@ def check(source: Source, recipe: Recipe, out: Store) -> None:
             cause="it lies among datasets, whose folders hold exactly what their manifests list",
             remedy="name another folder, for example exports/NAME below the root",
         )
+    form.check(source, recipe)
 
 
 def finished(out: Store) -> Manifest | None:
@@ -151,10 +153,12 @@ def _make(work: Work, pieces: Sequence[Piece], processes: int | None, say: Say) 
     """The receipts of all pieces, in their order: those that stand there, and those of the pieces made now."""
     done = {name: held for piece in pieces if (held := _receipt(work.out, piece)) for name in [piece.name]}
     open_ones = [piece for piece in pieces if piece.name not in done]
+    if open_ones and open_ones[0].part is not None:
+        for number, _ in enumerate(for_each(gather, work, pieces, processes), 1):
+            say(f"{number} of {len(pieces)} shards read")
     if done:
         say(f"{len(done)} of {len(pieces)} files are finished already")
-    number = processes_for(len(open_ones), processes)
-    for made in make_all(work, open_ones, number):
+    for made in for_each(pieces_of.make, work, open_ones, processes):
         if not counts_in(made["counts"]).balanced:
             raise ConservationError(
                 f"{made['piece']}: rows read are not rows used and left out: {made['counts']}",

@@ -11,19 +11,21 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from factory.errors import FactoryError
 from factory.export.carried import carried_columns, file_metadata
 from factory.export.encode import encoded, uncompressed
 from factory.export.forms import form_named
+from factory.export.gather import Part, deal, gathered, parts_of
 from factory.export.recipe import FORMATS, Recipe
 from factory.export.shaped import Counts, Shaped
 from factory.export.source import Source, read_rows_of, shards_of
@@ -36,11 +38,13 @@ NOT_VERIFIED, NOT_CHOSEN = "not_verified", "where"
 
 @dataclass(frozen=True)
 class Piece:
-    """One file of the export: `name` is its path without ending, `reads` what its form makes it of."""
+    """One file of the export: `name` is its path without ending, `shard` the shard of the dataset that it is made of,
+    `part` where its rows lie that were brought together of all shards (gather.py)."""
 
     name: str
     split: str
-    reads: str
+    shard: str
+    part: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -52,16 +56,35 @@ class Work:
     out: Store
 
 
-def plan(source: Source, recipe: Recipe) -> list[Piece]:
-    """A piece a shard of the splits, named as the shard is."""
+def plan(source: Source, recipe: Recipe, folder: str) -> list[Piece]:
+    """A piece a shard of the splits, named as the shard is. `folder` is a temporary one of this machine."""
     shards = shards_of(source, recipe.splits)
-    return [Piece(shard.path.removesuffix(".parquet"), shard.split, shard.path) for shard in shards]
+    gathers = form_named(recipe.form).files is not None
+    parts = parts_of(folder, shards)
+    return [
+        Piece(shard.path.removesuffix(".parquet"), shard.split, shard.path, part if gathers else None)
+        for shard, part in zip(shards, parts, strict=True)
+    ]
+
+
+def gather(work: Work, piece: Piece) -> str:
+    """Deals the rows of a piece's shard out to the pieces that they belong to; the shard's path."""
+    form = form_named(work.recipe.form)
+    assert piece.part is not None
+    assert form.files is not None
+    rows, _, left_out = chosen_rows(work.source, work.recipe, piece.shard, form.columns)
+    deal(piece.part, rows, form.files(rows), left_out)
+    return piece.shard
 
 
 def shaped(work: Work, piece: Piece) -> tuple[Shaped, Counts]:
     """The rows of a piece's file, and what became of those that it read."""
     form = form_named(work.recipe.form)
-    rows, read, left_out = chosen_rows(work.source, work.recipe, piece.reads, form.columns)
+    if piece.part is None:
+        rows, read, left_out = chosen_rows(work.source, work.recipe, piece.shard, form.columns)
+    else:
+        found, read, left_out = gathered(piece.part)
+        rows = found if found is not None else work.source.schema.empty_table()
     made = form.shape(work.source, work.recipe, rows)
     used = rows.num_rows - sum(made.left_out.values())
     return made, Counts(read, used, made.table.num_rows, {**left_out, **made.left_out}, made.facts)
@@ -117,32 +140,32 @@ def make(work: Work, piece: Piece) -> dict[str, Any]:
 
 def counted(column: Any) -> dict[str, int]:
     """Rows by value, of lists by each value that they hold."""
-    import pyarrow.compute as pc
-
     flat = pc.list_flatten(column) if pa.types.is_list(column.type) else column
     return dict(sorted((str(pair["values"]), pair["counts"]) for pair in pc.value_counts(flat).to_pylist()))
 
 
-def processes_for(pieces: int, asked: int | None) -> int:
-    """As many as asked for, else one a core; never more than there are pieces."""
-    return max(1, min(pieces, asked or len(os.sched_getaffinity(0))))
+Done = TypeVar("Done")
 
 
-def make_all(work: Work, pieces: Sequence[Piece], processes: int) -> Iterator[dict[str, Any]]:
-    """Receipts, as pieces are finished. Raises FactoryError where a worker died."""
-    if processes == 1:
+def for_each(
+    task: Callable[[Work, Piece], Done], work: Work, pieces: Sequence[Piece], processes: int | None
+) -> Iterator[Done]:
+    """What `task` gives of each piece, as they are finished, on so many processes (None: one a core). Raises
+    FactoryError where a worker died."""
+    number = max(1, min(len(pieces), processes or len(os.sched_getaffinity(0))))
+    if number == 1:
         for piece in pieces:
-            yield make(work, piece)
+            yield task(work, piece)
         return
     # Not by fork: Arrow's threads do not survive it.
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(make, work, piece) for piece in pieces]
+    with ProcessPoolExecutor(number, mp_context=multiprocessing.get_context("spawn")) as pool:
+        futures = [pool.submit(task, work, piece) for piece in pieces]
         try:
             for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool:
             raise FactoryError(
-                f"one of {processes} worker processes died",
+                f"one of {number} worker processes died",
                 cause="most likely memory: each holds a shard of the dataset, decoded",
                 remedy="give the command again with fewer --processes: files that are finished are not made again",
             ) from None

@@ -20,7 +20,7 @@ FORMATS = {"parquet": ".parquet", "jsonl": ".jsonl", "jsonl.zst": ".jsonl.zst"}
 class Recipe:
     """`form` is what rows become (factory/export/forms.py); `plain`: text where a form could also be a chat. A row
     meets all of `where`, conditions as they were given (where.py); `verified`: only rows that a verifier said yes
-    to."""
+    to. `basis` and `pairs` are of preference.py, `template` is the text of interleaved.py's."""
 
     form: str
     file_format: str = "parquet"
@@ -28,6 +28,9 @@ class Recipe:
     where: tuple[str, ...] = ()
     verified: bool = False
     plain: bool = False
+    basis: str = "any"
+    pairs: int = 1
+    template: str = ""
 
     def record(self) -> dict[str, Any]:
         """What the manifest holds: plain JSON values."""

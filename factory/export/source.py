@@ -14,12 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from factory.errors import ConfigError
-from factory.export.recipe import Recipe
 from factory.identity import sha256_hex
 from factory.mix.manifest import KIND as MIX
 from factory.mix.manifest import MANIFEST_VERSION as MIX_VERSION
 from factory.mix.manifest import MIXED
-from factory.publish.locate import open_dataset, open_root_of, read_shard
+from factory.publish.locate import open_dataset, read_shard
 from factory.publish.manifest import KIND, MANIFEST, MANIFEST_VERSION, Manifest, kind_of, unseal
 from factory.publish.samples import SAMPLE
 from factory.store.base import Store
@@ -62,10 +61,6 @@ class Source:
             "digest": stated["digest"],
             "license": stated["license"]["dataset"],
         }
-
-    def run_root(self) -> Store:
-        """The root of the run. Raises ConfigError where it is not there, or where there is no run: for a mix."""
-        return open_root_of(self.dataset, self.manifest["run"], self.root, self.endpoint_url)
 
 
 def open_source(address: str, root: str | None = None, endpoint_url: str | None = None) -> Source:
@@ -130,14 +125,3 @@ def read_beside(source: Source, path: str) -> bytes:
     if sha256_hex(data) != next(entry["sha256"] for entry in source.manifest["files"] if entry["path"] == path):
         raise damaged(source.dataset.uri, path, "it has other bytes than the manifest names")
     return data
-
-
-def require_run(source: Source, recipe: Recipe) -> Store:
-    """The root of the run that made the dataset, for forms that need more than its rows. Raises ConfigError."""
-    if source.mix:
-        raise ConfigError(
-            f"a mix cannot be exported as {recipe.form}",
-            cause="this form needs what the run kept beside its rows, and rows of a mix come from several makers",
-            remedy="export the published datasets that the mix was made of: they stand in its manifest under inputs",
-        )
-    return source.run_root()
