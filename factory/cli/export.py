@@ -19,7 +19,11 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("dataset", metavar="DATASET", help="folder or s3://… of one version of a dataset, or of a mix")
     parser.add_argument(
-        "--as", dest="form", required=True, metavar="FORM", help="chat | prompt_completion | preference | interleaved"
+        "--as",
+        dest="form",
+        required=True,
+        metavar="FORM",
+        help="chat | prompt_completion | preference | interleaved | packed | generator",
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="new folder or s3://…, outside datasets/")
     parser.add_argument(
@@ -45,6 +49,12 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--pairs", type=int, default=1, metavar="N", help="preference: of a question at most (1)")
     parser.add_argument("--template", metavar="FILE", help="interleaved: instead of the domain pack's")
+    parser.add_argument("--of", default="chat", metavar="FORM", help="packed: of which form (chat)")
+    parser.add_argument("--tokenizer", metavar="NAME", help="packed: folder, Hugging Face id, or smollm2")
+    parser.add_argument("--tokenizer-revision", metavar="COMMIT", help="packed: of a Hugging Face id")
+    parser.add_argument("--length", type=int, default=0, metavar="TOKENS", help="packed: of a row")
+    parser.add_argument("--pad", action="store_true", help="packed: fill rows up to their length")
+    parser.add_argument("--cut", action="store_true", help="packed: cut samples that are longer than a row")
     parser.add_argument(
         "--require",
         default="approved",
@@ -62,16 +72,19 @@ def run(args: argparse.Namespace) -> int:
 
     import orjson
 
+    from factory.export.forms import PACKED
     from factory.export.job import check, export
     from factory.export.recipe import Recipe
     from factory.export.run_of import run_config
     from factory.export.source import open_source
     from factory.export.template import read_template
+    from factory.export.tokenizing import named_tokenizer
     from factory.govern.standing import Use, require_standing
     from factory.printable import json_printable
     from factory.run.progress import progress_for
     from factory.store.open import open_root, probe
 
+    tokenizer = named_tokenizer(args.tokenizer, args.tokenizer_revision) if args.tokenizer else None
     recipe = Recipe(
         form=args.form,
         file_format=args.format,
@@ -81,9 +94,17 @@ def run(args: argparse.Namespace) -> int:
         plain=args.plain,
         basis=args.by,
         pairs=args.pairs,
+        of=args.of if args.form == PACKED else "",
+        tokenizer=tokenizer.name if tokenizer else "",
+        tokenizer_revision=tokenizer.revision if tokenizer else "",
+        tokenizer_sha256=tokenizer.sha256 if tokenizer else "",
+        tokenizer_at=tokenizer.folder if tokenizer else "",
+        length=args.length,
+        pad=args.pad,
+        cut=args.cut,
     )
     source = open_source(args.dataset, args.root, args.endpoint_url)
-    if args.form == "interleaved":
+    if "interleaved" in (recipe.form, recipe.of):
         domain = run_config(source, recipe).domain
         recipe = replace(recipe, template=read_template(args.template, domain))
     out = open_root(args.out, endpoint_url=args.endpoint_url)

@@ -80,7 +80,7 @@ def melted_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     places = {tuple(sorted(place.items())): place for row in rows for place in row["attribution"] or ()}
     synthetic = any(row["synthetic"] for row in rows)
     return {
-        "sample_ids": [each for row in rows for each in row.get("sample_ids") or [row["sample_id"]]],
+        "sample_ids": [each for row in rows for each in _names(row)],
         "doc_ids": _union(rows, "doc_ids"),
         "license": combine(licenses),
         "licenses": licenses,
@@ -90,6 +90,13 @@ def melted_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "digital_source_type": DIGITAL_SOURCE_TYPE if synthetic else None,
         "models": sorted({model for row in rows for model in _models(row)}),
     }
+
+
+def _names(row: Mapping[str, Any]) -> list[str]:
+    """Ids of the published rows that a row is; a request is none."""
+    if row.get("sample_ids") is not None:
+        return list(row["sample_ids"])
+    return [row["sample_id"]] if row.get("sample_id") else []
 
 
 def _union(rows: Sequence[Mapping[str, Any]], name: str) -> list[str]:

@@ -18,9 +18,9 @@ from typing import Any
 from factory.errors import ConfigError, ConservationError, GateError, StoreError
 from factory.export import pieces as pieces_of
 from factory.export.card import render_card
-from factory.export.forms import form_named
+from factory.export.forms import form_of
 from factory.export.manifest import ATTRIBUTION, CARD, EXPORT, KIND, MANIFEST_VERSION, build_manifest
-from factory.export.pieces import Piece, Work, for_each, gather, plan
+from factory.export.pieces import Piece, Work, before, for_each, plan
 from factory.export.recipe import EXPORT_VERSION, Recipe
 from factory.export.shaped import counts_in
 from factory.export.source import Source, read_beside, shards_of
@@ -72,7 +72,7 @@ def export(
     _require_rows(source, receipts)
     attribution = read_beside(source, ATTRIBUTION)
     files = [_put(out, ATTRIBUTION, attribution)]
-    schema = form_named(recipe.form).schema(source, recipe)
+    schema = form_of(recipe).schema(source, recipe)
 
     def manifest_of(entries: Sequence[Mapping[str, Any]]) -> Manifest:
         return build_manifest(
@@ -90,7 +90,7 @@ def export(
 
 def check(source: Source, recipe: Recipe, out: Store) -> None:
     """Everything that can be refused before a row is read. Raises ConfigError."""
-    form = form_named(recipe.form)
+    form = form_of(recipe)
     conditions(recipe.where, source.schema)
     shards_of(source, recipe.splits)
     if recipe.verified and "verified" not in source.schema.names:
@@ -153,9 +153,9 @@ def _make(work: Work, pieces: Sequence[Piece], processes: int | None, say: Say) 
     """The receipts of all pieces, in their order: those that stand there, and those of the pieces made now."""
     done = {name: held for piece in pieces if (held := _receipt(work.out, piece)) for name in [piece.name]}
     open_ones = [piece for piece in pieces if piece.name not in done]
-    if open_ones and open_ones[0].part is not None:
-        for number, _ in enumerate(for_each(gather, work, pieces, processes), 1):
-            say(f"{number} of {len(pieces)} shards read")
+    if open_ones:
+        for number, _ in enumerate(before(work, pieces, processes), 1):
+            say(f"{number:,} shards of the dataset read")
     if done:
         say(f"{len(done)} of {len(pieces)} files are finished already")
     for made in for_each(pieces_of.make, work, open_ones, processes):

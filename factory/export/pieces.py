@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -18,14 +19,17 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from factory.errors import FactoryError
+from factory.export import generator
 from factory.export.carried import carried_columns, file_metadata
 from factory.export.encode import encoded, uncompressed
-from factory.export.forms import form_named
+from factory.export.forms import form_of
 from factory.export.gather import Part, deal, gathered, parts_of
+from factory.export.generator import Requests
 from factory.export.recipe import FORMATS, Recipe
 from factory.export.shaped import Counts, Shaped
 from factory.export.source import Source, read_rows_of, shards_of
@@ -38,13 +42,14 @@ NOT_VERIFIED, NOT_CHOSEN = "not_verified", "where"
 
 @dataclass(frozen=True)
 class Piece:
-    """One file of the export: `name` is its path without ending, `shard` the shard of the dataset that it is made of,
-    `part` where its rows lie that were brought together of all shards (gather.py)."""
+    """One file of the export: `name` is its path without ending. It is made of a `shard` of the dataset, of the rows in
+    `part` that were brought together of all shards (gather.py), or of `requests` (generator.py)."""
 
     name: str
     split: str
-    shard: str
+    shard: str = ""
     part: Part | None = None
+    requests: Requests | None = None
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,11 @@ class Work:
 
 def plan(source: Source, recipe: Recipe, folder: str) -> list[Piece]:
     """A piece a shard of the splits, named as the shard is. `folder` is a temporary one of this machine."""
+    if form_of(recipe).of_requests is not None:
+        found = generator.plan(source, recipe, f"{folder}/published.npy")
+        return [Piece(f"data/{split}-{name}", split, requests=each) for split in recipe.splits for name, each in found]
     shards = shards_of(source, recipe.splits)
-    gathers = form_named(recipe.form).files is not None
+    gathers = form_of(recipe).files is not None
     parts = parts_of(folder, shards)
     return [
         Piece(shard.path.removesuffix(".parquet"), shard.split, shard.path, part if gathers else None)
@@ -67,9 +75,27 @@ def plan(source: Source, recipe: Recipe, folder: str) -> list[Piece]:
     ]
 
 
+def before(work: Work, pieces: Sequence[Piece], processes: int | None) -> Iterator[str]:
+    """What has to be done before any of the pieces can be made, a shard of the dataset at a time."""
+    shards = [Piece("", each.split, each.path) for each in shards_of(work.source, work.recipe.splits)]
+    if pieces[0].requests is not None:
+        parts = []
+        for ids in for_each(published, work, shards, processes):
+            parts.append(ids)
+            yield ""
+        generator.write_index(parts, pieces[0].requests.index)
+    elif pieces[0].part is not None:
+        yield from for_each(gather, work, pieces, processes)
+
+
+def published(work: Work, piece: Piece) -> npt.NDArray[np.uint64]:
+    """Hashes of what the rows of a shard rest on that the recipe asks for."""
+    return generator.published_ids(chosen_rows(work.source, work.recipe, piece.shard, generator.COLUMNS)[0])
+
+
 def gather(work: Work, piece: Piece) -> str:
     """Deals the rows of a piece's shard out to the pieces that they belong to; the shard's path."""
-    form = form_named(work.recipe.form)
+    form = form_of(work.recipe)
     assert piece.part is not None
     assert form.files is not None
     rows, _, left_out = chosen_rows(work.source, work.recipe, piece.shard, form.columns)
@@ -79,7 +105,13 @@ def gather(work: Work, piece: Piece) -> str:
 
 def shaped(work: Work, piece: Piece) -> tuple[Shaped, Counts]:
     """The rows of a piece's file, and what became of those that it read."""
-    form = form_named(work.recipe.form)
+    form = form_of(work.recipe)
+    if piece.requests is not None:
+        told, read = generator.shape_requests(work.source, work.recipe, piece.requests, piece.split)
+        made = form.shape(work.source, work.recipe, told.table)
+        lost = dict(Counter(told.left_out) + Counter(made.left_out))
+        used = read - sum(lost.values())
+        return made, Counts(read, used, made.table.num_rows, lost, {**told.facts, **made.facts})
     if piece.part is None:
         rows, read, left_out = chosen_rows(work.source, work.recipe, piece.shard, form.columns)
     else:

@@ -28,6 +28,7 @@ from factory.answers.verify.decide import verify_answer
 from factory.engine.api import Completion
 from factory.errors import ConfigError, StoreError
 from factory.export.carried import with_carried
+from factory.export.prompt_completion import BETWEEN
 from factory.export.recipe import Recipe
 from factory.export.run_of import require_run, run_config
 from factory.export.shaped import Shaped
@@ -122,7 +123,9 @@ def _kind(recipe: Recipe) -> pa.DataType:
 
 
 def _said(role: str, text: str, plain: bool) -> Any:
-    return text if plain else [{"role": role, "content": text}]
+    if plain:
+        return text + BETWEEN if role == "user" else text
+    return [{"role": role, "content": text}]
 
 
 def pairs_of(

@@ -2,7 +2,8 @@
 
 Format: TRL 1.16's prompt-completion type, conversational (two lists of role and content) or, with `plain`, two texts.
 The completion is the last thing the assistant says; all before it is the prompt. As plain text only a chat of one
-question and one answer can be told: others are left out, by name.
+question and one answer can be told, an empty line apart (trainers put nothing between them): others are left out, by
+name.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from factory.publish.samples import MESSAGES
 
 COLUMNS = ("messages",)
 
+BETWEEN = "\n\n"
+"""Behind a plain prompt."""
+
 Turns = Sequence[Mapping[str, str]]
 
 
@@ -32,7 +36,7 @@ def shape(source: Source, recipe: Recipe, rows: pa.Table) -> Shaped:
     columns: dict[str, tuple[list[Any], pa.DataType]]
     if recipe.plain:
         columns = {
-            "prompt": ([chat[0]["content"] for chat in kept], pa.string()),
+            "prompt": ([chat[0]["content"] + BETWEEN for chat in kept], pa.string()),
             "completion": ([chat[-1]["content"] for chat in kept], pa.string()),
         }
     else:

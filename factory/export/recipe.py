@@ -20,7 +20,8 @@ FORMATS = {"parquet": ".parquet", "jsonl": ".jsonl", "jsonl.zst": ".jsonl.zst"}
 class Recipe:
     """`form` is what rows become (factory/export/forms.py); `plain`: text where a form could also be a chat. A row
     meets all of `where`, conditions as they were given (where.py); `verified`: only rows that a verifier said yes
-    to. `basis` and `pairs` are of preference.py, `template` is the text of interleaved.py's."""
+    to. `basis` and `pairs` are of preference.py, `template` is the text of interleaved.py's. A packed export is one of
+    the form `of`, in rows of `length` tokens of a tokenizer (tokenizing.py); `tokenizer_at` is its folder here."""
 
     form: str
     file_format: str = "parquet"
@@ -31,8 +32,17 @@ class Recipe:
     basis: str = "any"
     pairs: int = 1
     template: str = ""
+    of: str = ""
+    tokenizer: str = ""
+    tokenizer_revision: str = ""
+    tokenizer_sha256: str = ""
+    tokenizer_at: str = ""
+    length: int = 0
+    pad: bool = False
+    cut: bool = False
 
     def record(self) -> dict[str, Any]:
         """What the manifest holds: plain JSON values."""
         values = asdict(self)
+        del values["tokenizer_at"]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

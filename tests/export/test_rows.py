@@ -39,7 +39,7 @@ def test_a_prompt_and_its_completion_make_the_chat_again(exports: Exports) -> No
 def test_plain_prompts_and_completions_are_question_and_answer(exports: Exports) -> None:
     exports("prompt_completion", plain=True, file_format="jsonl")
     told = [(row["prompt"], row["completion"]) for row in exports.rows()]
-    assert told == [(row["question"], row["answer"]) for row in published_rows(exports)]
+    assert told == [(f"{row['question']}\n\n", row["answer"]) for row in published_rows(exports)]
 
 
 def test_chats_of_other_turns_are_told_apart_by_name() -> None:

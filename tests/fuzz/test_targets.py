@@ -65,6 +65,7 @@ EXEMPT = {
             "factory.answers.verify.sandbox_process",
             "factory.corpus.docstrings",
             "factory.engine.notes",
+            "factory.export.gather",
             "factory.store.scratch",
             "factory.mix.spool",
             "factory.mix.write",
@@ -82,6 +83,7 @@ EXEMPT = {
             "factory.evaluate.gather",
             "factory.govern.erasure.edit",
             "factory.mix.job",
+            "factory.export.generator",
             "factory.export.job",
             "factory.publish.finalise",
             "factory.publish.proof",
@@ -119,6 +121,7 @@ EXEMPT = {
         (
             "factory.evaluate.dataset.perplexity",
             "factory.evaluate.privacy.losses",
+            "factory.export.tokenizing",
             "factory.evaluate.utility.words_classifier",
             "factory.select.lid",
             "factory.select.training.embedding",
