@@ -7,6 +7,9 @@ point lookup away (`file` and `row`). Costs about 200 bytes a row before compres
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
@@ -94,6 +97,15 @@ QUESTION = pa.schema(
         ("sources", SOURCES),
     ]
 )
+
+TAGS_COLUMN = pa.field("tags", pa.list_(pa.struct([("name", pa.string()), ("value", pa.string())])))
+"""A column that only runs whose pack has tags have (factory/questions/tags.py); null for questions of a task type."""
+
+
+def with_tags(schema: pa.Schema, tags: Mapping[str, Any]) -> pa.Schema:
+    """`schema`, with the column of tags where a pack has any."""
+    return pa.schema([*schema, TAGS_COLUMN]) if tags else schema
+
 
 TASK_COLUMNS = [
     pa.field("task", pa.string()),  # the task type, or "open" beside others

@@ -27,7 +27,7 @@ from factory.engine.api import Completion, Message, Sampling
 from factory.identity import make_id
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
-from factory.tables import ANSWER, QUESTION
+from factory.tables import ANSWER, QUESTION, with_tags
 
 STEP_VERSION = 4
 PROMPT = "answer"
@@ -51,7 +51,7 @@ class AnswerStep:
 
     @property
     def schema(self) -> pa.Schema:
-        return ANSWER
+        return with_tags(ANSWER, self.pack.tags)
 
     @property
     def id_column(self) -> str:
@@ -116,7 +116,8 @@ class AnswerStep:
         if winner is None:
             return Parsed(rejects=[turned_away(row["question_id"], ballot)])
         votes = sorted(ballot.votes.values(), key=lambda vote: -vote.count)
-        accepted = {name: row[name] for name in QUESTION.names} | {
+        asked = with_tags(QUESTION, self.pack.tags).names
+        accepted = {name: row[name] for name in asked} | {
             "answer_id": make_id("answer", row["question_id"], folder),
             "answer": winner.text,
             "final_answer": winner.final,

@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         steps = [asdict(row) for row in rows]
         said: dict[str, Any] = {"run": chain.run, "root": store.uri, "index": compared_with(view), "steps": steps}
+        said["notes"] = list(chain.notes)
         said |= {"estimate": planned.to_json(), "kept": kept}
         print(json.dumps({**said, "target_samples": config.target_samples, "stopped_by": rehearsed.stopped_by}))
         return 0
@@ -85,9 +86,8 @@ def run(args: argparse.Namespace) -> int:
     if config.target_samples is not None:
         print(_target(config, rehearsed))
     print(_index(config, view))
-    for line in (chain.warning, rehearsed.stopped_by):
-        if line is not None:
-            print(f"note: {line}")
+    for line in (*chain.notes, *([rehearsed.stopped_by] if rehearsed.stopped_by is not None else [])):
+        print(f"note: {line}")
     known = {*names_of_models(config), *(model.id for model in chain.settings.models.values())}
     for name in unknown_models(config.prices, known):
         print(f"note: prices.models names {name!r}, which is no model of this run")

@@ -7,6 +7,8 @@ will not end. Names that are empty, cut by the bound or go
 round in circles are rejects of their own and cost the passage nothing else; topics left without concepts are dropped;
 the same concept under two topics stays, since both edges of the graph are real. Every reply that yields no concept is
 a reject with its own reason, and so is one whose concepts come from the prompt's examples instead of the document.
+Where the pack has a taxonomy of subjects, the subject that the model states is put into it by its name; one that it
+does not have becomes `other`, and what was stated is kept as an output reject, which the report counts.
 
 Cost: parsing takes 20-150 microseconds a row (1-100 concepts).
 """
@@ -47,8 +49,12 @@ _MIN_WORDS_TO_LOOP = 4  # "set of set of" loops, "divide and conquer" does not
 # More than this share of concepts from the prompt that the document does not hold: the examples were copied.
 _MAX_COPIED_SHARE = 0.5
 
+OTHER_SUBJECT = "other"
+"""A subject that the pack's taxonomy does not have."""
+
 NO_CONCEPTS, REPETITION, COPIES_PROMPT = "no_concepts", "repetition", "copies_prompt"
 NAME_TOO_LONG, NAME_LOOPS, NAME_EMPTY = "name_too_long", "name_repeats_itself", "name_empty"
+SUBJECT_UNKNOWN = "subject_not_in_taxonomy"
 
 
 def sampling_from(config: SamplingConfig, seed: int) -> Sampling:
@@ -125,8 +131,15 @@ class ExtractStep:
     def _prompt_words(self) -> str:
         return comparable(self.pack.prompt("extract").template)
 
+    @cached_property
+    def _subjects(self) -> dict[str, str]:
+        """Name of a subject of the pack's taxonomy, comparable -> the subject."""
+        named = self.pack.subjects.items()
+        return {comparable(name): subject for subject, others in named for name in (subject, *others)}
+
     def identity(self) -> dict[str, Any]:
         return {
+            **({"subjects": sorted(self._subjects.items())} if self._subjects else {}),
             "prompt": self.pack.prompt("extract").prompt_id,
             "levels": list(self.pack.levels),
             "max_topics": self.config.max_topics,
@@ -156,8 +169,8 @@ class ExtractStep:
 
     def parse(self, row: Row, texts: Texts, rounds: Sequence[Completion], folder: str) -> Parsed:
         """One CONCEPTS row, with an output reject for every name left out of it (name_too_long, name_empty,
-        name_repeats_itself); or one reject: truncated, invalid_json, schema_mismatch, repetition, no_concepts,
-        copies_prompt."""
+        name_repeats_itself, subject_not_in_taxonomy); or one reject: truncated, invalid_json, schema_mismatch,
+        repetition, no_concepts, copies_prompt."""
         text, finish_reason = text_of(rounds)
 
         def turned_away(reason: str, **evidence: Any) -> Parsed:
@@ -189,11 +202,15 @@ class ExtractStep:
             copied = [name for name in copied if name not in document]
             if len(copied) > _MAX_COPIED_SHARE * len(names):
                 return turned_away(COPIES_PROMPT, copied=copied[:5], concepts=len(names))
+        stated = clean_name(subject)[:NAME_CHARACTERS]
+        known = self._subjects.get(comparable(stated), OTHER_SUBJECT) if self._subjects else stated
+        if known == OTHER_SUBJECT and comparable(stated) != OTHER_SUBJECT and self._subjects:
+            unusable.append(("subject", stated, SUBJECT_UNKNOWN))
         accepted = {
             "chunk_id": row["chunk_id"],
             "doc_id": row["doc_id"],
             "edu_level": edu_level,
-            "subject": clean_name(subject)[:NAME_CHARACTERS],
+            "subject": known,
             "topics": kept,
             "request_id": rounds[-1].request_id,
             "sources": row["sources"],

@@ -7,12 +7,14 @@ a pack says what differs in its field and nothing else.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from factory.concepts.wording import comparable
 from factory.domains.task_prompts import TASK_PLACEHOLDERS
 from factory.section import Section
 
@@ -20,10 +22,10 @@ from factory.section import Section
 PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "extract": (frozenset({"document"}), frozenset({"levels", "max_topics", "min_concepts", "max_concepts"})),
     # {{hints}} of extract is filled in when the pack is loaded (pack.py): it is the same for every request.
-    "question_level_1": (frozenset({"document"}), frozenset({"levels", "questions"})),
+    "question_level_1": (frozenset({"document"}), frozenset({"levels", "questions", "tags"})),
     "question_level_2": (
         frozenset({"document", "concepts"}),
-        frozenset({"questions", "concepts_per_question", "edu_level", "subject"}),
+        frozenset({"questions", "concepts_per_question", "edu_level", "subject", "tags"}),
     ),
     "answer": (frozenset({"question"}), frozenset({"answer_style", "document", "edu_level", "subject"})),
 }
@@ -32,7 +34,7 @@ PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 OPTIONAL_PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "question_level_3": (
         frozenset({"document_1", "document_2", "concepts"}),
-        frozenset({"topics", "questions", "concepts_per_question", "edu_level", "subject"}),
+        frozenset({"topics", "questions", "concepts_per_question", "edu_level", "subject", "tags"}),
     ),
     "reference_document": (
         frozenset({"topic", "genre"}),
@@ -48,6 +50,11 @@ SYSTEM = "system"
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Words = Annotated[str, Field(min_length=1, max_length=64)]
+TagName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Values = Annotated[tuple[Words, ...], Field(min_length=2, max_length=32)]
+
+STRATA = ("level", "origin", "edu_level", "subject", "verified_by", "license", "task")
+"""Columns of published rows by which a report may break its figures down, beside a pack's tags."""
 
 LONGEST_HINTS = 1500
 """Characters: about 350 tokens, of which factory/config.py keeps 700 free for a prompt's instructions."""
@@ -59,8 +66,9 @@ class PackFile(Section):
     """pack.yaml, with what it takes from the pack it extends.
 
     `settings` are keys of the run's configuration that the field wants by default (factory/run/pack_settings.py holds
-    them against the schema); `hints` go into the extraction prompt; `benchmarks` names what the field should be held
-    against."""
+    them against the schema); `hints` go into the extraction prompt; `subjects` is the field's taxonomy, each with other
+    names for it; `tags` are asked for with every question, each one of the values listed; `strata` are columns or tags
+    by which the report breaks its figures down; `benchmarks` names what the field should be held against."""
 
     extends: str | None = None
     name: Name
@@ -72,6 +80,9 @@ class PackFile(Section):
     refusals: tuple[str, ...] = ()
     settings: dict[str, Any] = Field(default_factory=dict)
     hints: str = Field(default="", max_length=LONGEST_HINTS)
+    subjects: dict[Words, tuple[Words, ...]] = Field(default_factory=dict, max_length=256)
+    tags: dict[TagName, Values] = Field(default_factory=dict, max_length=8)
+    strata: tuple[Name, ...] = Field(default=(), max_length=8)
     benchmarks: tuple[Words, ...] = Field(default=(), max_length=64)
 
     @field_validator("levels", "benchmarks")
@@ -80,6 +91,35 @@ class PackFile(Section):
         if len({name.casefold() for name in names}) != len(names):
             raise ValueError("one is named twice")
         return names
+
+    @field_validator("subjects")
+    @classmethod
+    def _subjects_differ(cls, subjects: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        known: dict[str, str] = {}
+        for subject, others in subjects.items():
+            for name in (subject, *others):
+                if known.setdefault(comparable(name), subject) != subject:
+                    raise ValueError(f"{name!r} names both {known[comparable(name)]!r} and {subject!r}")
+        return subjects
+
+    @field_validator("tags")
+    @classmethod
+    def _tags_are_no_columns(cls, tags: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if taken := sorted(set(tags) & {"question", "origin", "level", "concepts", "suitable"}):
+            raise ValueError(f"{taken[0]!r} is a key of the reply already")
+        for name, values in tags.items():
+            if len({comparable(value) for value in values}) < len(values):
+                raise ValueError(f"{name} has two values that read the same")
+        return tags
+
+    @model_validator(mode="after")
+    def _strata_are_there(self) -> PackFile:
+        for name in self.strata:
+            if name not in (known := [*STRATA, *self.tags]):
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(known)}"
+                raise ValueError(f"strata: {name} is no column to break figures down by and no tag; {hint}")
+        return self
 
     @field_validator("hints")
     @classmethod

@@ -22,6 +22,7 @@ from factory.domains.pack import CHECKS, SYLLABUS, Pack, load_pack, pack_folder,
 from factory.domains.planted import Tried, try_items
 from factory.domains.syllabus import load_syllabus
 from factory.errors import ConfigError
+from factory.questions.tags import tags_in_words
 from factory.review.reasons import REVIEW_FILE, reasons_of
 from factory.run.pack_settings import leaves, pack_settings
 
@@ -58,6 +59,9 @@ class Examined:
 MISSING = {
     "settings": "runs use the general defaults for personal data, licences, verification and gates",
     "hints": "extraction is told nothing about the field",
+    "subjects": "subjects stay as the model words them",
+    "tags": "questions are asked for without tags",
+    "strata": "the report breaks its figures down by level and verifier alone",
     "benchmarks": "no run is told that it was not held against a benchmark of the field",
     SYLLABUS: "no selector can be trained for the field; runs over a corpus of the field do not need it",
     "rubrics": "judge.rubric has none to name",
@@ -100,7 +104,7 @@ def examine(config: DomainConfig) -> Examined:
     elif checks is not None and items is None:
         notes.append(f"{CHECKS} was tried on nothing: there is no {ITEMS}")
     prompts = {name: _rendered(pack, name) for name in sorted(pack.prompts)}
-    notes += _long(prompts)
+    notes += [*_long(prompts), *_untold_tags(pack)]
     parts = (
         *_keys(own, values, base),
         *_prompts(pack, folder, base),
@@ -172,16 +176,15 @@ SAMPLE_VALUES = {
     "subject": "Physics",
     **dict.fromkeys(("questions", "max_topics", "min_concepts", "max_concepts", "concepts_per_question"), "3"),
 }
-"""What prompts are rendered with when they are looked at."""
+"""What prompts are rendered with when they are looked at; other placeholders by their names."""
 
 
 def _rendered(pack: Pack, name: str) -> str:
     level = pack.levels[min(1, len(pack.levels) - 1)]
     own = {"levels": ", ".join(pack.levels), "level": level, "edu_level": level, "answer_style": pack.answer_style}
-    prompt = pack.prompts[name]
-    # Task types have placeholders of their own, most of them numbers.
-    unknown = dict.fromkeys(prompt.placeholders, "3")
-    messages = prompt.messages(**{**unknown, **SAMPLE_VALUES, **own})
+    own["tags"] = tags_in_words(pack.tags)
+    unsaid = {placeholder: f"[{placeholder}]" for placeholder in pack.prompts[name].placeholders}
+    messages = pack.prompts[name].messages(**(unsaid | SAMPLE_VALUES | own))
     return "\n".join(f"[{message.role}]\n{message.content}" for message in messages)
 
 
@@ -194,6 +197,15 @@ def _long(prompts: Mapping[str, str]) -> Iterator[str]:
             )
 
 
+def _untold_tags(pack: Pack) -> Iterator[str]:
+    for name in ("question_level_1", "question_level_2", "question_level_3"):
+        if pack.tags and name in pack.prompts and "tags" not in pack.prompts[name].placeholders:
+            yield (
+                f"prompts/{name}.md lacks {{{{tags}}}}: the model has to tag its questions without being told how "
+                f"({', '.join(pack.tags)})"
+            )
+
+
 def _keys(own: Mapping[str, Any], values: Mapping[str, Any], base: Path | None) -> Iterator[Part]:
     for key, value in values.items():
         if key == "extends":
@@ -202,7 +214,7 @@ def _keys(own: Mapping[str, Any], values: Mapping[str, Any], base: Path | None) 
             yield Part(key, "missing", MISSING.get(key, "what it would check is off"))
         else:
             yield Part(key, "there" if key in own else "inherited", _short(value))
-    for key in ("settings", "hints", "benchmarks"):
+    for key in ("settings", "hints", "subjects", "tags", "strata", "benchmarks"):
         if key not in values:
             yield Part(key, "missing", MISSING[key])
 

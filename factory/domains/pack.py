@@ -56,6 +56,9 @@ class Pack:
     """Path inside the pack -> SHA-256 of the bytes."""
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
     hints: str = ""
+    subjects: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    strata: tuple[str, ...] = ()
     benchmarks: tuple[str, ...] = ()
     checks: PackCode | None = None
 

@@ -144,6 +144,28 @@ class Distributions:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Rows of one value of a column. `agreement` and `answer_tokens` are means, None where no row has any."""
+
+    name: str
+    rows: int
+    yes: int
+    no: int
+    unchecked: int
+    agreement: float | None
+    answer_tokens: float | None
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """`other` rows are in groups beyond those shown."""
+
+    column: str
+    groups: tuple[Group, ...]
+    other: int
+
+
+@dataclass(frozen=True)
 class SourceFacts:
     """One passage a sample rests on; `excerpt` is None when its text could not be read, and `problem` why."""
 
@@ -198,7 +220,7 @@ class DatasetFacts:
 class ReportInput:
     """Everything the report says. `started` and `finished` are ISO 8601; `config` is the resolved one; `index` is
     what the run record says of published questions (run/registration.py), empty where that is off; `rounds` what it
-    says of rounds of walks (run/rounds.py)."""
+    says of rounds of walks (run/rounds.py); `notes` what the run said when it began."""
 
     run: str
     state: str
@@ -224,6 +246,8 @@ class ReportInput:
     rounds: tuple[Mapping[str, Any], ...] = ()
     engine_use: tuple[EngineUse, ...] = ()
     estimate: Estimate | None = None
+    strata: tuple[Stratum, ...] = ()
+    notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
     def step(self, name: str) -> StepFacts | None:

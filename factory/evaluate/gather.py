@@ -30,8 +30,10 @@ from factory.evaluate.facts import (
     ModelFacts,
     ReportInput,
     StepFacts,
+    Stratum,
 )
 from factory.evaluate.models import parameters_in
+from factory.evaluate.strata import strata_of
 from factory.run.record import finished_steps, read_record
 from factory.store.base import Store
 
@@ -84,6 +86,8 @@ def gather(store: Store, run_id: str, diversity: Mapping[str, Any] | None = None
         rounds=tuple(record.get("rounds") or ()),
         engine_use=engine_uses(record.get("engine_use")),
         estimate=read_estimate(store, run_id, problems),
+        strata=_strata(store, record, _sample_keys(store, run_id, record, manifest), problems),
+        notes=tuple(str(note) for note in record.get("notes") or ()),
         problems=tuple(problems),
     )
 
@@ -267,6 +271,17 @@ def _samples(
     except (KeyError, OSError, ValueError, FactoryError) as error:
         problems.append(f"a file with samples could not be read ({error}); distributions and examples are left out")
         return Distributions(), ()
+
+
+def _strata(store: Store, record: Record, keys: Sequence[str], problems: list[str]) -> tuple[Stratum, ...]:
+    columns = [str(name) for name in record.get("strata") or ()]
+    try:
+        return strata_of(store, keys, columns)
+    except (KeyError, OSError, ValueError, FactoryError) as error:
+        problems.append(
+            f"a file with samples could not be read ({error}); figures by {', '.join(columns)} are left out"
+        )
+        return ()
 
 
 def _sample_keys(store: Store, run: str, record: Record, manifest: Record | None) -> list[str]:

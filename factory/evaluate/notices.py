@@ -44,6 +44,7 @@ def notices(data: ReportInput, broken: list[Equation]) -> list[Notice]:
     if warned:
         meant = "They do not stop publishing; docs/gates.md says what each asks you to look at."
         found.append(Notice("note", f"Gates that warn: {', '.join(warned)}.", meant))
+    found.extend(Notice("loud", "Said when the run began.", f"{note}.") for note in data.notes)
     found.extend(_model_notices(data))
     found.extend(_index_notices(data.index))
     found.extend(_round_notices(data))

@@ -191,7 +191,7 @@ def write_shard(store: Store, place: Placement) -> Shard:
             remedy="restore it, or delete the commits of its step to have the shards made again",
         )
     table = pq.read_table(pa.BufferReader(data))
-    schema = sample_schema(with_tasks="task" in table.column_names)
+    schema = sample_schema(with_tasks="task" in table.column_names, with_tags="tags" in table.column_names)
     table = table.select(schema.names).cast(schema)
     encoded = encode_shard(table, place.metadata)
     _put(store, f"{place.prefix}/{place.path}", encoded)

@@ -25,6 +25,7 @@ from factory.licences.expression import combine
 from factory.publish.gates.results import GateResult
 from factory.publish.sample_facts import SPLITS
 from factory.publish.samples import DIGITAL_SOURCE_TYPE, sample_schema
+from factory.publish.wording import has_tags
 from factory.tables import SCHEMA_VERSION
 
 MANIFEST, CARD, ATTRIBUTION = "manifest.json", "README.md", "ATTRIBUTION.md"
@@ -250,7 +251,7 @@ def build_manifest(
             "version": SCHEMA_VERSION,
             "columns": [
                 {"name": column.name, "type": str(column.type)}
-                for column in sample_schema(with_tasks="tasks" in publication.recipe)
+                for column in sample_schema("tasks" in publication.recipe, has_tags(publication.wording))
             ],
         },
         "split_rule": {
@@ -275,7 +276,8 @@ def build_manifest(
 
 def published_schema(manifest: Manifest) -> pa.Schema:
     """The columns that the rows of a dataset must have."""
-    return sample_schema(with_tasks=any(column["name"] == "task" for column in manifest["schema"]["columns"]))
+    names = {column["name"] for column in manifest["schema"]["columns"]}
+    return sample_schema(with_tasks="task" in names, with_tags="tags" in names)
 
 
 def file_entry(shard: ShardFile) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from factory.run.reject import Reject
 from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import read_parquet
-from factory.tables import JUDGE_SCORES, SOURCES, TASK_COLUMNS, VOTES
+from factory.tables import JUDGE_SCORES, SOURCES, TAGS_COLUMN, TASK_COLUMNS, VOTES
 from factory.tasks.chat import Frames, chats
 from factory.tasks.task import OPEN
 
@@ -107,23 +107,21 @@ SAMPLE = pa.schema(
     ]
 )
 
-TASK_SAMPLE = pa.schema([*SAMPLE, *TASK_COLUMNS])
-"""The same of a run with task types. Rows of runs without any stay as they are, and so do their files."""
-
 _PLACE = [pa.field("split", pa.string()), pa.field("key", pa.uint64())]
 
 KEYED_SAMPLE = pa.schema([*SAMPLE, *_PLACE])
 """What the step commits: the published columns, and where the row goes."""
 
 
-def sample_schema(with_tasks: bool) -> pa.Schema:
-    """Columns of the published rows of a run with or without task types."""
-    return TASK_SAMPLE if with_tasks else SAMPLE
+def sample_schema(with_tasks: bool, with_tags: bool = False) -> pa.Schema:
+    """Columns of the published rows of a run with or without task types, and tags of its pack. Rows of runs without
+    either stay as they are, and so do their files."""
+    return pa.schema([*SAMPLE, *([TAGS_COLUMN] if with_tags else []), *(TASK_COLUMNS if with_tasks else [])])
 
 
-def keyed_schema(with_tasks: bool) -> pa.Schema:
+def keyed_schema(with_tasks: bool, with_tags: bool = False) -> pa.Schema:
     """What the steps behind the answers commit of such rows."""
-    return pa.schema([*TASK_SAMPLE, *_PLACE]) if with_tasks else KEYED_SAMPLE
+    return pa.schema([*sample_schema(with_tasks, with_tags), *_PLACE])
 
 
 class TokenCounter(Protocol):
@@ -143,9 +141,9 @@ class SamplesStep:
     """`folders` are (step name, step folder) of the row-wise steps before this one, in order; a question of level n
     comes from step `question_n`, the answer from `answer`, those of a task type from `question_<task>` and
     `answer_<task>`. `frames` are the task types of the run with the forms their chats have (tasks/chat.py); None in a
-    run without any. `origins` is the table of documents met more than once
-    (doc_id, origins), or None. `tokenizer` counts tokens and pickles cheaply; `tokenizer_name` is what identity and
-    file metadata call it. `benchmark_answers` is what answers must not repeat, or None; `require` which verdicts are
+    run without any. `origins` is the table of documents met more than once (doc_id, origins), or None. `tokenizer`
+    counts tokens and pickles cheaply; `tokenizer_name` is what identity and file metadata call it; `with_tags`:
+    questions have tags. `benchmark_answers` is what answers must not repeat, or None; `require` which verdicts are
     published (required.py), `withdrawn` the documents whose rows are not (withdrawn.py). A unit's parameter `checks`
     names the files of the check step, `judged` those of the judge."""
 
@@ -164,13 +162,14 @@ class SamplesStep:
     require: str = "any"
     withdrawn: tuple[str, ...] = ()
     frames: Frames | None = None
+    with_tags: bool = False
 
     name = "samples"
     version = STEP_VERSION
 
     @property
     def schema(self) -> pa.Schema:
-        return keyed_schema(self.frames is not None)
+        return keyed_schema(self.frames is not None, self.with_tags)
 
     def identity(self) -> dict[str, Any]:
         return {
@@ -274,6 +273,8 @@ def build_samples(
     columns = _text_columns(step, chosen)
     if step.frames is not None:
         columns |= _task_columns(step.frames, chosen, texts or {})
+    if step.with_tags:
+        columns["tags"] = chosen.column("tags") if "tags" in chosen.column_names else [None] * chosen.num_rows
     columns |= _source_columns(chosen, origins)
     columns |= {
         "sample_id": [sample_ids[index] for index in order],

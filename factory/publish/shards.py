@@ -74,21 +74,23 @@ def plan_shards(facts: Mapping[str, int], shard_mib: int) -> list[ShardPlan]:
 @dataclass(frozen=True)
 class ShardStep:
     """Global: a unit names a split and a range of keys (see ShardPlan.unit). Rows keep their `split` and
-    `key` columns; publishing drops them. `with_tasks`: rows have the columns of task types."""
+    `key` columns; publishing drops them. `with_tasks`: rows have the columns of task types, `with_tags`:
+    that of tags."""
 
     with_tasks: bool = False
+    with_tags: bool = False
 
     name = "shards"
     version = STEP_VERSION
 
     def identity(self) -> dict[str, Any]:
-        return {"schema": str(keyed_schema(self.with_tasks))}
+        return {"schema": str(keyed_schema(self.with_tasks, self.with_tags))}
 
     def work(self, store: Store, unit: Unit) -> UnitResult:
         split, lo, hi = unit.parameters["split"], unit.parameters["lo"], unit.parameters["hi"]
         keys = [output.file.key for output in read_outputs(store, unit.parameters["outputs"])]
         with ThreadPoolExecutor(PARALLEL_READS) as pool:
-            schema = keyed_schema(self.with_tasks)
+            schema = keyed_schema(self.with_tasks, self.with_tags)
             parts = list(
                 pool.map(lambda key: read_slice(store.get(key), split, int(lo, 16), int(hi, 16), schema), keys)
             )

@@ -48,6 +48,8 @@ def wording(pack: Pack, rubric: Rubric | None, steps: Sequence[Mapping[str, Any]
             "task_words": list(pack.task_words),
             "refers_to_document": list(pack.refers_to_document),
             "refusals": list(pack.refusals),
+            **({"subjects": {name: list(others) for name, others in pack.subjects.items()}} if pack.subjects else {}),
+            **({"tags": {name: list(values) for name, values in pack.tags.items()}} if pack.tags else {}),
         },
         "prompts": sorted(prompts, key=lambda prompt: (str(prompt["name"]), str(prompt["prompt_id"]))),
         "rubrics": [
@@ -56,6 +58,11 @@ def wording(pack: Pack, rubric: Rubric | None, steps: Sequence[Mapping[str, Any]
             if shown.rubric_id in rubrics
         ],
     }
+
+
+def has_tags(body: Mapping[str, Any]) -> bool:
+    """Whether the pack wants questions tagged."""
+    return bool(body.get("pack", {}).get("tags"))
 
 
 def faults(body: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:

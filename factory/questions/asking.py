@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
+import pyarrow as pa
+
 from factory.concepts.extract import sampling_from
 from factory.domains.pack import Pack
 from factory.engine.api import Completion, Sampling
 from factory.questions.checks import QuestionChecks, checks_for
 from factory.questions.config import QuestionConfig
 from factory.run.step import Row
-from factory.tables import QUESTION
+from factory.tables import QUESTION, with_tags
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,12 @@ class AskingStep:
     seed: int
 
     prompt_name: ClassVar[str]
-    schema = QUESTION
     id_column = "question_id"
     max_rounds = 1
+
+    @property
+    def schema(self) -> pa.Schema:
+        return with_tags(QUESTION, self.pack.tags)
 
     @cached_property
     def sampling(self) -> Sampling:

@@ -18,6 +18,7 @@ from factory.concepts.extract import NAME_CHARACTERS, closed_object
 from factory.concepts.reply import SCHEMA_MISMATCH, read_reply
 from factory.concepts.wording import comparable
 from factory.questions.rows import CREATED, MORE_THAN_ASKED, Sorting
+from factory.questions.tags import Tags, tag_properties
 from factory.run.reject import Reject
 from factory.run.step import Parsed
 
@@ -32,11 +33,11 @@ def numbered(sets: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"{number}. {'; '.join(concepts)}" for number, concepts in enumerate(sets, 1))
 
 
-def combining_schema(fewest: int, most: int, questions: int) -> dict[str, Any]:
-    """JSON schema of a reply: up to `questions` questions, each with `fewest` to `most` concepts."""
+def combining_schema(fewest: int, most: int, questions: int, tags: Tags) -> dict[str, Any]:
+    """JSON schema of a reply: up to `questions` questions, each with `fewest` to `most` concepts and with `tags`."""
     name = {"type": "string", "minLength": 1, "maxLength": NAME_CHARACTERS}
     concepts = {"type": "array", "items": name, "minItems": fewest, "maxItems": most}
-    question = closed_object({"concepts": concepts, "question": {"type": "string"}})
+    question = closed_object({"concepts": concepts, "question": {"type": "string"}, **tag_properties(tags)})
     return closed_object({"questions": {"type": "array", "items": question, "minItems": 0, "maxItems": questions}})
 
 
@@ -81,4 +82,4 @@ def _sort(
         still_open = [list(concepts) for concepts in islice(asked.values(), _EVIDENCE_SETS)]
         sorting.turn_away(index, CONCEPTS_NOT_ECHOED, question, echoed=echoed, open=still_open)
         return
-    sorting.take(index, question, CREATED, edu_level, concepts)
+    sorting.take(index, question, CREATED, edu_level, concepts, values)

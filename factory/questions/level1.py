@@ -26,6 +26,7 @@ from factory.questions.asking import AskingStep
 from factory.questions.checks import Document
 from factory.questions.rows import CREATED, EXTRACTED, MORE_THAN_ASKED, Sorting
 from factory.questions.suitable import read_asked
+from factory.questions.tags import tag_properties, tags_in_words
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 
@@ -58,6 +59,7 @@ class Level1Step(AskingStep):
                 "question": {"type": "string"},
                 "origin": {"type": "string", "enum": [EXTRACTED, CREATED]},
                 "level": {"type": "string", "enum": list(self.pack.levels)},
+                **tag_properties(self.pack.tags),
             }
         )
         questions = {"type": "array", "items": question, "minItems": 0, "maxItems": self.config.level_1_questions}
@@ -85,6 +87,7 @@ class Level1Step(AskingStep):
             document=texts[row["chunk_id"]],
             levels=", ".join(self.pack.levels),
             questions=str(self.config.level_1_questions),
+            tags=tags_in_words(self.pack.tags),
         )
 
     def parse(self, row: Row, texts: Texts, rounds: Sequence[Completion], folder: str) -> Parsed:
@@ -103,7 +106,7 @@ class Level1Step(AskingStep):
             "request_id": rounds[-1].request_id,
             "sources": row["sources"],
         }
-        sorting = Sorting(row["chunk_id"], folder, self.checks, constant)
+        sorting = Sorting(row["chunk_id"], folder, self.checks, constant, self.pack.tags)
         document = Document(texts[row["chunk_id"]])
         for index, item in enumerate(asked.questions):
             self._sort(sorting, index, item, document)
@@ -129,4 +132,4 @@ class Level1Step(AskingStep):
             sorting.turn_away(index, SCHEMA_MISMATCH, question, field="origin")
             return
         extracted = claimed == EXTRACTED and document.holds(question)
-        sorting.take(index, question, EXTRACTED if extracted else CREATED, edu_level, ())
+        sorting.take(index, question, EXTRACTED if extracted else CREATED, edu_level, (), values)

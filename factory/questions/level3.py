@@ -21,6 +21,7 @@ from factory.questions.asking import AskingStep
 from factory.questions.combining import TOO_FEW_CONCEPTS, combining_schema, numbered, read_questions
 from factory.questions.draw import draw_sets
 from factory.questions.rows import Sorting
+from factory.questions.tags import tags_in_words
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 
@@ -42,7 +43,7 @@ class Level3Step(AskingStep):
     @cached_property
     def response_schema(self) -> dict[str, Any]:
         most = max(FEWEST, self.config.concepts_per_question)
-        return combining_schema(FEWEST, most, self.config.level_3_questions)
+        return combining_schema(FEWEST, most, self.config.level_3_questions, self.pack.tags)
 
     def identity(self) -> dict[str, Any]:
         return {
@@ -82,6 +83,7 @@ class Level3Step(AskingStep):
             concepts_per_question=str(len(sets[0])),
             edu_level=row["edu_level"],
             subject=row["subject"],
+            tags=tags_in_words(self.pack.tags),
         )
 
     def parse(self, row: Row, texts: Texts, rounds: Sequence[Completion], folder: str) -> Parsed:
@@ -96,6 +98,6 @@ class Level3Step(AskingStep):
             "request_id": rounds[-1].request_id,
             "sources": row["sources"],
         }
-        sorting = Sorting(row["walk_id"], folder, self.checks, constant)
+        sorting = Sorting(row["walk_id"], folder, self.checks, constant, self.pack.tags)
         most = self.config.level_3_questions
         return read_questions(text, finish_reason, self.sets_for(row), most, sorting, row["edu_level"])

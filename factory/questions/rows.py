@@ -6,13 +6,15 @@ keeps its id when a model words it differently, and a turned-away question has t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from factory.concepts.reply import SCHEMA_MISMATCH
 from factory.concepts.wording import clean_text
 from factory.identity import make_id
 from factory.questions.checks import DUPLICATE_IN_DOCUMENT, QuestionChecks, same_question
+from factory.questions.tags import Tags, read_tags
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row
 
@@ -23,12 +25,13 @@ MORE_THAN_ASKED = "more_than_asked"
 @dataclass
 class Sorting:
     """The questions of one reply, sorted into accepted and rejected. `item` is the id of the input row, `constant`
-    the columns that every question of the reply shares."""
+    the columns that every question of the reply shares, `tags` what each has to be tagged with."""
 
     item: str
     folder: str
     checks: QuestionChecks
     constant: Row
+    tags: Tags = field(default_factory=dict)
     accepted: list[Row] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     _forms: dict[str, str] = field(default_factory=dict)
@@ -39,10 +42,18 @@ class Sorting:
     def question_id(self, index: int) -> str:
         return make_id("question", self.item, self.folder, index)
 
-    def take(self, index: int, text: str, origin: str, edu_level: str, concepts: Sequence[str]) -> None:
-        """Accepts the question, or turns it away for what the checks find."""
+    def take(
+        self, index: int, text: str, origin: str, edu_level: str, concepts: Sequence[str], reply: Mapping[str, Any]
+    ) -> None:
+        """Accepts the question, or turns it away for what the checks find. `reply` is its part of the model's."""
         question = clean_text(text)
-        columns = {"origin": origin, "edu_level": edu_level, "concepts": list(concepts)}
+        columns: Row = {"origin": origin, "edu_level": edu_level, "concepts": list(concepts)}
+        if self.tags:
+            tags = read_tags(self.tags, reply)
+            if isinstance(tags, str):
+                self.turn_away(index, SCHEMA_MISMATCH, question, field=tags)
+                return
+            columns["tags"] = tags
         self.take_checked(index, question, question, columns)
 
     def take_checked(self, index: int, text: str, asks: str, columns: Row) -> None:

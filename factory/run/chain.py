@@ -32,6 +32,7 @@ from factory.publish.samples import Generator, SamplesStep
 from factory.publish.shards import plan_shards
 from factory.run.across import AcrossSteps, WalkRounds, across_stages
 from factory.run.deciding import deciding
+from factory.run.first_notes import notes_of
 from factory.run.losses import passed_on, produced
 from factory.run.merged import merged_parts
 from factory.run.outputs import outputs_key, read_outputs
@@ -53,7 +54,6 @@ from factory.run.steps import Steps, build_steps
 from factory.run.strands import Strand, strands_of
 from factory.run.units import Unit
 from factory.run.withdrawn import applied
-from factory.select.selector import other_domain
 from factory.select.step import plan_select, source_bytes
 from factory.store.base import Store
 from factory.store.commits import committed_units
@@ -67,7 +67,7 @@ Parts = Callable[[Store], Sequence[Part]]
 class Chain:
     """A run before it runs. `ranges_taken` is how many source ranges are read: it grows until a `limit` is
     met; `rounds` is how many walks are drawn: it grows until a run has the samples it wants. Nothing else here
-    changes. `warning` is for the user, before anything is paid for."""
+    changes. `notes` are for the user, before anything is paid for."""
 
     settings: Settings
     source_units: tuple[Unit, ...]
@@ -76,7 +76,7 @@ class Chain:
     ranges_taken: int = 0
     rounds: WalkRounds = field(default_factory=WalkRounds)
     across: AcrossSteps | None = None
-    warning: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def run(self) -> str:
@@ -117,8 +117,13 @@ def build_chain(config: FactoryConfig) -> Chain:
     require_finished(store)
     steps = build_steps(config, settings.pack, settings.tokenizer, denied(store))
     units = tuple(plan_select(config, settings.tokenizer))
-    warning = other_domain(steps.select.filters, settings.pack.name)
-    chain = Chain(settings, units, sum(source_bytes(unit) for unit in units), ranges_taken=len(units), warning=warning)
+    chain = Chain(
+        settings,
+        units,
+        sum(source_bytes(unit) for unit in units),
+        ranges_taken=len(units),
+        notes=notes_of(config, settings.pack, steps),
+    )
     chain.across = steps.across
     chain.stages = build_stages(settings, steps, units, lambda: chain.ranges_taken, chain.rounds)
     return chain
@@ -252,6 +257,7 @@ def build_stages(
             require=config.answer.require,
             withdrawn=applied(store, run),
             frames=frames(steps.tasks, settings.pack),
+            with_tags=bool(settings.pack.tags),
         )
         return row_wise(step, None, checked)(store, dones)
 

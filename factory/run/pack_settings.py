@@ -31,6 +31,7 @@ from factory.publish.gates.config import GateConfig
 from factory.questions.config import QuestionConfig
 from factory.section import Section, checked
 from factory.select.config import SelectConfig
+from factory.tasks.config import TasksConfig
 
 
 class Settable(Section):
@@ -41,6 +42,7 @@ class Settable(Section):
     walk: WalkConfig = WalkConfig()
     pair: PairConfig = PairConfig()
     question: QuestionConfig = QuestionConfig()
+    tasks: TasksConfig = TasksConfig()
     curate: CurateConfig = CurateConfig()
     answer: AnswerConfig = AnswerConfig()
     judge: JudgeConfig = JudgeConfig()

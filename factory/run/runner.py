@@ -117,8 +117,8 @@ def _executed(session: Session, chain: Chain) -> int:
     write_record(store, record)
     # engines have ended when the lease is given back
     with at_forced_end(partial(_note_forced_end, store, record)), session.stack:
-        if chain.warning is not None:
-            progress.say(f"note: {chain.warning}")
+        for note in chain.notes:
+            progress.say(f"note: {note}")
         try:
             spent = _stages(session, chain)
         except BaseException as error:
@@ -161,6 +161,8 @@ def record_of(chain: Chain, previous: Record | None) -> Record:
         "state": "running",
         "config": config.model_dump(mode="json"),
         "inputs": chain.inputs_digest(),
+        **({"notes": list(chain.notes)} if chain.notes else {}),
+        **({"strata": list(chain.settings.pack.strata)} if chain.settings.pack.strata else {}),
         "models": {role: _about(model) for role, model in chain.settings.models.items()},
         "steps": {},
         "dataset": None,

@@ -125,7 +125,7 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any, erased: DenyL
         benchmark_answers=answers,
         recheck=RecheckStep(sketch.parameters) if config.curate.index.use is not None else None,
         gate=gate_step(config, pack, sketch.index, answers),
-        shards=ShardStep(with_tasks=bool(tasks)),
+        shards=ShardStep(with_tasks=bool(tasks), with_tags=bool(pack.tags)),
         segment=SegmentStep(sketch.parameters) if config.curate.index.register else None,
         tasks=tasks,
     )

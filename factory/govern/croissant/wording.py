@@ -44,6 +44,7 @@ COLUMNS: Mapping[str, str] = {
     "attribution": "Source, licence and URL of every document and copy of it.",
     "question_tokens": "Tokens of the question's text.",
     "answer_tokens": "Tokens of the answer's text.",
+    "tags": "Tags of the question that the domain pack asks for, each a name and one of its values.",
     "task": "Type of task: open for a question of levels 1 to 3, else as docs/tasks.md names it.",
     "task_data": "JSON: what belongs to the task beside question and answer, such as options, a span or turns.",
     "lineage": "Run, prompts, requests, steps and passages behind the row.",

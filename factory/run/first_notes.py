@@ -1,0 +1,29 @@
+"""What a run says before anything is paid for: what its user may not have meant, and must know to use its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from factory.config import FactoryConfig
+from factory.domains.pack import Pack
+from factory.run.steps import Steps
+from factory.select.selector import other_domain
+
+
+def notes_of(config: FactoryConfig, pack: Pack, steps: Steps) -> tuple[str, ...]:
+    """In the order in which they are told."""
+    given = [benchmark.name for benchmark in config.curate.benchmarks]
+    found = (other_domain(steps.select.filters, pack.name), benchmarks_left_out(pack, given))
+    return tuple(note for note in found if note is not None)
+
+
+def benchmarks_left_out(pack: Pack, given: Sequence[str]) -> str | None:
+    """What to say of benchmarks that the pack names and `given` does not hold."""
+    known = {name.casefold() for name in given}
+    left_out = [name for name in pack.benchmarks if name.casefold() not in known]
+    if not left_out:
+        return None
+    return (
+        f"the domain pack {pack.name} names benchmarks that this run is not held against (curate.benchmarks): "
+        f"{', '.join(left_out)}; their items may be among its rows"
+    )
