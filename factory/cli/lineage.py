@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
             print(json_printable(text.decode().rstrip()))
         return 0
     held = _held(target)
-    missing = [text for text in lines if _said(text) not in held]
+    missing = [text for text in lines if said(text) not in held]
     sent, why = _sent(target, missing)
     told = {"events": len(lines), "sent": sent, "there_before": len(lines) - len(missing), "to": target.where}
     if args.json:
@@ -87,7 +87,7 @@ def _way_out(target: Target) -> str:
     )
 
 
-def _said(text: bytes) -> tuple[str, str] | None:
+def said(text: bytes) -> tuple[str, str] | None:
     """Of which run an event says what: a live run's end has another time than the one that is rebuilt, and is the same
     end. None for a line that is no event."""
     import orjson
@@ -110,7 +110,7 @@ def _held(target: Target) -> set[tuple[str, str] | None]:
         return set()
     try:
         with Path(target.where).open("rb") as file:
-            return {_said(text) for text in file}
+            return {said(text) for text in file}
     except OSError as error:
         raise ConfigError(
             f"lineage events cannot be added to {target.where}: {error.strerror}",

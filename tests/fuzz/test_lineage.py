@@ -8,6 +8,7 @@ import orjson
 import pytest
 from hypothesis import strategies as st
 
+from factory.cli.lineage import said
 from factory.errors import ConfigError
 from factory.govern.claims import Claims
 from factory.govern.documents import openlineage, prov
@@ -30,6 +31,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     "factory.govern.documents.openlineage.claims",
     "factory.govern.documents.openlineage.parsed",
     "factory.govern.lineage.check.problems",
+    "factory.cli.lineage.said",
     share=1,
     drawn=st.data(),
 )
@@ -40,6 +42,7 @@ def test_forged_events_are_read_or_named(events: bytes, drawn: Any) -> None:
     assert all(isinstance(told, str) for told in openlineage.problems(b"\n".join(forged)))
     with refused(ValueError):
         assert isinstance(openlineage.claims(b"\n".join(forged)), Claims)
+    assert all(isinstance(said(line), tuple | None) for line in forged)
 
 
 @pytest.fixture(scope="module")
