@@ -108,7 +108,8 @@ def _print_sample(console: Console, split: str, sample: Mapping[str, Any]) -> No
     console.print(f"Q  {sample['question']}\n")
     console.print(f"A  {sample['answer']}\n")
     concepts = f"; concepts: {', '.join(sample['concepts'])}" if sample["concepts"] else ""
-    console.print(f"{sample['subject'] or 'no subject'}, {sample['edu_level'] or 'no level stated'}{concepts}")
+    tags = "".join(f"; {tag['name']}={tag['value']}" for tag in sample.get("tags") or ())
+    console.print(f"{sample['subject'] or 'no subject'}, {sample['edu_level'] or 'no level stated'}{tags}{concepts}")
     votes = f"{sample['agreement']:.0%} of {sample['samples']} samples agree, verified: {sample['verified']}"
     tokens = f"tokens {sample['question_tokens']} + {sample['answer_tokens']}"
     console.print(f"final answer {sample['final_answer']!r}; {votes}; {tokens}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import time
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -208,3 +209,21 @@ def _seconds(work: Any) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
+
+
+def test_a_subject_is_put_into_the_packs_taxonomy_and_one_that_is_not_in_it_is_counted() -> None:
+    pack = replace(load_pack(DomainConfig()), subjects={"Graph theory": ("networks", "graphs"), "Algebra": ()})
+    step = ExtractStep(CONFIG, pack, seed=5)
+
+    def of(subject: str) -> tuple[str, list[tuple[str, str, str | None]]]:
+        said = json.dumps(reply(("Trees", ["cycle"]), subject=subject))
+        parsed = step.parse(ROW, TEXTS, [completion(said)], "extract-f")
+        told = [(reject.side, reject.reason, reject.text) for reject in parsed.rejects]
+        return parsed.accepted[0]["subject"], told
+
+    assert of("Networks.") == ("Graph theory", [])
+    assert of("algebra") == ("Algebra", [])
+    assert of("Cooking") == ("other", [("output", "subject_not_in_taxonomy", "Cooking")])
+    assert of("Other") == ("other", [])
+    assert "subjects" in step.identity()
+    assert "subjects" not in STEP.identity()
