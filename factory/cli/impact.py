@@ -1,7 +1,8 @@
 """`factory impact ROOT DOC_ID | --license EXPR | --model ID`: what was published that rests on it.
 
-Design: every dataset and mix below the root is searched, withdrawn ones too; `--rows FILE` writes each row by name as
-Parquet or JSON lines. Exit code 0 whether something was found or not, 1 where of a mix nothing can be told.
+Design: every dataset and mix below the root is searched, withdrawn ones too, and exports of those found are named where
+they lie below its exports/; `--rows FILE` writes each row by name as Parquet or JSON lines. Exit code 0 whether something
+was found or not, 1 where of a mix nothing can be told.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from factory.export.listing import Copy
     from factory.govern.impact import Asked, Impact
 
 
@@ -33,6 +36,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from factory.export.listing import copies_of
     from factory.govern.impact import asked, impact, listed_rows
     from factory.govern.listing import write_rows, writer_of
     from factory.govern.places import require_root
@@ -44,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     started = time.monotonic()
     found = impact(store, what, listing=write is not None)
     seconds = time.monotonic() - started
+    copies = copies_of(store, [(hit.dataset.name, hit.dataset.version) for hit in found.hits]) if found.hits else []
     if write is not None:
         write_rows(write, listed_rows(found))
     if args.json:
@@ -51,15 +56,15 @@ def run(args: argparse.Namespace) -> int:
 
         from factory.printable import json_printable
 
-        print(json_printable(orjson.dumps(_told(store.uri, what, found, seconds)).decode()))
+        print(json_printable(orjson.dumps(_told(store.uri, what, found, copies, seconds)).decode()))
     else:
-        _table(store.uri, what, found, seconds)
+        _table(store.uri, what, found, copies, seconds)
         for hint in _hints(what, found):
             print(f"note: {hint}", file=sys.stderr)
     return 1 if found.unresolved else 0
 
 
-def _told(uri: str, what: Asked, found: Impact, seconds: float) -> dict[str, Any]:
+def _told(uri: str, what: Asked, found: Impact, copies: list[Copy], seconds: float) -> dict[str, Any]:
     return {
         "root": uri,
         what.kind: what.what,
@@ -77,6 +82,7 @@ def _told(uri: str, what: Asked, found: Impact, seconds: float) -> dict[str, Any
             }
             for hit in found.hits
         ],
+        "exports": [asdict(copy) for copy in copies],
         "searched": {"datasets": found.searched, "rows": found.searched_rows, "seconds": round(seconds, 3)},
         "unresolved": found.unresolved,
         "notes": _hints(what, found),
@@ -89,12 +95,15 @@ def _hints(what: Asked, found: Impact) -> list[str]:
     return licence_hints(what.what, found.rows, found.licences) if what.kind == "license" else []
 
 
-def _table(uri: str, what: Asked, found: Impact, seconds: float) -> None:
+def _table(uri: str, what: Asked, found: Impact, copies: list[Copy], seconds: float) -> None:
     for hit in found.hits:
         kind = "mix" if hit.dataset.mix else "dataset"
         roles = f"  all of them: it worked as {', '.join(hit.roles)}" if hit.roles else ""
         rows = f"{hit.rows:>12,} of {hit.dataset.rows:>12,} rows"
         print(f"{hit.dataset.title:<40} {kind:<8}{hit.state.name:<10}{rows}{roles}")
+    for copy in copies:
+        of = f"{copy.dataset}@{copy.version} as {copy.form}" if copy.dataset else "not intact: of what, nobody can say"
+        print(f"{copy.prefix:<40} export  copies of these rows may be among its {copy.rows:,}, of {of}")
     for title, why in found.unresolved.items():
         print(f"{title}: nothing can be told, {why}", file=sys.stderr)
     mixes = sum(hit.dataset.mix for hit in found.hits)

@@ -82,3 +82,23 @@ def test_an_export_is_held_against_its_dataset(own: Callable[[], Exports], capsy
     sealed.unlink()
     assert "is not below" in verify_source(root, manifest).detail
     capsys.readouterr()
+
+
+def test_impact_names_exports_below_the_root_of_datasets_that_it_finds(
+    own: Callable[[], Exports], capsys: pytest.CaptureFixture[str]
+) -> None:
+    exports = own()
+    exports("chat", "tutor/chat")
+    exports("prompt_completion", "broken")
+    (exports.folder / "broken" / EXPORT).write_bytes(b"{}")
+    (doc_id,) = exports.rows("tutor/chat")[0]["doc_ids"]
+    assert main(["impact", str(exports.root), doc_id, "--json"]) == 0
+    told = orjson.loads(capsys.readouterr().out)["exports"]
+    assert [(each["prefix"], each["dataset"]) for each in told] == [
+        ("exports/broken", ""),
+        ("exports/tutor/chat", "toy"),
+    ]
+    assert main(["impact", str(exports.root), doc_id]) == 0
+    assert "copies of these rows may be among its" in capsys.readouterr().out
+    assert main(["impact", str(exports.root), "0" * 32, "--json"]) == 0
+    assert orjson.loads(capsys.readouterr().out)["exports"] == []
