@@ -1,8 +1,8 @@
 """`factory impact ROOT DOC_ID | --license EXPR | --model ID`: what was published that rests on it.
 
 Design: every dataset and mix below the root is searched, withdrawn ones too, and exports of those found are named where
-they lie below its exports/; `--rows FILE` writes each row by name as Parquet or JSON lines. Exit code 0 whether something
-was found or not, 1 where of a mix nothing can be told.
+they lie below its exports/; `--rows FILE` writes each row by name as Parquet or JSON lines. Exit code 0 whether
+something was found or not, 1 where of a mix nothing can be told.
 """
 
 from __future__ import annotations

@@ -13,6 +13,31 @@ VARIABLE = "^[A-Z_][A-Z0-9_]*$"
 """Names of environment variables as POSIX has them. A key given by mistake does not look like one, and is refused."""
 
 
+class AdapterConfig(Section):
+    """A LoRA adapter on a model (docs/adapters.md)."""
+
+    path: str | None = Field(default=None, description="folder with adapter_config.json and adapter_model.safetensors")
+    repo: str | None = Field(default=None, description="the same as a Hugging Face id")
+    revision: str | None = Field(default=None, description="commit of `repo`; null: what is cached, else the newest")
+    name: str | None = Field(
+        default=None,
+        pattern=r"^[\w.:/-]{1,128}$",
+        description="what rows and, with engine=openai, the server call it; null: the last part of path or repo",
+    )
+    max_rank: int = Field(default=64, ge=1, le=512, description="an adapter of a higher rank is refused")
+    base: str | None = Field(
+        default=None, description="base_model_name_or_path of the adapter, where that means model.id by another name"
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> AdapterConfig:
+        if self.path is not None and self.repo is not None:
+            raise ValueError("model.adapter has path and repo; an adapter lies in one place")
+        if self.path is None and self.repo is None and self.name is None:
+            raise ValueError("model.adapter names nothing: give path, repo, or (engine=openai) name")
+        return self
+
+
 class ModelConfig(Section):
     """One language model. Licence and output terms are required: card and manifest state them."""
 
@@ -28,13 +53,16 @@ class ModelConfig(Section):
     trust_remote_code: bool = Field(
         default=False, description="run Python files that come with the model; read them first (docs/security.md)"
     )
+    adapter: AdapterConfig | None = Field(default=None, description="LoRA weights on top of it; null: none")
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without a flag that is not set: runs from before there was one keep their ids."""
+        """Without what is not set: runs from before there was such a key keep their ids."""
         values: dict[str, Any] = plain(self)
         if not self.trust_remote_code:
             values.pop("trust_remote_code", None)
+        if self.adapter is None:
+            values.pop("adapter", None)
         return values
 
 

@@ -12,19 +12,19 @@ cache that were stored by content (every large one) are named by their SHA-256 a
 
 from __future__ import annotations
 
-import os
 import re
 import socket
-import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
 
 from factory.engine import smollm2
+from factory.engine.adapter import Adapter, resolve_adapter, served_adapter
 from factory.engine.config import ModelConfig
+from factory.engine.hashes import file_hashes
 from factory.engine.hub import snapshot
 from factory.errors import ConfigError, EngineError
 from factory.identity import fingerprint, sha256_hex
@@ -62,7 +62,8 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 class ResolvedModel:
     """A model that is there. `path` is its folder on the machine that resolved it, "" where none is needed.
 
-    `revision` names the content: a commit for Hugging Face models, else a hash over the files.
+    `revision` names the content: a commit for Hugging Face models, else a hash over the files; with an adapter, that
+    as well.
     """
 
     id: str
@@ -74,10 +75,17 @@ class ResolvedModel:
     license: str
     output_terms: str
     config: ModelConfig = field(repr=False, compare=False)
+    adapter: Adapter | None = None
+
+    @property
+    def served_name(self) -> str:
+        """What a server is asked for."""
+        return self.adapter.name if self.adapter is not None else self.id
 
     def identity(self) -> dict[str, str]:
         """What a fingerprint holds: content only, so a moved folder is still the same model."""
         return {
+            **({"adapter": self.adapter.sha256} if self.adapter is not None else {}),
             "revision": self.revision,
             "weights": self.weights_sha256,
             "tokenizer": self.tokenizer_sha256,
@@ -92,14 +100,25 @@ def resolve(config: ModelConfig, kind: EngineKind = "vllm") -> ResolvedModel:
     """
     if kind == "scripted":
         # Not the configured model: rows of a dry run must never claim that it wrote them.
-        return _named(config.model_copy(update=SCRIPTED), f"scripted-{SCRIPTED_VERSION}")
+        return _named(config.model_copy(update={**SCRIPTED, "adapter": None}), f"scripted-{SCRIPTED_VERSION}")
     if kind == "openai":
-        return _named(config, config.revision or "served")
+        model = _named(config, config.revision or "served")
+        return model if config.adapter is None else _adapted(model, served_adapter(config.adapter, model.revision))
     if config.id == DEFAULT_MODEL:
-        return _from_prepared(config)
-    if (folder := as_folder(config.id)) is not None:
-        return _from_folder(config, folder)
-    return _from_hub(config)
+        model = _from_prepared(config)
+    elif (folder := as_folder(config.id)) is not None:
+        model = _from_folder(config, folder)
+    else:
+        model = _from_hub(config)
+    if config.adapter is None:
+        return model
+    names = frozenset({config.id, smollm2.NAME} if config.id == DEFAULT_MODEL else {config.id})
+    return _adapted(model, resolve_adapter(config.adapter, Path(model.path), names, model.revision))
+
+
+def _adapted(model: ResolvedModel, adapter: Adapter) -> ResolvedModel:
+    """The model with an adapter: rows name both by its revision."""
+    return replace(model, adapter=adapter, revision=f"{model.revision}+{adapter.name}@{adapter.sha256[:12]}")
 
 
 def path_here(model: ResolvedModel) -> Path:
@@ -112,7 +131,8 @@ def path_here(model: ResolvedModel) -> Path:
     if as_folder(model.id) is None:
         try:
             # The commit, not the branch: the branch may have moved since the driver looked.
-            here = resolve(model.config.model_copy(update={"revision": model.revision}))
+            revision = model.adapter.base_revision if model.adapter is not None else model.revision
+            here = resolve(model.config.model_copy(update={"revision": revision}))
         except ConfigError as error:
             raise EngineError(error.what, cause=error.cause, remedy=error.remedy) from error
         if here.identity() == model.identity():
@@ -280,50 +300,3 @@ def _template_in(data: bytes) -> str | None:
         named = [item for item in found if isinstance(item, dict) and item.get("name") == "default"]
         found = named[0].get("template") if named else None
     return found if isinstance(found, str) else None
-
-
-@dataclass(frozen=True)
-class _Stamp:
-    """What tells that a file is the one that was hashed; ctime catches an edit that put the mtime back."""
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-
-
-def file_hashes(folder: Path, names: list[str]) -> dict[str, str]:
-    """SHA-256 of files in `folder`, from the sidecar under the cache where their stamps still hold."""
-    import hashlib
-
-    sidecar = smollm2.cache_root() / "hashes" / f"{sha256_hex(str(folder).encode())[:32]}.json"
-    try:
-        known: Any = orjson.loads(sidecar.read_bytes())
-    except (OSError, ValueError):
-        known = {}
-    known = known if isinstance(known, dict) else {}
-    hashes: dict[str, str] = {}
-    entries: dict[str, Any] = {}
-    for name in names:
-        status = (folder / name).stat()
-        stamp = asdict(_Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns))
-        entry = known.get(name)
-        if not (isinstance(entry, dict) and entry.get("stamp") == stamp and isinstance(entry.get("sha256"), str)):
-            with (folder / name).open("rb") as stream:
-                entry = {"stamp": stamp, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
-        entries[name] = entry
-        hashes[name] = entry["sha256"]
-    if entries != known:
-        _keep(sidecar, entries)
-    return hashes
-
-
-def _keep(sidecar: Path, entries: dict[str, Any]) -> None:
-    """Writes the sidecar in one rename; a cache that cannot be written only costs hashing again."""
-    try:
-        sidecar.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=sidecar.parent)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(orjson.dumps(entries))
-        Path(temporary).replace(sidecar)
-    except OSError:
-        return

@@ -132,7 +132,7 @@ class OpenAiEngine:
         answer, server = await self._call(hello, sampling, None, 1, retries=min(2, self._config.max_retries))
         if answer.error is not None:
             raise EngineError(
-                f"{self._config.base_url} refused a one-line request to {self._model.id}: {answer.detail}",
+                f"{self._config.base_url} refused a one-line request to {self._model.served_name}: {answer.detail}",
                 cause="the server does not offer chat completions in OpenAI's format for this model",
                 remedy="check engine.base_url (it usually ends in /v1) and model.id",
             )
@@ -255,7 +255,7 @@ class OpenAiEngine:
         )
 
     def _body(self, request: Request, sampling: Sampling, schema: dict[str, Any] | None, count: int) -> bytes:
-        return orjson.dumps(body_of(request, self._model.id, sampling, schema, count, self._token_key))
+        return orjson.dumps(body_of(request, self._model.served_name, sampling, schema, count, self._token_key))
 
     async def _post(
         self, body: bytes, request: Request, sampling: Sampling, schema: dict[str, Any] | None, count: int
@@ -291,7 +291,7 @@ class OpenAiEngine:
         said = self._said(response)
         if status in _FATAL:
             raise EngineError(
-                f"{self._config.base_url} answered HTTP {status} for model {self._model.id!r}: {said}",
+                f"{self._config.base_url} answered HTTP {status} for model {self._model.served_name!r}: {said}",
                 cause=_FATAL[status],
                 remedy=f"set the environment variable {self._config.api_key_env} (engine.api_key_env) to a valid key "
                 "where engines run, and check model.id and engine.base_url",

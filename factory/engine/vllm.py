@@ -20,15 +20,18 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from factory.engine.adapter import adapter_here
 from factory.engine.api import FINISH_ERROR, FINISH_STOP, Batch, Completion, EngineInfo, Message, Request, Sampling
 from factory.engine.chat import ChatRenderer, Prompt, too_long
 from factory.engine.config import EngineConfig
 from factory.engine.crashlog import EngineLog, redirected_output
 from factory.engine.models import ResolvedModel, path_here
+from factory.engine.vllm_arguments import lora_arguments, ngram_speculation
 from factory.engine.vllm_errors import DIE_ON, check_extra, death, request_error, start_error
 from factory.errors import ConfigError, EngineError
 from factory.identity import seed_for
@@ -37,9 +40,6 @@ RENDER_CHUNK = 32
 """Prompts rendered before the first of them reaches the engine: about 10 ms of work."""
 
 STOP_S = 10.0
-
-NGRAM_SHORTEST, NGRAM_LONGEST = 2, 5
-"""Tokens that must agree with the prompt before a guess is made: one alone agrees everywhere, and guesses are paid."""
 
 
 def cpu_environment(config: EngineConfig, cores: int) -> dict[str, str]:
@@ -84,9 +84,12 @@ class VllmEngine:
         self._on_cpu = True
         self._tokens = 0
         self._dead: EngineError | None = None
+        self._adapter_folder: Path | None = None
 
     async def start(self) -> EngineInfo:
         folder = path_here(self._model)
+        if self._model.adapter is not None:
+            self._adapter_folder = adapter_here(self._model.adapter)
         self._llm = self._load(folder)
         self._count_progress()
         hello = Batch(
@@ -150,6 +153,7 @@ class VllmEngine:
             # Compiling takes 70 s of a core at every start on a CPU, and saves less than a tenth of what follows.
             "enforce_eager": self._on_cpu,
             "trust_remote_code": self._model.config.trust_remote_code,
+            **lora_arguments(self._model.adapter),
             **({"speculative_config": ngram_speculation(config.ngram_tokens)} if config.ngram_tokens else {}),
             **{key: value for key, value in config.extra.items() if key != DIE_ON},
         }
@@ -223,7 +227,8 @@ class VllmEngine:
             if self._llm is None:
                 raise self._dead or EngineError("the vLLM engine was stopped while requests were open")
             params = self._params(request, batch)
-            async for output in self._llm.generate(tokens_input(list(prompt.token_ids)), params, request.request_id):
+            tokens = tokens_input(list(prompt.token_ids))
+            async for output in self._llm.generate(tokens, params, request.request_id, lora_request=self._lora_request):
                 final = output
         except EngineDeadError as error:
             self._dead = self._dead or death(self._log)
@@ -239,6 +244,14 @@ class VllmEngine:
                 request.request_id, (), (), count, (), error=request_error(batch, error), error_detail=detail
             )
         return _completion(request, final, batch.sampling, time.monotonic() - started)
+
+    @cached_property
+    def _lora_request(self) -> Any:
+        if self._model.adapter is None:
+            return None
+        from vllm.lora.request import LoRARequest
+
+        return LoRARequest(self._model.adapter.name, 1, str(self._adapter_folder))
 
     def _params(self, request: Request, batch: Batch) -> Any:
         from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
@@ -265,17 +278,6 @@ class VllmEngine:
         poison = self._config.extra.get(DIE_ON)
         poisoned = poison is not None and any(poison in message.content for message in request.messages)
         return seed_for(sampling.seed, request.request_id) & 0x7FFFFFFF if poisoned or not self._on_cpu else None
-
-
-def ngram_speculation(tokens: int) -> dict[str, Any]:
-    """vLLM's settings for guessing `tokens` tokens from the prompt (prompt lookup, Saxena 2023). Guesses are kept or
-    thrown away by rejection sampling, so what is written follows the same distribution as without."""
-    return {
-        "method": "ngram",
-        "num_speculative_tokens": tokens,
-        "prompt_lookup_min": NGRAM_SHORTEST,
-        "prompt_lookup_max": NGRAM_LONGEST,
-    }
 
 
 def render_each(renderer: ChatRenderer, chats: list[tuple[Message, ...]]) -> list[Prompt | str]:

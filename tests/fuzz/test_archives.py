@@ -152,9 +152,9 @@ def monkeypatch_cache(place: Path) -> Any:
         yield place / "cache"
 
 
-@fuzzed("factory.engine.models.file_hashes", data=json_bytes({"config.json": {"stamp": {}, "sha256": "0" * 64}}))
+@fuzzed("factory.engine.hashes.file_hashes", data=json_bytes({"config.json": {"stamp": {}, "sha256": "0" * 64}}))
 def test_a_sidecar_of_hashes_only_saves_work(folder: Path, monkeypatch_cache: Path, data: bytes) -> None:
-    from factory.engine.models import file_hashes
+    from factory.engine.hashes import file_hashes
     from factory.identity import sha256_hex
 
     right = file_hashes(folder, ["config.json"])
