@@ -12,19 +12,21 @@ cache that were stored by content (every large one) are named by their SHA-256 a
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 
 from factory.engine import smollm2
 from factory.engine.adapter import Adapter, resolve_adapter, served_adapter
 from factory.engine.config import ModelConfig
-from factory.engine.hashes import file_hashes
+from factory.engine.declared import chat_template_of, code_elsewhere
 from factory.engine.hub import snapshot
 from factory.errors import ConfigError, EngineError
 from factory.identity import fingerprint, sha256_hex
@@ -256,47 +258,54 @@ def _described(config: ModelConfig, folder: Path, hashes: Mapping[str, str], rev
     )
 
 
-def code_elsewhere(folder: Path) -> str | None:
-    """A class that the model in `folder` takes from another repository (`owner/name--module.Class`), or None."""
-    for name in ("config.json", "tokenizer_config.json"):
-        if (path := folder / name).exists():
-            named = str(orjson.loads(path.read_bytes()).get("auto_map", ""))
-            if found := re.search(r"[\w./-]+--[\w.]+", named):
-                return found.group()
-    return None
-
-
 def _digest(hashes: Mapping[str, str], classes: Iterable[str]) -> str:
     wanted = set(classes)
     listing = "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes) if class_of(name) in wanted)
     return sha256_hex(listing.encode())
 
 
-def chat_template_of(folder: Path) -> str | None:
-    """The chat template a tokenizer in `folder` would use, or None. Its own file wins over tokenizer_config. Raises
-    ConfigError for a file that cannot be read."""
-    for name in ("chat_template.jinja", "chat_template.json", "tokenizer_config.json"):
-        path = folder / name
-        if not path.exists():
-            continue
-        try:
-            found = path.read_text(encoding="utf-8") if name.endswith(".jinja") else _template_in(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"{path} cannot be read: {error}",
-                cause="its download was cut short, or it was edited",
-                remedy="download the model again, or put its own files back",
-            ) from None
-        if found is not None:
-            return found
-    return None
+@dataclass(frozen=True)
+class _Stamp:
+    """What tells that a file is the one that was hashed; ctime catches an edit that put the mtime back."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
 
 
-def _template_in(data: bytes) -> str | None:
-    """Raises ValueError for what is no JSON."""
-    values = orjson.loads(data)
-    found = values.get("chat_template") if isinstance(values, dict) else None
-    if isinstance(found, list):  # several named templates: the one called default is applied
-        named = [item for item in found if isinstance(item, dict) and item.get("name") == "default"]
-        found = named[0].get("template") if named else None
-    return found if isinstance(found, str) else None
+def file_hashes(folder: Path, names: list[str]) -> dict[str, str]:
+    """SHA-256 of files in `folder`, from the sidecar under the cache where their stamps still hold."""
+    import hashlib
+
+    sidecar = smollm2.cache_root() / "hashes" / f"{sha256_hex(str(folder).encode())[:32]}.json"
+    try:
+        known: Any = orjson.loads(sidecar.read_bytes())
+    except (OSError, ValueError):
+        known = {}
+    known = known if isinstance(known, dict) else {}
+    hashes: dict[str, str] = {}
+    entries: dict[str, Any] = {}
+    for name in names:
+        status = (folder / name).stat()
+        stamp = asdict(_Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+        entry = known.get(name)
+        if not (isinstance(entry, dict) and entry.get("stamp") == stamp and isinstance(entry.get("sha256"), str)):
+            with (folder / name).open("rb") as stream:
+                entry = {"stamp": stamp, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+        entries[name] = entry
+        hashes[name] = entry["sha256"]
+    if entries != known:
+        _keep(sidecar, entries)
+    return hashes
+
+
+def _keep(sidecar: Path, entries: dict[str, Any]) -> None:
+    """Writes the sidecar in one rename; a cache that cannot be written only costs hashing again."""
+    try:
+        sidecar.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=sidecar.parent)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(orjson.dumps(entries))
+        Path(temporary).replace(sidecar)
+    except OSError:
+        return

@@ -24,12 +24,13 @@ from factory.export.carried import melted
 from factory.export.recipe import Recipe
 from factory.export.shaped import Shaped
 from factory.export.source import Source
-from factory.export.tokenizing import Tokens, loaded, tokens_of_chats, tokens_of_texts
+from factory.export.tokenizing import Tokens, loaded, require_chat_template, tokens_of_chats, tokens_of_texts
 
 TOO_LONG = "longer_than_a_row"
 UNLEARNED = -100
 """What PyTorch's cross entropy and all trainers leave out of a loss."""
 
+CHATS = ("chat", "generator")
 TEXT_FORMS = ("chat", "prompt_completion", "interleaved", "generator")
 
 
@@ -47,6 +48,8 @@ def require_settings(recipe: Recipe) -> None:
             cause="token ids belong to one model",
             remedy="give --tokenizer NAME (that of the model you train) and --length TOKENS",
         )
+    if recipe.of in CHATS or (recipe.of == "prompt_completion" and not recipe.plain):
+        require_chat_template(recipe.tokenizer_at)
 
 
 def packed(source: Source, recipe: Recipe, inner: Shaped) -> Shaped:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from factory.engine import smollm2
+from factory.engine.declared import chat_template_of
 from factory.engine.hub import snapshot
-from factory.engine.models import TEMPLATE_NAMES, TOKENIZER_NAMES, TOKENIZER_SUFFIXES, as_folder, chat_template_of
+from factory.engine.models import TEMPLATE_NAMES, TOKENIZER_NAMES, TOKENIZER_SUFFIXES, as_folder
 from factory.engine.tokenizer import DEFAULT_MODEL
 from factory.errors import ConfigError
 from factory.identity import fingerprint, sha256_hex
@@ -73,8 +74,15 @@ def _is_tokenizers(name: str) -> bool:
     return name in (*TOKENIZER_NAMES, *TEMPLATE_NAMES) or name.endswith(TOKENIZER_SUFFIXES)
 
 
-def has_chat_template(tokenizer: NamedTokenizer) -> bool:
-    return chat_template_of(Path(tokenizer.folder)) is not None
+def require_chat_template(folder: str) -> None:
+    """Raises ConfigError for the tokenizer of a base model, which no chat can be rendered by."""
+    if chat_template_of(Path(folder)) is None:
+        raise ConfigError(
+            f"the tokenizer in {folder} has no chat template",
+            cause="it is of a base model",
+            remedy="take its instruct variant, put a chat_template.jinja into the folder, or pack texts: --of "
+            "interleaved, or --of prompt_completion --plain",
+        )
 
 
 @lru_cache(maxsize=2)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from factory.engine import smollm2
 from factory.errors import ConfigError
+from factory.export.forms import form_of
 from factory.export.packed import fitted
+from factory.export.recipe import Recipe
 from factory.export.tokenizing import NOT_RENDERED, Tokens, loaded, named_tokenizer, tokens_of_chats, tokens_of_texts
 
 
@@ -62,6 +68,19 @@ def test_of_a_plain_prompt_and_completion_the_completion_and_its_end_are_learned
     assert learned(folder, tokens) == "A cat.<|im_end|>"
     (text,) = tokens_of_texts(["A cat."], [0], folder)
     assert learned(folder, text) == "A cat.<|im_end|>"
+
+
+def test_chats_need_a_chat_template_and_texts_do_not(folder: str, tmp_path: Path) -> None:
+    for path in Path(folder).glob("tokenizer*"):
+        told = orjson.loads(path.read_bytes())
+        told.pop("chat_template", None)
+        (tmp_path / path.name).write_bytes(orjson.dumps(told))
+    keys: dict[str, Any] = {"form": "packed", "tokenizer_at": str(tmp_path), "length": 64}
+    for of in ({"of": "chat"}, {"of": "generator"}, {"of": "prompt_completion"}):
+        with pytest.raises(ConfigError, match="has no chat template"):
+            form_of(Recipe(**keys, **of))
+    assert form_of(Recipe(**keys, of="prompt_completion", plain=True))
+    assert form_of(Recipe(**keys, of="interleaved"))
 
 
 def test_what_is_no_tokenizer_is_refused(tmp_path: object) -> None:

@@ -16,8 +16,9 @@ from factory.curate.benchmarks import Item
 from factory.curate.decon.index import build_index, index_from_bytes, index_to_bytes
 from factory.curate.decon.nearest import ItemVectors, vectors_from_bytes, vectors_to_bytes
 from factory.engine.config import ModelConfig
+from factory.engine.declared import chat_template_of
 from factory.engine.hub import is_whole
-from factory.engine.models import chat_template_of, resolve
+from factory.engine.models import resolve
 from factory.engine.smollm2 import read_manifest
 from factory.engine.tokenizer import Tokenizer
 from factory.errors import ConfigError, EngineError
@@ -127,7 +128,7 @@ def folder(place: Path) -> Path:
     return model
 
 
-@fuzzed("factory.engine.models.chat_template_of", "factory.engine.models.resolve", share=2, data=json_bytes(TEMPLATE))
+@fuzzed("factory.engine.declared.chat_template_of", "factory.engine.models.resolve", share=2, data=json_bytes(TEMPLATE))
 @example(data=b"[]")
 @example(data=b'{"chat_template": ["x", {"name": "default"}]}')
 @example(data=b'{"chat_template": [{"name": "default", "template": 5}]}')
@@ -152,9 +153,9 @@ def monkeypatch_cache(place: Path) -> Any:
         yield place / "cache"
 
 
-@fuzzed("factory.engine.hashes.file_hashes", data=json_bytes({"config.json": {"stamp": {}, "sha256": "0" * 64}}))
+@fuzzed("factory.engine.models.file_hashes", data=json_bytes({"config.json": {"stamp": {}, "sha256": "0" * 64}}))
 def test_a_sidecar_of_hashes_only_saves_work(folder: Path, monkeypatch_cache: Path, data: bytes) -> None:
-    from factory.engine.hashes import file_hashes
+    from factory.engine.models import file_hashes
     from factory.identity import sha256_hex
 
     right = file_hashes(folder, ["config.json"])

@@ -24,9 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from factory.engine import smollm2
-from factory.engine.hashes import file_hashes
 from factory.engine.hub import snapshot
-from factory.engine.models import DEFAULT_MODEL, as_folder, class_of
+from factory.engine.models import DEFAULT_MODEL, as_folder, class_of, file_hashes
 from factory.errors import ConfigError, EngineError
 from factory.identity import fingerprint
 
