@@ -42,6 +42,9 @@ from factory.tasks.config import TasksConfig
 PROMPT_TOKENS_RESERVED = 700
 """Tokens kept free for instructions and concept lists; the longest general prompt measures about 500."""
 
+TASK_TOKENS_RESERVED = 700
+"""The same for prompts of task types (the longest, of instructions, measures about 560), conversations and schemas."""
+
 JUDGE_REPLY_TOKENS = 256
 """The shortest limit on a judge's reply that is named as a way out: three criteria with a sentence of reason each."""
 
@@ -91,6 +94,21 @@ class FactoryConfig(Section):
                 raise ValueError(
                     f"{chunks} + {name}.sampling.max_tokens + {PROMPT_TOKENS_RESERVED} for the prompt "
                     f"itself is {need}, above model.max_model_len={self.model.max_model_len}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _task_prompts_fit(self) -> FactoryConfig:
+        for name, task in self.tasks.on().items():
+            asked = task.question_tokens or self.question.sampling.max_tokens
+            answered = task.answer_tokens or self.answer.sampling.max_tokens
+            need = self.select.chunk_tokens + max(asked, answered) + TASK_TOKENS_RESERVED
+            if need > self.model.max_model_len:
+                key = "question_tokens" if asked >= answered else "answer_tokens"
+                raise ValueError(
+                    f"select.chunk_tokens + {max(asked, answered)} to generate + {TASK_TOKENS_RESERVED} for a prompt "
+                    f"with its examples is {need}, above model.max_model_len={self.model.max_model_len}: lower "
+                    f"tasks.{name}.{key} or select.chunk_tokens"
                 )
         return self
 

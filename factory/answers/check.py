@@ -104,7 +104,7 @@ class CheckStep:
         if (name := row.get("task")) is not None:
             task = next(task for task in self.tasks if task.name == name)
             checked = self.config.kind != "none"
-            return verify_task(task, row, passages_of(row, texts), grounded) if checked else Verdict()
+            return verify_task(task, row, grounded) if checked else Verdict()
         code = self.pack
         own = (lambda: pack_verdict(code.load(), row, passages_of(row, texts))) if code is not None else None
         return verify_answer(row["text"], row["answer"], row["final_answer"], self.config, own)

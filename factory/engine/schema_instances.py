@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from factory.engine.scripted_tasks import settle_choice
+from factory.engine.scripted_tasks import drafted
 
 Make = Callable[["Draw"], Any]
 
@@ -81,6 +81,7 @@ class Draw:
     random: Callable[[], float]
     terms: list[str]
     snippet: str = ""
+    source: str = ""
     concepts: tuple[tuple[str, ...], ...] = ()
     """Sets to echo: the first list of concepts written repeats the first set, and so on, round and round."""
     echoes: int = 0
@@ -107,6 +108,12 @@ class Draw:
         """One or two neighbouring terms, as they stand in the text."""
         start = int(self.random() * len(self.terms))
         return " ".join(self.terms[start : start + 1 + (self.random() < 0.5)])
+
+    def window(self, words: int) -> str:
+        """So many words of the source in a row, or all it has."""
+        found = self.source.split()
+        start = self.below(max(1, len(found) - words))
+        return " ".join(found[start : start + words]) or self.sentence()
 
     def option(self) -> str:
         """A few neighbouring terms; sometimes the option before once more, as a careless writer repeats himself."""
@@ -227,8 +234,8 @@ def _merged(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _object(compiler: _Compiler, schema: Mapping[str, Any], key: str) -> Make:
     makes = [(name, compiler.make(part, name)) for name, part in schema.get("properties", {}).items()]
-    if {"correct_option", "wrong_options"} <= schema.get("properties", {}).keys():
-        return lambda draw: settle_choice({name: make(draw) for name, make in makes})
+    if (settle := drafted(frozenset(schema.get("properties", {})))) is not None:
+        return lambda draw: settle({name: make(draw) for name, make in makes}, draw)
     return lambda draw: {name: make(draw) for name, make in makes}
 
 
@@ -289,8 +296,10 @@ def _string(compiler: _Compiler, schema: Mapping[str, Any], key: str) -> Make:
 
 def _wording(key: str) -> Make:
     name = key.lower()
-    if "question" in name or name in ("problem", "exercise", "query"):
+    if "question" in name or name in ("problem", "exercise", "query", "request", "instruction", "user"):
         return Draw.question
+    if name == "word":
+        return Draw.term
     if any(part in name for part in ("concept", "topic", "term", "keyword", "subject", "title", "name", "label")):
         return Draw.phrase
     if "option" in name:

@@ -41,8 +41,8 @@ from factory.engine.schema_instances import (
 )
 from factory.engine.scripted_judge import better_shown, merit
 from factory.engine.scripted_latency import Latency, Slots, latency_from
-from factory.engine.scripted_prompt import Material, material_of
-from factory.engine.scripted_tasks import chosen
+from factory.engine.scripted_prompt import Material, material_of, snippet
+from factory.engine.scripted_tasks import answered, described
 from factory.errors import ConfigError, EngineError
 
 CHARACTERS_PER_TOKEN = 4
@@ -217,6 +217,7 @@ class ScriptedEngine:
                 concepts=material.concepts,
                 duplicate_share=self._shares.duplicate,
                 wrong_echo_share=self._shares.wrong_echo,
+                source=material.source,
             )
             if make is not None and schema is not None:
                 text = self._form(draw, make, schema, material, sampling)
@@ -240,7 +241,9 @@ class ScriptedEngine:
 
     def _form(self, draw: Draw, make: Make, schema: Mapping[str, Any], material: Material, sampling: Sampling) -> str:
         draw.refused = draw.random() < self._shares.refusal and has_suitable_key(schema)
-        draw.snippet = _snippet(draw, material.source, 12)
+        draw.snippet = snippet(draw, material.source, 12)
+        if (record := described(material.parts)) is not None and draw.random() >= self._shares.dissent:
+            return record
         if material.judged:
             draw.leaning = merit(material.judged)
             draw.choice = better_shown(material.judged, draw.random(), self._shares.first_preferred)
@@ -256,12 +259,12 @@ class ScriptedEngine:
         return text
 
     def _prose(self, draw: Draw, usual: str, material: Material, sampling: Sampling) -> str:
+        if (answer := answered(material.parts, draw, self._shares.dissent)) is not None:
+            return answer
         if draw.random() < self._shares.copied:
-            body = _snippet(draw, material.source, 60)
+            body = snippet(draw, material.source, 60)
         else:
             body = " ".join([draw.sentence() for _ in range(2 + draw.below(4))])
-        if (letter := chosen(material.parts, draw.random, self._shares.dissent)) is not None:
-            return f"{body}\n\nFinal answer: {letter}"
         final = usual
         while draw.random() < self._shares.dissent:
             final = _final_answer(draw.random, draw.terms)
@@ -312,12 +315,6 @@ def _failed(request: Request, error: str, detail: str, prompt_tokens: int) -> Co
 
 def _tokens(text: str) -> int:
     return max(1, -(-len(text) // CHARACTERS_PER_TOKEN))
-
-
-def _snippet(draw: Draw, source: str, words: int) -> str:
-    """Consecutive words of the source, as they stand there."""
-    start = source.find(" ", draw.below(max(1, len(source) - words * 8))) + 1
-    return " ".join(source[start : start + words * 12].split()[:words])
 
 
 def _final_answer(random_float: Any, terms: list[str]) -> str:

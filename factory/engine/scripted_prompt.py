@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from factory.engine.api import Request
+from factory.engine.schema_instances import Draw
 from factory.engine.scripted_judge import judged_parts
 
 _OPENING = re.compile(r"<([a-z][a-z0-9_-]{1,30})>")
@@ -47,6 +48,12 @@ def material_of(request: Request) -> Material:
         return Material(content[label.end() :], _sets(concepts))
     sources = [text for name, text in blocks if "concept" not in name]
     return Material(max(sources or _RULE.split(content), key=len), _sets(concepts), judged_parts(blocks), dict(blocks))
+
+
+def snippet(draw: Draw, source: str, words: int) -> str:
+    """Consecutive words of the source, as they stand there."""
+    start = source.find(" ", draw.below(max(1, len(source) - words * 8))) + 1
+    return " ".join(source[start : start + words * 12].split()[:words])
 
 
 def _blocks(content: str) -> list[tuple[str, str]]:

@@ -69,7 +69,9 @@ class TaskAnswerStep:
 
     @cached_property
     def sampling(self) -> Sampling:
-        return replace(sampling_from(self.config.sampling, self.seed), samples=self.samples_for_round(0))
+        found = sampling_from(self.config.sampling, self.seed)
+        most = self.task.config.answer_tokens or found.max_tokens
+        return replace(found, max_tokens=most, samples=self.samples_for_round(0))
 
     @property
     def max_rounds(self) -> int:
@@ -165,7 +167,7 @@ class TaskAnswerStep:
     ) -> Chosen:
         passing = []
         for vote, (answer, final) in usable:
-            given = Given(answer, final, grounding(answer, passages), passages)
+            given = Given(answer, final, grounding(answer, passages))
             if self.task.verify(data, given).verified == "yes":
                 passing.append((vote, (answer, final)))
         _, (answer, final) = (passing or usable)[0]

@@ -24,30 +24,48 @@ Messages = list[dict[str, str]]
 
 
 @dataclass(frozen=True)
+class Frame:
+    """The form of a task type's chats: `prompt` has the first question's place in it and, where `shows_passage`, that
+    of the passage; `values` are what it shows beside them."""
+
+    task: str
+    prompt: Prompt
+    shows_passage: bool
+    values: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Frames:
-    """`prompts` are (task type, the form in which its chat shows the passage), of those that show one."""
+    """`each` are those of the task types whose chats are more than question and answer."""
 
-    prompts: tuple[tuple[str, Prompt], ...]
+    each: tuple[Frame, ...]
 
-    def identity(self) -> list[list[str]]:
-        return [[task, prompt.prompt_id] for task, prompt in self.prompts]
+    def identity(self) -> list[Any]:
+        return [[frame.task, frame.prompt.prompt_id, list(frame.values)] for frame in self.each]
 
-    def of(self, task: str) -> Prompt | None:
-        return next((prompt for name, prompt in self.prompts if name == task), None)
+    def of(self, task: str) -> Frame | None:
+        return next((frame for frame in self.each if frame.task == task), None)
 
     def texts(self, store: Store, answers: pa.Table) -> Mapping[str, str]:
         """Id -> text of the passages that the chats of these rows show."""
-        if "task" not in answers.column_names or not self.prompts:
+        if "task" not in answers.column_names:
             return {}
+        shown = {frame.task for frame in self.each if frame.shows_passage}
         rows = answers.select(["task", "sources"]).to_pylist()
-        return fetch_texts(store, [source for row in rows if self.of(row["task"]) for source in row["sources"]])
+        return fetch_texts(store, [source for row in rows if row["task"] in shown for source in row["sources"]])
 
 
 def frames(tasks: Sequence[TaskType], pack: Pack) -> Frames | None:
     """None for a run without task types. Raises ConfigError where the pack lacks a form that is needed."""
     if not tasks:
         return None
-    return Frames(tuple((task.name, pack.prompt(f"message_{task.name}")) for task in tasks if task.shows_passage))
+    return Frames(
+        tuple(
+            Frame(task.name, pack.prompt(f"message_{task.name}"), task.shows_passage, tuple(task.framed.items()))
+            for task in tasks
+            if task.framed is not None
+        )
+    )
 
 
 def chats(found: Frames, rows: Sequence[Mapping[str, Any]], texts: Mapping[str, str]) -> list[Messages]:
@@ -58,8 +76,10 @@ def chats(found: Frames, rows: Sequence[Mapping[str, Any]], texts: Mapping[str, 
 def _chat(found: Frames, row: Mapping[str, Any], texts: Mapping[str, str]) -> Messages:
     turns = turns_of(row["task"], row["text"], row["task_data"])
     if (frame := found.of(row["task"])) is not None:
-        passage = "\n\n".join(texts[chunk_id] for chunk_id in dict.fromkeys(s["chunk_id"] for s in row["sources"]))
-        turns[0] = {"role": "user", "content": frame.render(document=passage, question=turns[0]["content"])}
+        chunk_ids = dict.fromkeys(source["chunk_id"] for source in row["sources"]) if frame.shows_passage else {}
+        passage = "\n\n".join(texts[chunk_id] for chunk_id in chunk_ids)
+        shown = frame.prompt.render(document=passage, question=turns[0]["content"], **dict(frame.values))
+        turns[0] = {"role": "user", "content": shown}
     return [*turns, {"role": "assistant", "content": row["answer"]}]
 
 

@@ -58,12 +58,20 @@ class MultipleChoice:
     name = "multiple_choice"
     shows_passage = False
     votes = True
-    checks_words = True
+    asks_in_words = True
+    wording: tuple[str, ...] = ()
+
+    @property
+    def framed(self) -> None:
+        return None
 
     def item_schema(self) -> dict[str, Any]:
         count = self.config.options - 1
         wrong = {"type": "array", "items": {"type": "string"}, "minItems": count, "maxItems": count}
         return {"question": {"type": "string"}, "correct_option": {"type": "string"}, "wrong_options": wrong}
+
+    def definitions(self) -> dict[str, Any]:
+        return {}
 
     def asked_with(self, about: About) -> Mapping[str, str]:
         return {"wrong_options": str(self.config.options - 1)}

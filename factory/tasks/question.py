@@ -27,6 +27,7 @@ from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 from factory.tables import TASK_QUESTION
 from factory.tasks.task import About, Problem, TaskType
+from factory.tasks.wording import Wording, read_wording
 
 STEP_VERSION = 1
 
@@ -57,18 +58,23 @@ class TaskQuestionStep:
 
     @cached_property
     def sampling(self) -> Sampling:
-        return sampling_from(self.config.sampling, self.seed)
+        found = sampling_from(self.config.sampling, self.seed)
+        return replace(found, max_tokens=self.task.config.question_tokens or found.max_tokens)
 
     @cached_property
     def _prompt(self) -> Prompt:
         return self.pack.prompt(self.name)
 
     @cached_property
+    def _wording(self) -> Wording:
+        return read_wording(self.pack, self.task.name, self.task.wording)
+
+    @cached_property
     def checks(self) -> QuestionChecks:
         found = checks_for(self.config, self.pack, self.name)
         return replace(
             found,
-            task_words=found.task_words if self.task.checks_words else (),
+            task_words=found.task_words if self.task.asks_in_words else (),
             refers_to_document=() if self.task.shows_passage else found.refers_to_document,
         )
 
@@ -77,7 +83,9 @@ class TaskQuestionStep:
         level = {"level": {"type": "string", "enum": list(self.pack.levels)}}
         question = closed_object({**self.task.item_schema(), **level})
         questions = {"type": "array", "items": question, "minItems": 0, "maxItems": self.task.config.questions}
-        return closed_object({"suitable": {"type": "boolean"}, "questions": questions})
+        schema = closed_object({"suitable": {"type": "boolean"}, "questions": questions})
+        definitions = self.task.definitions()
+        return {**schema, "$defs": definitions} if definitions else schema
 
     @cached_property
     def _levels(self) -> dict[str, str]:
@@ -97,6 +105,7 @@ class TaskQuestionStep:
             "checks": self.checks.identity(),
             "task": self.task.identity(),
             "response_schema": self.response_schema,
+            **({"wording": wording.wording_id} if (wording := self._wording).wording_id else {}),
         }
 
     def item_id(self, row: Row) -> str:
@@ -158,4 +167,4 @@ class TaskQuestionStep:
         sorting.take_checked(about.index, drafted.text, drafted.asks, columns)
 
     def _about(self, row: Row, texts: Texts) -> About:
-        return About(texts[row["chunk_id"]], row["chunk_id"], row["span_start"], self.seed)
+        return About(texts[row["chunk_id"]], row["chunk_id"], row["span_start"], self.seed, self._wording)

@@ -3,18 +3,20 @@
 Design: the stages are the same for all types (question.py, answer.py); a type says what one question of a reply looks
 like, turns it into a question row or names what is wrong with it, says what the answer prompt needs to know, and holds
 a finished answer against what the row says of itself. `task_data` is JSON and holds all that the row's check and its
-chat need, so that neither asks the run. Draws come from (seed, passage, index), never from a model.
+chat need, so that neither asks the run. Draws come from (seed, passage, index), never from a model. Words that a model
+or a reader of the dataset sees are the pack's: prompts, and `wording_<type>.md` for sentences that code puts together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from factory.answers.grounding import Grounding
 from factory.answers.verify.verdict import Verdict
 from factory.tasks.config import TaskConfig
+from factory.tasks.wording import Wording
 
 OPEN = "open"
 """What `task` says of a question of levels 1 to 3 in a dataset that holds other types too."""
@@ -26,19 +28,20 @@ Data = Mapping[str, Any]
 @dataclass(frozen=True)
 class About:
     """The passage a question is drafted from: `text`, its id, where it begins in its document (characters), and the
-    run's seed. `index` is the question's place in the reply."""
+    run's seed. `index` is the question's place in the reply, `wording` the pack's sentences."""
 
     text: str
     chunk_id: str
     span_start: int
     seed: int
+    wording: Wording
     index: int = 0
 
 
 @dataclass(frozen=True)
 class Drafted:
-    """A question as its row will hold it. `asks` is the part of `text` that is held against the checks of questions;
-    `extracted`: it was found in the passage."""
+    """A question as its row will hold it. `asks` is the part of `text` that is held against the checks of
+    questions."""
 
     text: str
     asks: str
@@ -56,12 +59,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Given:
-    """One answer to check: `text` as it will be published, `final` its marked final answer."""
+    """One answer to check: `text` as it is published, `final` its marked final answer or, of types whose answer stands
+    before anybody answers, what the answer stage found."""
 
     text: str
     final: str | None
     grounding: Grounding
-    passages: Sequence[str]
 
 
 class TaskType(Protocol):
@@ -87,12 +90,27 @@ class TaskType(Protocol):
         ...
 
     @property
-    def checks_words(self) -> bool:
+    def asks_in_words(self) -> bool:
         """Whether what is asked has to be a question or a task by the pack's list of words."""
+        ...
+
+    @property
+    def wording(self) -> tuple[str, ...]:
+        """Names of the sentences it needs of `wording_<type>.md`; empty for a type without that file."""
+        ...
+
+    @property
+    def framed(self) -> Mapping[str, str] | None:
+        """What `message_<type>.md`, the form of its chats, shows beside passage and question; None for a type whose
+        chats are nothing but question and answer."""
         ...
 
     def item_schema(self) -> dict[str, Any]:
         """Properties of one question of a reply, beside its school level."""
+        ...
+
+    def definitions(self) -> dict[str, Any]:
+        """`$defs` that the item's schema refers to; empty for most types."""
         ...
 
     def asked_with(self, about: About) -> Mapping[str, str]:

@@ -12,9 +12,9 @@ from factory.tasks.answer import data_of
 from factory.tasks.task import Given, TaskType
 
 
-def verify_task(task: TaskType, row: Mapping[str, Any], passages: Sequence[str], grounded: Grounding) -> Verdict:
-    """The verdict on one row of TASK_ANSWER."""
-    return task.verify(data_of(row), Given(row["answer"] or "", row["final_answer"], grounded, passages))
+def verify_task(task: TaskType, row: Mapping[str, Any], grounded: Grounding) -> Verdict:
+    """The verdict on one row of TASK_ANSWER; `grounded` is how its answer stands on its passages."""
+    return task.verify(data_of(row), Given(row["answer"] or "", row["final_answer"], grounded))
 
 
 def task_facts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

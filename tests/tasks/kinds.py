@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from factory.tasks.config import MultipleChoiceConfig
-from factory.tasks.multiple_choice import MultipleChoice
 from factory.tasks.task import TaskType
-from tests.tasks.test_multiple_choice import GOOD as CHOICE
+from tests.tasks import (
+    test_dialogue,
+    test_extractive,
+    test_instruction,
+    test_multiple_choice,
+    test_records,
+    test_summary,
+)
 
-TYPES: tuple[TaskType, ...] = (MultipleChoice(MultipleChoiceConfig(questions=3)),)
-EXAMPLES: Mapping[str, dict[str, Any]] = {"multiple_choice": CHOICE}
+_MODULES = (test_multiple_choice, test_extractive, test_summary, test_instruction, test_dialogue, test_records)
+
+TYPES: tuple[TaskType, ...] = tuple(module.TASK for module in _MODULES)
+EXAMPLES: Mapping[str, dict[str, Any]] = {module.TASK.name: module.GOOD for module in _MODULES}

@@ -16,6 +16,7 @@ from factory.run.step import Parsed
 from factory.tasks.answer import TaskAnswerStep
 from factory.tasks.question import TaskQuestionStep
 from factory.tasks.task import About, Drafted, Given, Problem, TaskType
+from factory.tasks.wording import read_wording
 
 PACK = load_pack(DomainConfig())
 TEXT = (
@@ -29,18 +30,18 @@ SOURCE = {"chunk_id": ROW["chunk_id"], "doc_id": ROW["doc_id"]}
 FOLDER = "question_task-abc"
 
 
-def about(index: int = 0, text: str = TEXT, chunk_id: str = ROW["chunk_id"]) -> About:
-    return About(text, chunk_id, ROW["span_start"], seed=5, index=index)
+def about(task: TaskType, index: int = 0, text: str = TEXT, chunk_id: str = ROW["chunk_id"]) -> About:
+    return About(text, chunk_id, ROW["span_start"], 5, read_wording(PACK, task.name, task.wording), index)
 
 
 def drafted(task: TaskType, item: dict[str, Any], index: int = 0) -> Drafted:
-    found = task.draft(item, about(index))
+    found = task.draft(item, about(task, index))
     assert isinstance(found, Drafted), found
     return found
 
 
 def problem(task: TaskType, item: dict[str, Any]) -> str:
-    found = task.draft(item, about())
+    found = task.draft(item, about(task))
     assert isinstance(found, Problem), found
     return found.reason
 
@@ -53,7 +54,7 @@ def asked(task: TaskType, *items: Any, suitable: Any = True, finish: str = "stop
 
 
 def verdict(task: TaskType, data: Any, text: str, final: str | None = None, passage: str = TEXT) -> Verdict:
-    return task.verify(data, Given(text, final, grounding(text, [passage]), [passage]))
+    return task.verify(data, Given(text, final, grounding(text, [passage])))
 
 
 def answered(task: TaskType, item: dict[str, Any], *samples: str, rounds: int = 1) -> Parsed:

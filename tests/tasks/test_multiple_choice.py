@@ -75,7 +75,7 @@ def test_the_right_option_goes_round_the_letters() -> None:
     for passage in range(100):
         within = []
         for index in range(4):
-            found = TASK.draft(GOOD, about(index, chunk_id=f"{passage:032x}"))
+            found = TASK.draft(GOOD, about(TASK, index, chunk_id=f"{passage:032x}"))
             assert isinstance(found, Drafted)
             within.append(found.data["right"])
         assert sorted(within) == [0, 1, 2, 3]

@@ -11,10 +11,27 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from factory.tasks.constraints import broken
+from factory.tasks.record_schema import record_schema
 from tests.corpora import write_corpus
 from tests.runs import Finished, dataset_rows, done_of, factory_cli, run_factory
 
-TASKS = ("tasks.multiple_choice.questions=2",)
+TYPES = ("multiple_choice", "extractive", "summary", "instruction", "dialogue", "records")
+TASKS = (
+    *(f"tasks.{name}.questions=2" for name in TYPES),
+    "tasks.dialogue.question_tokens=300",
+    "tasks.summary.answer_tokens=300",
+    "tasks.instruction.samples=3",
+)
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string"},
+        "kind": {"enum": ["tree", "graph", "group"]},
+        "rank": {"type": "integer", "minimum": 0, "maximum": 99},
+        "checked": {"type": "boolean"},
+    },
+}
 OPEN = ("question.levels=[1]", "publish.name=tasks", "model.tokenizer=words")
 
 
@@ -48,7 +65,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("tasks")
     corpus, root = write_corpus(folder / "corpus", 24), folder / "root"
     before = run_factory(corpus, str(root), OPEN)
-    finished = run_factory(corpus, str(root), (*OPEN, *TASKS))
+    schema = folder / "record.json"
+    schema.write_text(json.dumps(SCHEMA))
+    finished = run_factory(corpus, str(root), (*OPEN, *TASKS, f"tasks.records.schema_file={schema}"))
     rows = pa.concat_tables(dataset_rows(finished.result["dataset"]).values()).to_pylist()
     return World(root, finished, steps_of(root, before.result["run"]), rows)
 
@@ -64,7 +83,7 @@ def test_open_questions_and_their_answers_are_not_paid_again(world: World) -> No
 def test_every_row_says_its_task(world: World) -> None:
     counted = Counter(row["task"] for row in world.rows)
     assert counted["open"] > 20
-    assert counted["multiple_choice"] > 20
+    assert all(counted[task] > 5 for task in TYPES), counted
     for row in world.of("open"):
         assert row["task_data"] is None
         assert [message["content"] for message in row["messages"]] == [row["question"], row["answer"]]
@@ -90,8 +109,52 @@ def test_choices_are_right_wrong_and_balanced(world: World) -> None:
     assert facts["verified=multiple_choice: yes"] > facts["verified=multiple_choice: no"]
 
 
+@pytest.mark.parametrize("task", TYPES)
+def test_verdicts_go_both_ways_and_stand_in_the_facts(world: World, task: str) -> None:
+    facts = world.done("check")["facts"]
+    counted = Counter(row["verified"] for row in world.of(task))
+    assert counted["yes"] > 0
+    assert facts[f"verified={task}: yes"] == counted["yes"]
+    assert counted["no"] == facts.get(f"verified={task}: no", 0)
+
+
 def test_what_a_type_turns_away_is_counted_by_reason(world: World) -> None:
-    assert "options_repeat" in world.done("question_multiple_choice")["reasons"]["output"]
+    for task, reason in (
+        ("multiple_choice", "options_repeat"),
+        ("extractive", "evidence_not_in_passage"),
+        ("dialogue", "ungrounded_turn"),
+    ):
+        assert reason in world.done(f"question_{task}")["reasons"].get("output", {}), task
+
+
+def test_a_passage_that_a_question_needs_stands_in_its_chat(world: World) -> None:
+    for task in ("extractive", "summary", "dialogue"):
+        for row in world.of(task):
+            source = row["lineage"]["sources"][0]
+            assert len(row["messages"][0]["content"]) > source["span_end"] - source["span_start"]
+    for row in world.of("extractive"):
+        span = json.loads(row["task_data"])
+        assert row["answer"] == span["span"]
+        assert span["span"] in row["messages"][0]["content"]
+
+
+def test_a_dialogue_is_published_with_all_its_turns(world: World) -> None:
+    for row in world.of("dialogue"):
+        assert [turn["role"] for turn in row["messages"]] == ["user", "assistant"] * 3
+        assert row["messages"][-1]["content"] == row["answer"]
+        assert row["question"].startswith("User: ")
+
+
+def test_records_are_valid_by_their_schema_to_the_letter(world: World) -> None:
+    schema = record_schema(json.dumps(SCHEMA).encode(), "record.json")
+    for row in world.of("records"):
+        assert schema.problems(json.loads(row["answer"])) == []
+
+
+def test_instructions_that_are_verified_keep_every_constraint(world: World) -> None:
+    for row in world.of("instruction"):
+        kept = not broken(json.loads(row["task_data"])["constraints"], row["answer"])
+        assert (row["verified"] == "yes") == kept
 
 
 def test_card_and_croissant_name_the_new_columns(world: World) -> None:
