@@ -7,7 +7,7 @@ that `#/$defs/…` means the same there. What a schema asks beyond what an engin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from factory.errors import ConfigError
 from factory.identity import fingerprint
 
 DEFINITIONS = "$defs"
+PREFIX = f"#/{DEFINITIONS}/"
 LONGEST = 20_000
 """Characters of a schema: it stands in every answer's prompt."""
 
@@ -50,10 +51,13 @@ class RecordSchema:
 
     def problems(self, record: Any) -> list[str]:
         """What is wrong with a record, each with its place; empty for a valid one."""
-        return [
-            f"{'.'.join(map(str, error.absolute_path)) or 'the record'}: {error.message[:200]}"
-            for error in self._validator.iter_errors(record)
-        ]
+        try:
+            return [
+                f"{'.'.join(map(str, error.absolute_path)) or 'the record'}: {error.message[:200]}"
+                for error in self._validator.iter_errors(record)
+            ]
+        except (ArithmeticError, RecursionError) as error:  # a multipleOf of 1e-320, a record nested without end
+            return [f"the record: it cannot be checked: {type(error).__name__}"]
 
     def inside(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The schema without its definitions, and the definitions, which belong to the root of the schema around."""
@@ -81,10 +85,14 @@ def record_schema(data: bytes, path: str) -> RecordSchema:
     properties = schema.get("properties")
     if schema.get("type") != "object" or not isinstance(properties, dict) or not properties:
         raise _unusable(path, "it describes no object with properties", "a record is a row; its properties are columns")
-    if found := _reference_outside(schema):
-        raise _unusable(
-            path, f"the reference {found!r} leads elsewhere", f"references must begin with #/{DEFINITIONS}/"
-        )
+    definitions = schema.get(DEFINITIONS, {})
+    if not isinstance(definitions, dict):
+        raise _unusable(path, f"its {DEFINITIONS} are no object", "a slip in the file")
+    for target in _references(schema):
+        if target.removeprefix(PREFIX) not in definitions or not target.startswith(PREFIX):
+            raise _unusable(path, f"the reference {target!r} leads elsewhere", f"references are {PREFIX}NAME")
+    if name := _recursive(definitions):
+        raise _unusable(path, f"{PREFIX}{name} leads back to itself", "a record is a row; its values end somewhere")
     schema = {"additionalProperties": False, "required": list(properties), **schema}
     try:
         Draft202012Validator.check_schema(schema)
@@ -96,15 +104,31 @@ def record_schema(data: bytes, path: str) -> RecordSchema:
     return RecordSchema(text)
 
 
-def _reference_outside(value: Any) -> str | None:
-    """A reference that is none to a definition of the schema itself."""
+def _references(value: Any) -> Iterator[str]:
+    """Every reference in a schema, wherever it stands."""
     if isinstance(value, Mapping):
-        target = value.get("$ref")
-        if isinstance(target, str) and not target.startswith(f"#/{DEFINITIONS}/"):
-            return target
-        return next((found for item in value.values() if (found := _reference_outside(item))), None)
-    if isinstance(value, list):
-        return next((found for item in value if (found := _reference_outside(item))), None)
+        for key, item in value.items():
+            if key in ("$ref", "$dynamicRef", "$recursiveRef"):
+                yield str(item)
+            yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+
+
+def _recursive(definitions: Mapping[str, Any]) -> str | None:
+    """A definition that refers to itself, straight or through others."""
+    leads = {
+        name: {target.removeprefix(PREFIX) for target in _references(found)} for name, found in definitions.items()
+    }
+    for name, found in leads.items():
+        reached, left = set(found), list(found)
+        while left:
+            new = leads.get(left.pop(), set()) - reached
+            reached |= new
+            left.extend(new)
+        if name in reached:
+            return name
     return None
 
 

@@ -8,16 +8,20 @@ from hypothesis import strategies as st
 
 from factory.answers.config import AnswerConfig
 from factory.engine.api import Completion
+from factory.errors import ConfigError
 from factory.tasks.answer import TaskAnswerStep, data_of
 from factory.tasks.chat import is_chat_of
+from factory.tasks.constraints import CHECKS, broken, draw_constraints
 from factory.tasks.question import TaskQuestionStep
+from factory.tasks.record_schema import record_schema
 from factory.tasks.task import TaskType
 from tests.fuzz.breaking import json_bytes, texts
 from tests.fuzz.harness import fuzzed
 from tests.fuzz.test_replies import FINISHED, one, replies, settled
 from tests.questions.replies import CONFIG, PACK
+from tests.tasks import test_records
 from tests.tasks.kinds import EXAMPLES, TYPES
-from tests.tasks.planted import ROW, SOURCE, TEXTS, asked
+from tests.tasks.planted import ROW, SOURCE, TEXTS, asked, verdict
 
 TURNS = {"turns": [{"role": "user", "content": "Why?"}]}
 KINDS = st.sampled_from(TYPES)
@@ -63,3 +67,30 @@ def test_answers_of_every_type(task: TaskType, said: list[tuple[str, str]]) -> N
 def test_any_row_is_a_chat_or_is_not(messages: list[dict[str, str]], task: str | None, task_data: str | None) -> None:
     row = {"question": "Why?", "answer": "Because.", "task_data": task_data}
     assert is_chat_of(messages, task, row) in (True, False)
+
+
+@fuzzed(
+    "factory.tasks.constraints.broken",
+    text=texts("Ice moves, it is 3 m thick.", "- one\n- two\n\nthree", '{"a": 1}'),
+    index=st.integers(0, 50),
+)
+def test_any_text_keeps_or_breaks_constraints(text: str, index: int) -> None:
+    drawn = draw_constraints(tuple(CHECKS), 5, ["ice", "snow"], 5, "c", index)
+    assert {each["kind"] for each in broken(drawn, text)} <= {each["kind"] for each in drawn}
+
+
+@fuzzed("factory.tasks.record_schema.record_schema", share=2, data=json_bytes(test_records.SCHEMA, 4))
+def test_a_file_is_a_schema_of_records_or_refused(data: bytes) -> None:
+    try:
+        schema = record_schema(data, "s.json")
+    except ConfigError:
+        return
+    assert schema.columns
+    assert isinstance(schema.problems(test_records.RECORD), list)
+
+
+@fuzzed("factory.tasks.records.Records.verify", share=2, final=json_bytes(test_records.RECORD, 3))
+def test_any_reading_of_a_record_has_a_verdict(final: bytes) -> None:
+    data = {"record": test_records.RECORD, "schema_id": "s"}
+    said = verdict(test_records.TASK, data, "", final.decode(errors="replace"))
+    assert said.verified in ("yes", "no")

@@ -110,6 +110,12 @@ def test_definitions_stand_at_the_root_of_the_reply_s_schema() -> None:
         ('{"type": "object", "properties": {}}', "no object with properties"),
         ('{"type": "object", "properties": {"a": {"type": "words"}}}', "no JSON schema"),
         ('{"type": "object", "properties": {"a": {"$ref": "other.json"}}}', "leads elsewhere"),
+        ('{"type": "object", "properties": {"a": {"$ref": "#/$defs/b"}}, "$defs": {"B": {}}}', "leads elsewhere"),
+        (
+            '{"type": "object", "properties": {"a": {"$ref": "#/$defs/b"}}, "$defs": {"b": {"anyOf": '
+            '[{"$ref": "#/$defs/c"}]}, "c": {"items": {"$ref": "#/$defs/b"}}}}',
+            "leads back to itself",
+        ),
         ('{"type": "object", "properties": {"a": {"description": "%s"}}}' % ("x" * 20_000), "characters"),
     ],
 )  # fmt: skip
