@@ -51,6 +51,7 @@ these they this those through thus to too under until up upon us use used using 
 where whether which while who whom whose why will with within would yes yet you your s t re ve ll d m
 """
 """English words without a content of their own. Negations are not among them: they are what an answer says."""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 
 @dataclass(frozen=True)

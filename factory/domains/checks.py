@@ -34,17 +34,34 @@ an answer stays unchecked with the reason, a sample counts as wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from factory.answers.verify.verdict import Verdict
 
-__all__ = ["FinalAnswer", "Gate", "Question", "Sample", "Verdict", "Verify"]
+__all__ = ["FinalAnswer", "Gate", "Question", "Sample", "Terms", "Verdict", "Verify"]
+
+
+class Terms(Protocol):
+    """The run's vocabulary (`domain.vocabulary.files`) as checks may ask it: words without regard to case."""
+
+    def has_kind(self, kind: str) -> bool:
+        """Whether it has a term of that kind at all."""
+        ...
+
+    def is_name(self, word: str, kind: str) -> bool:
+        """Whether `word` is a term or synonym of that kind."""
+        ...
+
+    def has_word(self, word: str, kind: str) -> bool:
+        """Whether `word` is one of the words of a term or synonym of that kind."""
+        ...
 
 
 @dataclass(frozen=True)
 class Question:
-    """`level` is 1, 2 or 3, 0 for an item of items.jsonl without one; `passages` are the texts it was made from."""
+    """`level` is 1, 2 or 3, 0 for an item of items.jsonl without one; `passages` are the texts it was made from,
+    `vocabulary` the run's, None where it has none."""
 
     text: str
     level: int = 0
@@ -52,6 +69,7 @@ class Question:
     subject: str = ""
     concepts: tuple[str, ...] = ()
     passages: tuple[str, ...] = ()
+    vocabulary: Terms | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -72,7 +90,8 @@ class Verify(Protocol):
 
 @dataclass(frozen=True)
 class Sample:
-    """A row on its way to being published, as gates see it."""
+    """A row on its way to being published, as gates see it. `passages` is empty but for gates that ask for them,
+    `vocabulary` None where the run has none."""
 
     sample_id: str
     question: str
@@ -84,18 +103,24 @@ class Sample:
     concepts: tuple[str, ...] = ()
     verified: str = "unchecked"
     """The verdict on its answer: yes, no or unchecked."""
+    passages: tuple[str, ...] = ()
+    vocabulary: Terms | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Gate:
     """`find` says for each sample of a batch what is wrong with it, None where nothing is. `threshold` is the largest
     share of such samples that passes (null: measured, not judged); a failed gate of severity "error" stops publishing.
-    `gate.pack.NAME.threshold` and `.severity` of a run come before what stands here."""
+    `gate.pack.NAME.threshold` and `.severity` of a run come before what stands here. `passages`: it reads the
+    passages of every sample. `vocabulary`: the kind of terms it asks the run's vocabulary for; where there are none,
+    its result says so."""
 
     find: Callable[[Sequence[Sample]], Iterable[str | None]]
     meaning: str
     threshold: float | None = 0.0
     severity: Literal["error", "warn"] = "warn"
+    passages: bool = False
+    vocabulary: str | None = None
 
 
 @dataclass(frozen=True)

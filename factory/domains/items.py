@@ -2,7 +2,8 @@
 
 One JSON object a line: `question`, and `final_answer` or `answer` or both; `verified` (yes, no, unchecked) is the
 verdict expected on the final answer, `gates` maps names of the pack's gates to whether they should find
-something. Optional: `passages`, `level`, `edu_level`, `subject`, `concepts`.
+something. Optional: `passages`, `level`, `edu_level`, `subject`, `concepts`, and `vocabulary`, kinds with the terms
+that the run's vocabulary has of each.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Item(Section):
     edu_level: str = ""
     subject: str = ""
     concepts: tuple[str, ...] = ()
+    vocabulary: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     verified: Literal["yes", "no", "unchecked"] | None = None
     gates: dict[str, bool] = Field(default_factory=dict)
 

@@ -35,6 +35,9 @@ PACKS = Path(__file__).parent
 
 SYLLABUS = "syllabus.yaml"
 CHECKS = "checks.py"
+RENAMED = {"biomedicine": "biomedical"}
+"""Packs that were called otherwise once; records of old runs still say so."""
+
 DATA = "data"
 """Folder of a pack for what its checks.py reads: vocabularies, tables."""
 
@@ -170,7 +173,7 @@ def _checks(folder: Path, base: Path | None) -> PackCode | None:
 
 
 def _is_read_by_checks(path: Path, folder: Path) -> bool:
-    return path.relative_to(folder).parts[0] == DATA
+    return path.relative_to(folder).parts[0] == DATA or (path.suffix == ".py" and path.name != CHECKS)
 
 
 def base_folder(folder: Path, extends: Any) -> Path | None:
@@ -204,7 +207,7 @@ def base_folder(folder: Path, extends: Any) -> Path | None:
 def _paths(folder: Path) -> list[Path]:
     """The files that make a pack what it is, sorted. What else lies there (notes, items for `factory domain check`,
     reasons for reviewers) changes no row."""
-    named = [folder / name for name in ("pack.yaml", SYLLABUS, CHECKS)]
+    named = [*(folder / name for name in ("pack.yaml", SYLLABUS)), *folder.glob("*.py")]
     below = [folder.glob("prompts/*.md"), folder.glob("prompts/*/*.md"), folder.glob("rubrics/*.yaml")]
     data = folder.glob(f"{DATA}/**/*")
     return sorted(path for path in (*named, *itertools.chain(*below), *data) if path.is_file())
@@ -231,7 +234,9 @@ def pack_folder(config: DomainConfig) -> Path:
             )
         return folder
     if config.name not in (shipped := shipped_packs()):
-        near = difflib.get_close_matches(config.name, shipped, n=1)
+        near = (
+            [RENAMED[config.name]] if config.name in RENAMED else difflib.get_close_matches(config.name, shipped, n=1)
+        )
         raise ConfigError(
             f"domain.name={config.name}: no such pack" + (f"; did you mean `{near[0]}`?" if near else ""),
             cause=f"packs that come with the package: {', '.join(shipped)}",

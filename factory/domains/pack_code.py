@@ -125,6 +125,10 @@ def _gate_problems(name: Any, given: Any) -> list[str]:
         problems.append(f"gates.{name}: threshold={gate.threshold} is no share (0 to 1, or None)")
     if gate.severity not in ("error", "warn"):
         problems.append(f"gates.{name}: severity={gate.severity!r} is neither `error` nor `warn`")
+    if not isinstance(gate.passages, bool):
+        problems.append(f"gates.{name}: passages={gate.passages!r} is neither True nor False")
+    if not isinstance(gate.vocabulary, str | None):
+        problems.append(f"gates.{name}: vocabulary={gate.vocabulary!r} is no kind of terms")
     return problems
 
 

@@ -15,10 +15,12 @@ from factory.answers.config import AnswerConfig
 from factory.answers.verify.decide import verify_answer
 from factory.answers.verify.pack import ERROR, pack_verdicts
 from factory.answers.verify.verdict import Verdict
-from factory.domains.checks import Checks, FinalAnswer, Question, Sample
+from factory.domains.checks import Checks, FinalAnswer, Question, Sample, Terms
 from factory.domains.items import Item, read_items
 from factory.publish.gates.own import look
 from factory.section import checked
+from factory.vocabulary.entries import Entry
+from factory.vocabulary.index import build_index
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def try_items(path: Path, checks: Checks | None, settings: Mapping[str, Any]) ->
                 wrong.append(f"{place}: there is no gate `{name}` (there are: {', '.join(gates) or 'none'})")
                 continue
             sample = Sample(place, item.question, answer_of(item), item.final_answer, item.level, item.edu_level,
-                            item.subject, item.concepts, item.verified or "unchecked")  # fmt: skip
+                            item.subject, item.concepts, item.verified or "unchecked", item.passages,
+                            terms_of(item))  # fmt: skip
             said = look(gates[name].find, [sample], checks.path)[0]
             if (said is not None) is not expected or (said or "").startswith("could not be looked at"):
                 wrong.append(f"{place}: gate {name} says {said!r} where it should {'find' if expected else 'pass'} it")
@@ -64,7 +67,9 @@ def try_items(path: Path, checks: Checks | None, settings: Mapping[str, Any]) ->
 
 def verdict_on(item: Item, checks: Checks | None, config: AnswerConfig) -> Verdict:
     """What a run with the pack's settings would say of the item's final answer."""
-    question = Question(item.question, item.level, item.edu_level, item.subject, item.concepts, item.passages)
+    question = Question(
+        item.question, item.level, item.edu_level, item.subject, item.concepts, item.passages, terms_of(item)
+    )
     answer = FinalAnswer(item.final_answer, answer_of(item))
     verifies = checks is not None and checks.verify is not None
 
@@ -73,6 +78,11 @@ def verdict_on(item: Item, checks: Checks | None, config: AnswerConfig) -> Verdi
         return pack_verdicts(checks, question, [answer])[0]
 
     return verify_answer(item.question, answer.text, item.final_answer, config.verify, own if verifies else None)
+
+
+def terms_of(item: Item) -> Terms | None:
+    entries = [Entry(term, kind=kind) for kind, terms in item.vocabulary.items() for term in terms]
+    return build_index([("items", entries)], 0) if entries else None
 
 
 def answer_of(item: Item) -> str:

@@ -74,7 +74,7 @@ def load_syllabus(config: DomainConfig) -> Syllabus:
         f"the domain pack in {folder} has no {SYLLABUS}",
         cause="it serves runs; documents of its field can only be written from a syllabus",
         remedy="write one (that of the pack `maths` is a model), train with domain=maths, computer_science or "
-        "biomedicine, or give documents of your own with training.positives.paths and set training.documents=0",
+        "biomedical, or give documents of your own with training.positives.paths and set training.documents=0",
     )
 
 

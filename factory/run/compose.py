@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from factory.config import FactoryConfig
+from factory.domains.pack import RENAMED
 from factory.errors import ConfigError
 from factory.run.key_words import default_words, type_words
 from factory.run.overrides import check_overrides, groups_of, options_of
@@ -208,7 +209,9 @@ def _composition_error(error: Exception, overrides: Sequence[str], known: Sequen
         available = options_of(CONF, group) if group else groups_of(CONF)
         return ConfigError(
             f"{group or 'configuration group'}={name}: there is no such choice",
-            remedy=f"choose one of: {', '.join(available)}",
+            remedy=f"it is called {group}={RENAMED[name]} now"
+            if group == "domain" and name in RENAMED
+            else f"choose one of: {', '.join(available)}",
         )
     for item in overrides:
         group = item.partition("=")[0].lstrip("+~")

@@ -146,7 +146,7 @@ def split(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
 def syllabus_examples(domain: str, times: int = 3) -> list[Example]:
     """Every topic and every subject of the shipped syllabi as a short text, those of `domain` as positives."""
     found = []
-    for name in ("maths", "computer_science", "biomedicine"):
+    for name in ("maths", "computer_science", "biomedical"):
         subjects: dict[str, list[str]] = defaultdict(list)
         for topic in load_syllabus(DomainConfig(name=name)).topics:
             subjects[topic.subject].append(f"{topic.topic}. {topic.scope}. {', '.join(topic.terms)}.")

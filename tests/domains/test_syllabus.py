@@ -13,7 +13,7 @@ from factory.domains.syllabus import Syllabus, load_syllabus, read_syllabus
 from factory.errors import ConfigError
 
 LEVELS = ("elementary", "college")
-SHIPPED = ("maths", "computer_science", "biomedicine")
+SHIPPED = ("maths", "computer_science", "biomedical")
 
 GOOD = """
 genres:

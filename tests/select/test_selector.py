@@ -158,9 +158,7 @@ def test_a_selector_of_another_field_is_noted_and_of_the_same_or_for_the_general
     tmp_path: Path, kept: Kept
 ) -> None:
     found = selector_of(config_with(tmp_path, kept))
-    assert (
-        other_domain([found], "biomedicine") == "the selector was trained for maths, this run's domain is biomedicine"
-    )
+    assert other_domain([found], "biomedical") == "the selector was trained for maths, this run's domain is biomedical"
     assert other_domain([found], "maths") is None
     assert other_domain([found], "general") is None
-    assert other_domain([], "biomedicine") is None
+    assert other_domain([], "biomedical") is None

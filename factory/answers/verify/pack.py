@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from factory.answers.verify.verdict import Verdict, Verified
-from factory.domains.checks import Checks, FinalAnswer, Question
+from factory.domains.checks import Checks, FinalAnswer, Question, Terms
 from factory.domains.pack_code import in_words, where
 from factory.identity import canonical_json
 
@@ -26,7 +26,9 @@ LONGEST_EVIDENCE = 4000
 """Bytes of JSON; evidence is for people and lies beside every row."""
 
 
-def pack_verdict(checks: Checks, row: Mapping[str, Any], passages: Sequence[str]) -> Verdict:
+def pack_verdict(
+    checks: Checks, row: Mapping[str, Any], passages: Sequence[str], vocabulary: Terms | None = None
+) -> Verdict:
     """The verdict on the published answer of an ANSWER row."""
     question = Question(
         row["text"] or "",
@@ -35,6 +37,7 @@ def pack_verdict(checks: Checks, row: Mapping[str, Any], passages: Sequence[str]
         row["subject"] or "",
         tuple(row["concepts"] or ()),
         tuple(passages),
+        vocabulary,
     )
     answers = distinct_answers(row)
     first, *others = pack_verdicts(checks, question, answers)

@@ -1,9 +1,10 @@
 """The gates that a domain pack brings (`gates` of its checks.py): share of samples in which each finds something.
 
 Design: the pack's function says what is wrong with each sample of a batch; only how many, and the first examples, are
-kept, so any number of samples takes the same room. Where it raises or returns what is none of that, the batch is asked
-sample by sample, and those it cannot answer for count as found: a gate that cannot look does not let a dataset pass,
-and its evidence has the sample, the file and the line.
+kept, so any number of samples takes the same room. Passages are read, batch by batch, only where a gate asks for them.
+Where a function raises or returns what is none of that, the batch is asked sample by sample, and those it cannot answer
+for count as found: a gate that cannot look does not let a dataset pass, and its evidence has the sample, the file and
+the line.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from factory.domains.checks import Checks, Gate, Sample
+from factory.domains.checks import Checks, Gate, Sample, Terms
 from factory.domains.pack_code import in_words, where
 from factory.publish.gates.batch import Batch
 from factory.publish.gates.config import GateConfig, PackGateConfig
 from factory.publish.gates.measure import Context, share
 from factory.publish.gates.results import GateResult, at_most
 from factory.publish.gates.summaries import Counted
+from factory.run.outputs import fetch_texts
+from factory.store.base import Store
 
 PREFIX = "pack."
 """Of the names of these gates in results, report and manifest."""
@@ -30,13 +33,18 @@ Find = Callable[[Sequence[Sample]], Iterable[str | None]]
 
 @dataclass
 class OwnGates:
+    """`store` is the root that the passages of samples lie in; `vocabulary` the run's, None where it has none."""
+
     config: GateConfig
     checks: Checks
+    store: Store | None = field(default=None, repr=False)
+    vocabulary: Terms | None = field(default=None, repr=False)
     rows: int = 0
     found: dict[str, Counted] = field(default_factory=dict)
 
     def add(self, batch: Batch) -> None:
-        samples = samples_of(batch)
+        asks = self.store is not None and any(gate.passages for gate in self.checks.gates.values())
+        samples = samples_of(batch, self.store if asks else None, self.vocabulary)
         self.rows += len(samples)
         for name, gate in self.checks.gates.items():
             counted = self.found.setdefault(name, Counted())
@@ -62,10 +70,18 @@ class OwnGates:
         threshold = None if severity == "off" or given is None else float(given)
         strict = "warn" if severity == "off" else severity
         measured = share(counted.rows, self.rows)
-        return at_most(PREFIX + name, threshold, measured, strict, gate.meaning, counted.examples.lines())
+        evidence = (*self._without_terms(gate.vocabulary), *counted.examples.lines())
+        return at_most(PREFIX + name, threshold, measured, strict, gate.meaning, evidence)
+
+    def _without_terms(self, kind: str | None) -> tuple[str, ...]:
+        if kind is None or (self.vocabulary is not None and self.vocabulary.has_kind(kind)):
+            return ()
+        lacks = "has no term of it" if self.vocabulary is not None else "is not there (domain.vocabulary.files)"
+        return (f"judged by the passages alone: a vocabulary of kind `{kind}` {lacks}",)
 
 
-def samples_of(batch: Batch) -> list[Sample]:
+def samples_of(batch: Batch, store: Store | None = None, terms: Terms | None = None) -> list[Sample]:
+    """`store`: with the passages, read from there."""
     columns = zip(
         batch.ids,
         batch.questions,
@@ -76,12 +92,19 @@ def samples_of(batch: Batch) -> list[Sample]:
         batch.texts("subject"),
         batch.values("concepts"),
         batch.texts("verified"),
+        _passages(batch, store) if store is not None else [()] * len(batch.ids),
         strict=True,
     )
     return [
-        Sample(sample_id, question, answer, final, level, edu_level, subject, tuple(concepts or ()), verified)
-        for sample_id, question, answer, final, level, edu_level, subject, concepts, verified in columns
+        Sample(sample_id, question, answer, final, level, edu_level, subject, tuple(concepts or ()), verdict, own, terms)
+        for sample_id, question, answer, final, level, edu_level, subject, concepts, verdict, own in columns
     ]
+
+
+def _passages(batch: Batch, store: Store) -> list[tuple[str, ...]]:
+    sources = [(lineage or {}).get("sources") or () for lineage in batch.values("lineage")]
+    texts = fetch_texts(store, (source for each in sources for source in each))
+    return [tuple(dict.fromkeys(texts[source["chunk_id"]] for source in each)) for each in sources]
 
 
 def look(find: Find, samples: Sequence[Sample], path: str) -> list[str | None]:

@@ -136,7 +136,7 @@ class GateStep:
             answers = self.benchmark_answers.screen(store) if self.benchmark_answers else None
             found.append(Contamination(config, screen, answers))
         if self.own is not None:
-            found.append(OwnGates(config, self.own.load()))
+            found.append(OwnGates(config, self.own.load(), store))
         found.append(Shaped(config, self.reference.load(store) if self.reference else None))
         return tuple(found)
 

@@ -67,7 +67,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
 
 HELP = """python -m jobs.train_selector [KEY=VALUE ...]   trains a domain classifier, or goes on with a job that stopped
 
-  domain=maths|computer_science|biomedicine   the field; domain.path=DIR for a pack of your own
+  domain=maths|computer_science|biomedical   the field; domain.path=DIR for a pack of your own
   corpus=docstrings|files       corpus.paths=[/data/shards,s3://bucket/prefix] with corpus=files
   model=smollm2|custom          writes documents and rates; model.id=… model.license=… model.output_terms=…
   engine=vllm|openai|scripted   engine.base_url=http://127.0.0.1:8000/v1 with engine=openai

@@ -127,7 +127,7 @@ def test_several_samples_need_a_temperature() -> None:
 
 def test_what_a_rater_is_shown_is_in_the_steps_identity() -> None:
     assert RateStep(RateConfig(excerpt_characters=900), PACK, 5).identity() != STEP.identity()
-    assert RateStep(RateConfig(), load_pack(DomainConfig(name="biomedicine")), 5).identity() != STEP.identity()
+    assert RateStep(RateConfig(), load_pack(DomainConfig(name="biomedical")), 5).identity() != STEP.identity()
     assert pickle.loads(pickle.dumps(STEP)) == STEP
 
 

@@ -96,8 +96,8 @@ def test_a_text_that_ran_out_of_tokens_ends_after_its_last_whole_sentence() -> N
 def test_a_changed_prompt_or_bound_is_another_step() -> None:
     other = WriteStep(WriteConfig(min_characters=201), STEP.pack, seed=5)
     assert other.identity() != STEP.identity()
-    biomedicine = WriteStep(STEP.config, load_pack(DomainConfig(name="biomedicine")), seed=5)
-    assert biomedicine.identity() != STEP.identity()
+    biomedical = WriteStep(STEP.config, load_pack(DomainConfig(name="biomedical")), seed=5)
+    assert biomedical.identity() != STEP.identity()
     assert pickle.loads(pickle.dumps(STEP)) == STEP
 
 
