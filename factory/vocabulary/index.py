@@ -206,7 +206,7 @@ def build_index(files: Iterable[tuple[str, Iterable[Entry]]], definition_charact
         longest=longest,
         exact_keys=every[exact],
         texts=np.frombuffer(b"".join(data), np.uint8),
-        offsets=np.cumsum([0, *map(len, data)]),
+        offsets=np.cumsum([0, *map(len, data)], dtype=np.int64),
         sources=np.array(sources, np.int16),
         files=tuple(file_names),
         kinds=_words_by_kind(array, owner, kind_of),
@@ -281,7 +281,10 @@ def _among(wanted: Any, listed: U64) -> int:
     return at if at < len(listed) and listed[at] == wanted else -1
 
 
-_ARRAYS = ("keys", "owners", "firsts", "longest", "exact_keys", "texts", "offsets", "sources")
+_ARRAYS = {
+    "keys": np.uint64, "owners": np.int32, "firsts": np.uint64, "longest": np.int64, "exact_keys": np.uint64,
+    "texts": np.uint8, "offsets": np.int64, "sources": np.int16,
+}  # fmt: skip
 
 
 def index_to_bytes(index: TermIndex) -> bytes:
@@ -300,6 +303,35 @@ def index_from_bytes(data: bytes) -> TermIndex:
         names = orjson.loads(arrays["names"].tobytes())
         kinds = {str(kind): arrays[f"kind_{place}"] for place, kind in enumerate(names["kinds"])}
         files = tuple(str(file) for file in names["files"])
-        return TermIndex(**{name: arrays[name] for name in _ARRAYS}, files=files, kinds=kinds)
+        index = TermIndex(**{name: arrays[name] for name in _ARRAYS}, files=files, kinds=kinds)
     except (KeyError, TypeError) as error:
         raise ValueError(f"an array is missing or too many: {error}") from None
+    _check(index)
+    return index
+
+
+def _check(index: TermIndex) -> None:
+    """Kernels look at no bounds, so nothing may point beyond its array. Raises ValueError."""
+    kinds = {name: np.dtype(kind) for name, kind in _ARRAYS.items()}
+    for name, kind in (*kinds.items(), *((f"kinds[{name}]", np.dtype(np.uint64)) for name in index.kinds)):
+        array = index.kinds[name[6:-1]] if name.startswith("kinds[") else getattr(index, name)
+        if array.dtype != kind or array.ndim != 1:
+            raise ValueError(f"{name} is an array of {array.dtype} in {array.ndim} dimensions")
+    texts = len(index.offsets) - 1
+    inside = (
+        len(index.keys) == len(index.owners)
+        and len(index.firsts) == len(index.longest)
+        and texts == 4 * index.terms + len(index.exact_keys)
+        and bool((np.diff(index.offsets) >= 0).all())
+        and index.offsets[0] == 0
+        and index.offsets[-1] == len(index.texts)
+        and _within(index.owners, index.terms)
+        and _within(index.sources, len(index.files))
+        and _within(index.longest, LONGEST_NAME + 1)
+    )
+    if not inside:
+        raise ValueError("an array points beyond another")
+
+
+def _within(places: Any, length: int) -> bool:
+    return not len(places) or bool(places.min() >= 0 and places.max() < length)

@@ -96,7 +96,9 @@ def samples_of(batch: Batch, store: Store | None = None, terms: Terms | None = N
         strict=True,
     )
     return [
-        Sample(sample_id, question, answer, final, level, edu_level, subject, tuple(concepts or ()), verdict, own, terms)
+        Sample(
+            sample_id, question, answer, final, level, edu_level, subject, tuple(concepts or ()), verdict, own, terms
+        )
         for sample_id, question, answer, final, level, edu_level, subject, concepts, verdict, own in columns
     ]
 
