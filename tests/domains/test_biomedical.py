@@ -31,8 +31,7 @@ def test_the_code_of_the_pack_is_what_it_is_named_by() -> None:
 @pytest.mark.parametrize("typed", ["domain=biomedicine", "domain.name=biomedicine"])
 def test_the_old_name_leads_to_the_new_one(typed: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        config = compose([typed, "engine=scripted", "store.root=/nowhere"])
-        load_pack(config.domain)
+        load_pack(compose([typed, "engine=scripted", "store.root=/nowhere"]).domain)
     assert "biomedical" in f"{refused.value.what} {refused.value.remedy}"
 
 

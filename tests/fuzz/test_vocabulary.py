@@ -59,8 +59,7 @@ def test_json_lines_are_read_or_refused(place: Path, data: bytes) -> None:
 def test_an_index_is_read_or_refused(data: bytes) -> None:
     try:
         index = index_from_bytes(data)
-    except ValueError as error:
-        assert str(error)
+    except ValueError:
         return
     for found in index.found("type 2 diabetes, T2D and fever"):
         index.term(found.place)
