@@ -33,6 +33,7 @@ from factory.cli import (
     judge,
     lineage,
     plan,
+    records,
     replay,
     report,
     retention,
@@ -54,7 +55,7 @@ from factory.store.objects import absent
 
 SUBCOMMANDS = (
     *(plan, status, top, verify, replay, show, report, review, judge, decon, index, forecast, compare, diff),
-    *(export, bundle, approve, sign, withdraw, impact, erase, retention, lineage),
+    *(export, records, bundle, approve, sign, withdraw, impact, erase, retention, lineage),
     *(doctor, gc, config, domain, trouble),
 )
 

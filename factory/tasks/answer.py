@@ -142,7 +142,7 @@ class TaskAnswerStep:
             "votes": [{"final_answer": vote.final, "count": vote.count} for vote in votes],
             "samples": ballot.voted,
             "agreement": chosen.agreement,
-            "copied_share": copied_share(chosen.answer, passages),
+            "copied_share": None if self.task.quotes else copied_share(chosen.answer, passages),
             "answer_prompt_id": self._prompt.prompt_id,
             "answer_request_ids": [completion.request_id for completion in rounds],
         }

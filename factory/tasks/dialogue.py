@@ -35,6 +35,7 @@ class Dialogue:
 
     name = "dialogue"
     shows_passage = True
+    quotes = False
     votes = False
     asks_in_words = True
     wording = ("user", "assistant")

@@ -42,6 +42,7 @@ class Extractive:
 
     name = "extractive"
     shows_passage = True
+    quotes = True
     votes = True
     asks_in_words = True
     wording: tuple[str, ...] = ()

@@ -42,6 +42,7 @@ class Instruction:
 
     name = "instruction"
     shows_passage = False
+    quotes = False
     votes = False
     asks_in_words = True
     wording = get_args(ConstraintKind)

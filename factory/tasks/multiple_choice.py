@@ -57,6 +57,7 @@ class MultipleChoice:
 
     name = "multiple_choice"
     shows_passage = False
+    quotes = False
     votes = True
     asks_in_words = True
     wording: tuple[str, ...] = ()

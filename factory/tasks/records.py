@@ -41,6 +41,7 @@ class Records:
 
     name = "records"
     shows_passage = False
+    quotes = False
     votes = True
     asks_in_words = False
     wording: tuple[str, ...] = ()

@@ -38,6 +38,7 @@ class Summary:
 
     name = "summary"
     shows_passage = True
+    quotes = False
     votes = False
     asks_in_words = True
     wording = ("length",)

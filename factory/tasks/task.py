@@ -85,6 +85,11 @@ class TaskType(Protocol):
         ...
 
     @property
+    def quotes(self) -> bool:
+        """Whether an answer is to be the passage's own words: then nobody asks how much of it is copied."""
+        ...
+
+    @property
     def votes(self) -> bool:
         """Whether samples that say the same are counted; otherwise the first that passes the check is the answer."""
         ...

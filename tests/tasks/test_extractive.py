@@ -73,6 +73,7 @@ def test_the_answer_is_the_span_and_the_final_answer_what_was_read() -> None:
     (row,) = answered(TASK, GOOD, "in winter", "in winter", GOOD["evidence"]).accepted
     assert row["answer"] == GOOD["evidence"]
     assert row["final_answer"] == "in winter"
+    assert row["copied_share"] is None  # the gate on copied answers is not for answers that are to be copied
     assert row["agreement"] == pytest.approx(2 / 3)
 
 

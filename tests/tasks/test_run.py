@@ -23,7 +23,7 @@ TASKS = (
     "tasks.summary.answer_tokens=300",
     "tasks.instruction.samples=3",
 )
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "title": {"type": "string"},
@@ -149,6 +149,23 @@ def test_records_are_valid_by_their_schema_to_the_letter(world: World) -> None:
     schema = record_schema(json.dumps(SCHEMA).encode(), "record.json")
     for row in world.of("records"):
         assert schema.problems(json.loads(row["answer"])) == []
+
+
+def test_records_are_a_table_beside_a_real_one(world: World, tmp_path: Path) -> None:
+    table = tmp_path / "records.csv"
+    said = factory_cli("records", world.dataset, "--out", str(table))
+    assert said.code == 0, said.stderr
+    assert table.read_text().splitlines()[0] == ",".join(SCHEMA["properties"])
+    said = factory_cli("records", world.dataset, "--real", str(table), "--verified", "--json")
+    report = json.loads(said.stdout)
+    assert report["copied"] == report["valid"] == report["real_valid"] == 1
+    assert report["rows"] < report["real_rows"] == len(world.of("records"))
+    said = factory_cli("records", world.dataset, "--real", str(tmp_path / "none.csv"))
+    assert said.code == 2
+    assert "--real" in said.stderr
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({**SCHEMA, "title": "another"}))
+    assert "were made by the schema" in factory_cli("records", world.dataset, "--schema", str(other)).stderr
 
 
 def test_instructions_that_are_verified_keep_every_constraint(world: World) -> None:

@@ -68,3 +68,4 @@ def test_the_first_sample_that_passes_is_the_answer() -> None:
     assert row["answer"] == fits
     assert row["agreement"] == pytest.approx(2 / 3)
     assert row["final_answer"] is None
+    assert row["copied_share"] == 0

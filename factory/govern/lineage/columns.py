@@ -9,16 +9,28 @@ columns change (tests/govern/lineage/test_columns.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from factory.concepts.walks.tables import PAIRED_WALK
 from factory.publish.judged import JUDGE_COLUMNS
 from factory.publish.required import CHECKED
-from factory.publish.samples import KEYED_SAMPLE, SAMPLE
+from factory.publish.samples import KEYED_SAMPLE, SAMPLE, keyed_schema, sample_schema
+from factory.run.strands import kind_of, of_kind
 from factory.select.merge import ORIGINS
-from factory.tables import ANSWER, CHECK, CONCEPTS, DOCUMENT, JUDGED, QUESTION, SOURCE
+from factory.tables import (
+    ANSWER,
+    CHECK,
+    CONCEPTS,
+    DOCUMENT,
+    JUDGED,
+    QUESTION,
+    SOURCE,
+    TASK_ANSWER,
+    TASK_COLUMNS,
+    TASK_QUESTION,
+)
 
 
 @dataclass(frozen=True)
@@ -97,35 +109,57 @@ DECIDING: Mapping[str, tuple[From, ...]] = {
 """Columns that decide which rows there are and in what order, by step."""
 
 
-def columns_of(step: str, inputs: Sequence[str]) -> Columns:
+def columns_of(step: str, inputs: Sequence[str], with_tasks: bool = False) -> Columns:
     """Column of the step's table -> the columns of `inputs` that it is made of; empty for steps whose tables no
-    published column rests on."""
-    made = dict(_made(step, inputs))
-    return {name: tuple(item for item in found if item.step in inputs) for name, found in made.items()}
+    published column rests on. `with_tasks`: the run has task types."""
+    made = dict(_made(step, inputs, with_tasks))
+    answers = of_kind("answer", inputs) or ("answer",)
+    return {
+        name: tuple(
+            each
+            for item in found
+            for each in ([replace(item, step=one) for one in answers] if item.step == "answer" else [item])
+            if each.step in inputs
+        )
+        for name, found in made.items()
+    }
+
+
+def table_of(step: str, with_tasks: bool = False) -> pa.Schema | None:
+    """The columns of a step's table; None for steps whose tables are their own affair."""
+    if with_tasks and step in ("samples", "shards"):
+        return keyed_schema(True) if step == "samples" else sample_schema(True)
+    of_task = {"question": TASK_QUESTION, "curate": TASK_QUESTION, "semantic": TASK_QUESTION, "answer": TASK_ANSWER}
+    return TABLES[step] if step in TABLES else of_task.get(kind_of(step)) if kind_of(step) != step else None
 
 
 def deciding(step: str, inputs: Sequence[str]) -> tuple[From, ...]:
     return tuple(item for item in DECIDING.get(step, ()) if item.step in inputs)
 
 
-def _made(step: str, inputs: Sequence[str]) -> Iterator[tuple[str, tuple[From, ...]]]:
+def _made(step: str, inputs: Sequence[str], with_tasks: bool) -> Iterator[tuple[str, tuple[From, ...]]]:
+    kind = kind_of(step)
+    own = OF_TASKS if kind != step else ()
     if step == "samples":
-        for name in KEYED_SAMPLE.names:
-            yield name, _published(name)
+        for name in keyed_schema(with_tasks).names:
+            yield name, _of_tasks(name, inputs) if name in OF_TASKS else _published(name)
     elif step == "publish":
-        for name in SAMPLE.names:
+        for name in sample_schema(with_tasks).names:
             yield name, (From("shards", name),)
     elif step == "shards":
-        for name in SAMPLE.names:
+        for name in sample_schema(with_tasks).names:
             yield name, (From("samples", name),)
-    elif step in ("curate", "semantic"):
-        asked = [name for name in inputs if name == "curate" or name.startswith("question_")]
-        for name in QUESTION.names:
+    elif kind in ("curate", "semantic"):
+        asked = [name for name in inputs if kind_of(name) in ("curate", "question")]
+        for name in (*QUESTION.names, *own):
             yield name, tuple(From(each, name) for each in asked)
-    elif step == "answer":
-        curated = [name for name in inputs if name in ("curate", "semantic") or name.startswith("question_")]
-        for name in ANSWER.names:
+    elif kind == "answer":
+        curated = [name for name in inputs if kind_of(name) in ("curate", "semantic", "question")]
+        for name in (*ANSWER.names, *own):
             yield name, _answered(name, curated)
+    elif kind == "question" and step not in ASKED:
+        for name in (*QUESTION.names, *own):
+            yield name, (_PASSAGE,) if name == "task_data" else ASKED["question_1"].get(name, ())
     elif step in ASKED:
         for name in QUESTION.names:
             yield name, ASKED[step].get(name, ())
@@ -142,8 +176,16 @@ def _published(name: str) -> tuple[From, ...]:
     raise ValueError(f"nobody says where the published column {name} comes from: it belongs into MADE or CONSTANTS")
 
 
+OF_TASKS = tuple(field.name for field in TASK_COLUMNS)
+"""Columns that only the stages of task types have, and published rows of runs with such types."""
+
+
+def _of_tasks(name: str, inputs: Sequence[str]) -> tuple[From, ...]:
+    return tuple(From(each, name) for each in of_kind("answer", inputs) if each != "answer")
+
+
 def _answered(name: str, curated: Sequence[str]) -> tuple[From, ...]:
-    if name in QUESTION.names:
+    if name in QUESTION.names or name in OF_TASKS:
         return tuple(From(step, name) for step in curated)
     if name == "answer_prompt_id":
         return ()

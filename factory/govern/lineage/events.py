@@ -26,6 +26,7 @@ from factory.govern.lineage.names import (
     run_id,
     table_name,
 )
+from factory.run.strands import of_kind
 from factory.run.words import words_of
 
 Event = dict[str, Any]
@@ -72,14 +73,15 @@ def step_completed(
     """`model`: name and revision; `gates`: what they found, for the step that tests. `kind` is OTHER where the step was
     taken up again after it was complete, and knows more now."""
     by, tables = whole.by, _tables(whole, step.name, step.reads, folders)
-    columns = columns_of(step.name, tuple(tables))
+    with_tasks = any(name != "answer" for name in of_kind("answer", folders))
+    columns = columns_of(step.name, tuple(tables), with_tasks)
     lineage = said.column_lineage(by, columns, deciding(step.name, tuple(tables)), tables)
     output = {
         "namespace": NAMESPACE,
         "name": table_name(step.folder),
         "facets": {
             **facet(by, "version", datasetVersion=step.accepted_digest),
-            **said.table_schema(by, step.name),
+            **said.table_schema(by, step.name, with_tasks),
             **lineage,
         },
         "outputFacets": facet(by, "outputStatistics", rowCount=step.counts["accepted"]),
@@ -122,7 +124,9 @@ def published(whole: Whole, facts: Facts) -> tuple[Event, Event]:
     """The begin and the end of publication. Only one time of it is on record: the claim on the version."""
     by, shards = whole.by, facts.step("shards")
     tables = {} if shards is None else {shards.name: table_name(shards.folder)}
-    lineage = said.column_lineage(by, columns_of(PUBLISH, tuple(tables)), deciding(PUBLISH, tuple(tables)), tables)
+    with_tasks = any(name == "task" for name, _ in facts.columns)
+    columns = columns_of(PUBLISH, tuple(tables), with_tasks)
+    lineage = said.column_lineage(by, columns, deciding(PUBLISH, tuple(tables)), tables)
     sizes = {"rowCount": facts.rows, "size": facts.published_bytes, "fileCount": len(facts.files)}
     output = {
         "namespace": NAMESPACE,

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-
 from factory.govern.facts import Facts, Gate, Step
 from factory.govern.json_document import in_words
-from factory.govern.lineage.columns import TABLES, Columns, From
+from factory.govern.lineage.columns import Columns, From, table_of
 from factory.govern.lineage.names import NAMESPACE, facet, job_name, run_id
 
 Facets = dict[str, Any]
@@ -61,9 +59,9 @@ def schema(by: str, columns: Iterable[tuple[str, str]]) -> Facets:
     return facet(by, "schema", fields=fields)
 
 
-def table_schema(by: str, step: str) -> Facets:
+def table_schema(by: str, step: str, with_tasks: bool = False) -> Facets:
     """The columns of a step's table; nothing for those whose tables are the step's own affair."""
-    table: pa.Schema | None = TABLES.get(step)
+    table = table_of(step, with_tasks)
     return {} if table is None else schema(by, ((column.name, str(column.type)) for column in table))
 
 

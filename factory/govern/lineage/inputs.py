@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+from factory.run.strands import kind_of, of_kind
+
 PASSAGES = ("extract", "question_1", "question_2", "question_3", "answer", "check", "judge")
 """Steps that fetch the text of passages, which lies with `select`."""
 
@@ -31,7 +33,11 @@ ALSO_READS: Mapping[str, tuple[str, ...]] = {
 
 def inputs_of(step: str, reads: Collection[str], taken: Collection[str]) -> tuple[str, ...]:
     """Names of the steps whose tables `step` reads, those it conserves first. `taken` are the steps of the run."""
-    found = (name for name in (*reads, *_walked(step, taken), *ALSO_READS.get(step, ())) if name in taken)
+    # A task type's stages read what those of open questions read; its questions are those of level 1.
+    kind = kind_of(step)
+    also = ALSO_READS.get(step) or ALSO_READS.get("question_1" if kind == "question" else kind, ())
+    answers = of_kind("answer", taken) if step == "samples" else ()
+    found = (name for name in (*reads, *_walked(step, taken), *answers, *also) if name in taken)
     return tuple(dict.fromkeys(name for name in found if name != step))
 
 
