@@ -36,6 +36,7 @@ from factory.evaluate.flow import flow_rows
 from factory.evaluate.models import in_words
 from factory.evaluate.notices import notices
 from factory.evaluate.rankings import answers_asked, decontamination, distributions, selection
+from factory.evaluate.tasks import tasks
 from factory.evaluate.verification import verification
 from factory.run.record import section_of
 from factory.store.base import Store
@@ -90,6 +91,7 @@ def build_report(summary: ReportInput) -> str:
         distributions=distributions(summary),
         selection=selection(summary),
         decontamination=decontamination(summary),
+        tasks=tasks(summary),
         verification=verification(summary),
         voting=_voting(summary),
         templates=_templates(summary),

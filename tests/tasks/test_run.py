@@ -174,6 +174,16 @@ def test_instructions_that_are_verified_keep_every_constraint(world: World) -> N
         assert (row["verified"] == "yes") == kept
 
 
+def test_the_report_has_a_row_a_type_and_the_letters(world: World) -> None:
+    page = Path(world.finished.result["report"]).read_text()
+    for task in TYPES:
+        counted = Counter(row["verified"] for row in world.of(task))
+        written, answered = (world.done(f"{stage}_{task}")["counts"] for stage in ("question", "answer"))
+        assert f'<tr><th>{task}</th><td class="n">{written["produced"]}</td>' in page
+        assert f'<td class="n">{answered["accepted"]}</td><td class="n">{counted["yes"]}</td>' in page
+    assert "Right options by letter: A " in page
+
+
 def test_card_and_croissant_name_the_new_columns(world: World) -> None:
     manifest = json.loads(Path(world.dataset, "manifest.json").read_text())
     assert manifest["totals"]["tasks"] == dict(Counter(row["task"] for row in world.rows))
