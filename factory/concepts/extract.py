@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from factory.concepts.config import ExtractConfig
 from factory.concepts.reply import SCHEMA_MISMATCH, read_reply, text_of
+from factory.concepts.subjects import OTHER, named, subject_key, taxonomy_identity
 from factory.concepts.wording import clean_name, comparable, names_in
 from factory.domains.pack import Pack
 from factory.engine.api import Completion, Message, Sampling
@@ -48,9 +49,6 @@ _MIN_WORDS_TO_LOOP = 4  # "set of set of" loops, "divide and conquer" does not
 
 # More than this share of concepts from the prompt that the document does not hold: the examples were copied.
 _MAX_COPIED_SHARE = 0.5
-
-OTHER_SUBJECT = "other"
-"""A subject that the pack's taxonomy does not have."""
 
 NO_CONCEPTS, REPETITION, COPIES_PROMPT = "no_concepts", "repetition", "copies_prompt"
 NAME_TOO_LONG, NAME_LOOPS, NAME_EMPTY = "name_too_long", "name_repeats_itself", "name_empty"
@@ -133,13 +131,11 @@ class ExtractStep:
 
     @cached_property
     def _subjects(self) -> dict[str, str]:
-        """Name of a subject of the pack's taxonomy, comparable -> the subject."""
-        named = self.pack.subjects.items()
-        return {comparable(name): subject for subject, others in named for name in (subject, *others)}
+        return named(self.pack.subjects)
 
     def identity(self) -> dict[str, Any]:
         return {
-            **({"subjects": sorted(self._subjects.items())} if self._subjects else {}),
+            **({"subjects": taxonomy_identity(self._subjects)} if self._subjects else {}),
             "prompt": self.pack.prompt("extract").prompt_id,
             "levels": list(self.pack.levels),
             "max_topics": self.config.max_topics,
@@ -203,8 +199,8 @@ class ExtractStep:
             if len(copied) > _MAX_COPIED_SHARE * len(names):
                 return turned_away(COPIES_PROMPT, copied=copied[:5], concepts=len(names))
         stated = clean_name(subject)[:NAME_CHARACTERS]
-        known = self._subjects.get(comparable(stated), OTHER_SUBJECT) if self._subjects else stated
-        if known == OTHER_SUBJECT and comparable(stated) != OTHER_SUBJECT and self._subjects:
+        known = self._subjects.get(subject_key(stated), OTHER) if self._subjects else stated
+        if self._subjects and known == OTHER and subject_key(stated) != OTHER:
             unusable.append(("subject", stated, SUBJECT_UNKNOWN))
         accepted = {
             "chunk_id": row["chunk_id"],

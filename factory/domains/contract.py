@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
+from factory.concepts.subjects import named
 from factory.concepts.wording import comparable
 from factory.domains.task_prompts import TASK_PLACEHOLDERS
 from factory.section import Section
@@ -95,11 +96,7 @@ class PackFile(Section):
     @field_validator("subjects")
     @classmethod
     def _subjects_differ(cls, subjects: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        known: dict[str, str] = {}
-        for subject, others in subjects.items():
-            for name in (subject, *others):
-                if known.setdefault(comparable(name), subject) != subject:
-                    raise ValueError(f"{name!r} names both {known[comparable(name)]!r} and {subject!r}")
+        named(subjects)
         return subjects
 
     @field_validator("tags")

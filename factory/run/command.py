@@ -76,6 +76,7 @@ def guarded(command: Callable[[], int], again: str = GOES_ON) -> int:
 def _execute(arguments: Sequence[str]) -> int:
     from factory.run.compose import compose
     from factory.run.overrides import HYDRA_OPTIONS, check_options
+    from factory.run.pack_settings import pack_settings, told
 
     check_options(arguments)
     if any(item.split("=")[0] in HYDRA_OPTIONS for item in arguments):
@@ -91,6 +92,10 @@ def _execute(arguments: Sequence[str]) -> int:
             f"note: no preset is given, so preset=demo holds what is not set otherwise (limit={limit}, "
             f"select.max_characters={longest}, …); preset=paper and preset=production are for whole corpora"
         )
+    settings = pack_settings(config.domain)
+    if settings.values:
+        said = ", ".join(told(settings, config.model_dump(mode="json")))
+        logs.tell(f"note: set by the domain pack ({settings.path}): {said}")
     print(json.dumps(run(config)))
     return 0
 

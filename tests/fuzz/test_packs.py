@@ -28,6 +28,9 @@ from tests.fuzz.test_config import YAMLS
 PACK = yaml.safe_load((PACKS / "general" / "pack.yaml").read_text(encoding="utf-8")) | {
     "hints": "Use standard terms.",
     "benchmarks": ["gsm8k"],
+    "subjects": {"Algebra": ["linear algebra"], "Other": []},
+    "tags": {"bloom": ["remember", "apply"]},
+    "strata": ["bloom", "subject"],
     "settings": {
         "answer": {"require": "not_wrong", "verify": {"kind": "auto"}},
         "gate": {"max_refusals": 0.1, "balance": [{"column": "level", "min_share": 0.1}], "pack": {"a": {}}},

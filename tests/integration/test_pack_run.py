@@ -47,6 +47,7 @@ class Made:
     pack: Path
     corpus: Path
     result: dict[str, Any]
+    said: str
 
     @property
     def rows(self) -> pa.Table:
@@ -71,7 +72,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     (pack / "pack.yaml").write_text(text.replace("benchmarks: []", "benchmarks: [PIQA]") + MORE)
     with (pack / "checks.py").open("a") as checks:
         checks.write(CODE)
-    return Made(root, pack, corpus, run_factory(corpus, str(root), overrides(pack)).result)
+    finished = run_factory(corpus, str(root), overrides(pack))
+    return Made(root, pack, corpus, finished.result, finished.stderr)
 
 
 def test_every_row_has_the_packs_tags_and_subjects(made: Made) -> None:
@@ -101,6 +103,7 @@ def test_the_packs_verifier_is_asked_and_its_errors_leave_rows_unchecked(made: M
 
 
 def test_the_packs_gates_are_measured_with_the_thresholds_of_the_command(made: Made) -> None:
+    assert "gate.severity.max_refusals=error" in made.said
     gates = {gate["name"]: gate for gate in made.manifest["gates"]}
     assert gates["pack.unfinished"]["threshold"] == 0.01
     assert gates["pack.numberless"]["threshold"] == 1
