@@ -43,7 +43,7 @@ PROMPT_TOKENS_RESERVED = 700
 """Tokens kept free for instructions and concept lists; the longest general prompt measures about 500."""
 
 TASK_TOKENS_RESERVED = 700
-"""The same for prompts of task types (the longest, of instructions, measures about 560), conversations and schemas."""
+"""The same for prompts of task types (the longest, of multiple choice, measures 475), conversations and schemas."""
 
 JUDGE_REPLY_TOKENS = 256
 """The shortest limit on a judge's reply that is named as a way out: three criteria with a sentence of reason each."""

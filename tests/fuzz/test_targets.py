@@ -132,7 +132,7 @@ EXEMPT = {
     "factory.evaluate.dataset.real_data": "reads through corpus.small_tables.rows_of (fuzzed)",
     "factory.govern.schemas": "reads the schemas that are shipped beside it",
     "factory.review.prepare": "reads through corpus.small_tables.rows_of (fuzzed)",
-    "factory.tasks.published_records": "reads rows that were published, and through corpus.small_tables.rows_of (fuzzed)",
+    "factory.tasks.published_records": "reads published rows, and through corpus.small_tables.rows_of (fuzzed)",
     "factory.trouble.proxy": "reads the address that the user of the proxy gives, and passes bytes on as they are",
     "factory.govern.difference.compare": "reads prompts.json of a dataset, whose hash is proven first",
     "factory.domains.code.checks": "code of a pack: publish.gates.own.look takes whatever its gates raise",
