@@ -94,15 +94,31 @@ def count_votes(completions: Iterable[Completion]) -> Ballot:
     return ballot
 
 
-def _cast(ballot: Ballot, text: str, finish_reason: str) -> None:
+def usable_samples(completions: Iterable[Completion]) -> list[str]:
+    """Every sample that may vote, as it was written: of answers that are no votes, such as programs."""
+    samples = [
+        (text.strip(), reason)
+        for completion in completions
+        for text, reason in zip(completion.texts, completion.finish_reasons, strict=True)
+    ]
+    return [text for text, reason in samples if _fault(text, reason) is None]
+
+
+def _fault(text: str, finish_reason: str) -> tuple[str, dict[str, Any]] | None:
+    """Why a sample does not vote, with evidence; None for one that does."""
     if not text:
-        _spoil(ballot, EMPTY, text, {})
-    elif finish_reason == FINISH_LENGTH:
-        _spoil(ballot, TRUNCATED, text, {"characters": len(text), "ends": text[-80:]})
-    elif finish_reason == FINISH_REPETITION:
-        _spoil(ballot, REPETITION, text, ends_in_a_loop(text) or {"ends": text[-80:]})
-    elif (found := repetition(text)) is not None:
-        _spoil(ballot, REPETITION, text, found)
+        return EMPTY, {}
+    if finish_reason == FINISH_LENGTH:
+        return TRUNCATED, {"characters": len(text), "ends": text[-80:]}
+    if finish_reason == FINISH_REPETITION:
+        return REPETITION, ends_in_a_loop(text) or {"ends": text[-80:]}
+    found = repetition(text)
+    return None if found is None else (REPETITION, found)
+
+
+def _cast(ballot: Ballot, text: str, finish_reason: str) -> None:
+    if (fault := _fault(text, finish_reason)) is not None:
+        _spoil(ballot, fault[0], text, fault[1])
     else:
         given, final = vote_key(text)
         own = Vote(text, final, 1)

@@ -36,7 +36,7 @@ from factory.store.base import Store
 from factory.store.parquet import read_parquet
 from factory.tables import CHECK, TASK_COLUMNS
 from factory.tasks.task import TaskType
-from factory.tasks.verify import task_facts, verify_task
+from factory.tasks.verify import stratum_of, task_facts, verify_task
 
 STEP_VERSION = 4
 
@@ -135,7 +135,7 @@ def check_facts(rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Verdict]) 
     """Rows of each verdict by level or task type and by verifier, as factory/select/findings.py reads them."""
     facts: Counter[str] = Counter()
     for row, verdict in zip(rows, verdicts, strict=True):
-        stratum = row.get("task") or f"level {row['level']}"
+        stratum = stratum_of(row)
         facts[f"verified={stratum}: {verdict.verified}"] += 1
         failed = "the pack's checks.py failed" if ERROR in verdict.evidence else "nothing could check it"
         facts[f"verified_by={verdict.by or failed}: {verdict.verified}"] += 1

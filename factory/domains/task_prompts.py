@@ -33,4 +33,7 @@ TASK_PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "question_records": (frozenset({"document", "schema"}), _ASKING),
     "answer_records": (frozenset({"question", "schema"}), _ANSWERING | {"document"}),
     "message_records": (frozenset({"question", "schema"}), _NONE),
+    "question_program": (_DOCUMENT | {"languages", "forms", "tests"}, _ASKING),
+    "answer_program": (_QUESTION, _ANSWERING | {"document", "language", "fence"}),
+    "wording_program": (_NONE, frozenset({"language", "call", "expected"})),
 }

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from factory.engine.scripted_programs import settle_program, write_program
+
 if TYPE_CHECKING:
     from factory.engine.schema_instances import Draw
 
@@ -93,6 +95,7 @@ _DRAFTS: tuple[tuple[frozenset[str], Callable[[dict[str, Any], Draw], dict[str, 
     (frozenset({"question", "evidence"}), _settle_span),
     (frozenset({"description", "record"}), _settle_record),
     (frozenset({"user", "assistant"}), _settle_turn),
+    (frozenset({"signature", "tests"}), settle_program),
 )
 
 
@@ -156,4 +159,5 @@ _ANSWERS: tuple[tuple[frozenset[str], Callable[[Mapping[str, str], Draw, bool], 
     (frozenset({"passage", "request"}), _sum_up),
     (frozenset({"passage", "conversation"}), _reply),
     (frozenset({"instruction"}), _follow),
+    (frozenset({"task"}), write_program),
 )

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from factory.answers.programs.languages import LANGUAGES, SYSTEM_PATH
 from factory.config import FactoryConfig
 from factory.domains.pack import Pack
 from factory.run.steps import Steps
 from factory.select.selector import other_domain
+from factory.tasks.config import ProgramConfig
 
 
 def notes_of(config: FactoryConfig, pack: Pack, steps: Steps) -> tuple[str, ...]:
     """In the order in which they are told."""
     given = [benchmark.name for benchmark in config.curate.benchmarks]
     found = (other_domain(steps.select.filters, pack.name), benchmarks_left_out(pack, given))
-    return tuple(note for note in found if note is not None)
+    return (*(note for note in found if note is not None), *languages_left_out(config.tasks.program))
+
+
+def languages_left_out(config: ProgramConfig) -> list[str]:
+    """What to say of languages whose programs this machine cannot run."""
+    lacking = {name: LANGUAGES[name].missing() for name in config.languages} if config.questions else {}
+    return [
+        f"tasks.program.languages: {missing} is not installed here ({SYSTEM_PATH}), so programs in {name} stay "
+        "unchecked where it is not on the workers either"
+        for name, missing in lacking.items()
+        if missing is not None
+    ]
 
 
 def benchmarks_left_out(pack: Pack, given: Sequence[str]) -> str | None:

@@ -42,11 +42,11 @@ class Settable(Section):
     walk: WalkConfig = WalkConfig()
     pair: PairConfig = PairConfig()
     question: QuestionConfig = QuestionConfig()
-    tasks: TasksConfig = TasksConfig()
     curate: CurateConfig = CurateConfig()
     answer: AnswerConfig = AnswerConfig()
     judge: JudgeConfig = JudgeConfig()
     gate: GateConfig = GateConfig()
+    tasks: TasksConfig = TasksConfig()
 
 
 REFUSED: Mapping[str, str] = {
@@ -61,6 +61,7 @@ REFUSED: Mapping[str, str] = {
     "answer.model": "models are the run's choice",
     "answer.grounding.embedding": "models are the run's choice",
     "answer.verify.code.without_network_barrier": "who lowers the sandbox has to say so in the command",
+    "tasks.program.sandbox.without_network_barrier": "who lowers the sandbox has to say so in the command",
     "judge.model": "models are the run's choice",
     "gate.canaries": "they are planted in one corpus",
     "gate.drift.against": "it names a dataset of one root",

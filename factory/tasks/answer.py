@@ -2,7 +2,8 @@
 
 Design: as the answer stage of open questions: rounds of samples of which one wins. A type whose answers are short votes
 on them; of one whose answers are prose the first sample that passes the type's own check is the answer, and no further
-round is asked for once there is one. A row keeps how many samples agreed, or passed. Looping, empty and cut-off samples
+round is asked for once there is one. Samples of a type that runs them (task.py, Trying) are all drawn and tried
+against each other. A row keeps how many samples agreed, or passed. Looping, empty and cut-off samples
 count for nothing, as there.
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from factory.answers.agreement import Ballot, Vote, count_votes
+from factory.answers.agreement import Ballot, Vote, count_votes, usable_samples
 from factory.answers.config import AnswerConfig
 from factory.answers.copied import NGRAM_WORDS, copied_share
 from factory.answers.grounding import grounding
@@ -24,10 +25,10 @@ from factory.concepts.extract import sampling_from
 from factory.domains.pack import Pack
 from factory.domains.prompt import Prompt
 from factory.engine.api import Completion, Message, Sampling
-from factory.identity import make_id
+from factory.identity import canonical_json, make_id
 from factory.run.step import Parsed, Row, Texts
 from factory.tables import TASK_ANSWER, TASK_QUESTION
-from factory.tasks.task import Given, TaskType
+from factory.tasks.task import Given, TaskType, Trying
 
 STEP_VERSION = 1
 
@@ -43,6 +44,10 @@ class Chosen:
     final: str | None
     agreement: float
     passed: bool = True
+    votes: tuple[tuple[str | None, int], ...] | None = None
+    """Of samples that were run: how many did how well. None: those of the ballot."""
+    data: Mapping[str, Any] | None = None
+    """`task_data` with what was found by running them."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +102,9 @@ class TaskAnswerStep:
             "samples_per_round": self.config.samples_per_round,
             "copied_ngram_words": NGRAM_WORDS,
         }
-        # Of one sample nothing is chosen, so what its check demands changes no row that was paid for.
-        chooses = self.samples > 1 and not self.task.votes
+        # Of one sample nothing is chosen, so what its check demands changes no row that was paid for; what was found by
+        # running it stands in the row.
+        chooses = isinstance(self.task, Trying) or (self.samples > 1 and not self.task.votes)
         return {**own, "checks": self.task.check_identity()} if chooses else own
 
     def item_id(self, row: Row) -> str:
@@ -119,6 +125,8 @@ class TaskAnswerStep:
         remaining = self.samples - sum(len(completion.texts) for completion in rounds)
         if remaining <= 0:
             return False
+        if isinstance(self.task, Trying):
+            return True
         ballot = count_votes(rounds)
         if self.task.votes:
             return not ballot.decided(remaining)
@@ -131,15 +139,18 @@ class TaskAnswerStep:
         no_answer."""
         ballot = count_votes(rounds)
         passages = passages_of(row, texts)
-        chosen = self._chosen(ballot, row, passages)
+        chosen = self._tried(rounds, row) if isinstance(self.task, Trying) else self._chosen(ballot, row, passages)
         if chosen is None:
             return Parsed(rejects=[turned_away(row["question_id"], ballot, NO_ANSWER if ballot.votes else None)])
-        votes = sorted(ballot.votes.values(), key=lambda vote: -vote.count)
+        cast = sorted(ballot.votes.values(), key=lambda vote: -vote.count)
+        votes = [(vote.final, vote.count) for vote in cast] if chosen.votes is None else chosen.votes
+        data = row["task_data"] if chosen.data is None else canonical_json(dict(chosen.data)).decode()
         accepted = {name: row[name] for name in TASK_QUESTION.names} | {
+            "task_data": data,
             "answer_id": make_id("answer", row["question_id"], folder),
             "answer": chosen.answer,
             "final_answer": chosen.final,
-            "votes": [{"final_answer": vote.final, "count": vote.count} for vote in votes],
+            "votes": [{"final_answer": final, "count": count} for final, count in votes],
             "samples": ballot.voted,
             "agreement": chosen.agreement,
             "copied_share": None if self.task.quotes else copied_share(chosen.answer, passages),
@@ -147,6 +158,17 @@ class TaskAnswerStep:
             "answer_request_ids": [completion.request_id for completion in rounds],
         }
         return Parsed(accepted=[accepted])
+
+    def _tried(self, rounds: Sequence[Completion], row: Row) -> Chosen | None:
+        assert isinstance(self.task, Trying)
+        data = data_of(row)
+        read = [self.task.published(sample, data) for sample in usable_samples(rounds)]
+        usable = [found for found in read if found is not None]
+        if not usable:
+            return None
+        tried = self.task.tried([answer for answer, _ in usable], data)
+        answer, final = usable[tried.winner]
+        return Chosen(answer, final, tried.agreement, votes=tuple(tried.votes), data=tried.data)
 
     def _chosen(self, ballot: Ballot, row: Row, passages: Sequence[str]) -> Chosen | None:
         data = data_of(row)

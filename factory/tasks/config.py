@@ -9,7 +9,11 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from factory.answers.verify.config import CodeConfig
 from factory.section import Section, Share
+
+LanguageName = Literal["python", "javascript", "bash", "sh", "c", "cpp"]
+"""Keys of LANGUAGES in answers/programs/languages.py."""
 
 OFF = 0
 
@@ -99,6 +103,25 @@ class RecordsConfig(TaskConfig):
         return self
 
 
+class ProgramConfig(TaskConfig):
+    languages: tuple[LanguageName, ...] = Field(default=("python",), min_length=1, description="tasks are set in these")
+    tests: int = Field(default=6, ge=1, le=20, description="tests that are written with a task")
+    shown: int = Field(default=1, ge=0, le=5, description="of these, in the task as examples of use; they bind")
+    min_tests: int = Field(default=2, ge=1, le=20, description="hidden tests a task needs, and kept ones a `yes`")
+    max_failing: float = Field(
+        default=0.34, ge=0, le=1, description="share of tests that every program failed, beyond which nothing is said"
+    )
+    sandbox: CodeConfig = CodeConfig()
+
+    @model_validator(mode="after")
+    def _enough_tests(self) -> ProgramConfig:
+        if self.tests < self.shown + self.min_tests:
+            raise ValueError(
+                f"tests={self.tests} is less than shown={self.shown} and min_tests={self.min_tests}: no task would do"
+            )
+        return self
+
+
 class TasksConfig(Section):
     multiple_choice: MultipleChoiceConfig = MultipleChoiceConfig()
     extractive: ExtractiveConfig = ExtractiveConfig()
@@ -106,6 +129,7 @@ class TasksConfig(Section):
     instruction: InstructionConfig = InstructionConfig()
     dialogue: DialogueConfig = DialogueConfig()
     records: RecordsConfig = RecordsConfig()
+    program: ProgramConfig = ProgramConfig()
 
     def on(self) -> dict[str, TaskConfig]:
         """Name -> settings of the task types that are asked for, in the order of the stages."""

@@ -10,6 +10,7 @@ from factory.tasks.dialogue import Dialogue
 from factory.tasks.extractive import Extractive
 from factory.tasks.instruction import Instruction
 from factory.tasks.multiple_choice import MultipleChoice
+from factory.tasks.program import Program
 from factory.tasks.record_schema import read_record_schema
 from factory.tasks.records import Records
 from factory.tasks.summary import Summary
@@ -28,6 +29,7 @@ KINDS: Mapping[str, Callable[[Any], TaskType]] = {
     "instruction": Instruction,
     "dialogue": Dialogue,
     "records": _records,
+    "program": Program,
 }
 """Key of `tasks` -> the type made of its settings."""
 

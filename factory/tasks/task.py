@@ -9,9 +9,9 @@ or a reader of the dataset sees are the pack's: prompts, and `wording_<type>.md`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from factory.answers.grounding import Grounding
 from factory.answers.verify.verdict import Verdict
@@ -65,6 +65,24 @@ class Given:
     text: str
     final: str | None
     grounding: Grounding
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What running the samples of a question said: the place of the one that wins, the share that behaves as it does,
+    how many samples did how well, and the row's `task_data` with what was found."""
+
+    winner: int
+    agreement: float
+    votes: Sequence[tuple[str, int]]
+    data: Data
+
+
+@runtime_checkable
+class Trying(Protocol):
+    """A type whose samples are run against each other once all are there."""
+
+    def tried(self, samples: Sequence[str], data: Data) -> Tried: ...
 
 
 class TaskType(Protocol):

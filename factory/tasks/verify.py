@@ -17,6 +17,14 @@ def verify_task(task: TaskType, row: Mapping[str, Any], grounded: Grounding) -> 
     return task.verify(data_of(row), Given(row["answer"] or "", row["final_answer"], grounded))
 
 
+def stratum_of(row: Mapping[str, Any]) -> str:
+    """What verdicts are counted by: the level, the task type, of programs also the language."""
+    task = row.get("task")
+    if task == "program":
+        return f"program, {data_of(row)['language']}"
+    return task or f"level {row['level']}"
+
+
 def task_facts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Where the right options stand, as the report shows it."""
     facts: Counter[str] = Counter()

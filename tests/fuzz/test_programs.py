@@ -8,6 +8,8 @@ from typing import Any
 from hypothesis import example
 from hypothesis import strategies as st
 
+from factory.answers.programs.cases import Case, _read, same_result
+from factory.answers.programs.languages import LANGUAGES, program_in
 from factory.answers.verify.code import _judged, asserts_in, code_and_tests, count_tests, trailing_asserts
 from factory.answers.verify.plain import SAFE_CLASSES
 from factory.answers.verify.sandbox import Ran, _result
@@ -66,6 +68,35 @@ def test_a_sandbox_says_how_it_ended(said: bytes, printed: bytes) -> None:
     assert ran.code is None or type(ran.code) is int
     assert all(isinstance(name, str) for name in ran.isolation)
     _judged(ran, ran, TOKEN, 1)
+
+
+RESULT = {"case": 0, "code": 0, "printed": "\n[1, 2]", "said": ""}
+LANGUAGE = st.sampled_from(sorted(LANGUAGES))
+
+
+@fuzzed("factory.answers.programs.cases._read", share=4, said=json_bytes(RESULT), language=LANGUAGE)
+@example(said=b"[" * 5000, language="python")
+@example(said=b'{"case": 0, "code": 0, "printed": 5, "said": ""}', language="python")
+def test_what_cases_are_said_to_have_printed_is_an_outcome_each(said: bytes, language: str) -> None:
+    stdout = f"x\n{TOKEN}{said.decode(errors='replace')}\n"
+    ran = Ran(True, 0, "", stdout, "", ("network",), "", 0.1)
+    found = _read(ran, LANGUAGES[language], [Case("f()", "[1, 2]"), Case("f(2)", "2")], TOKEN)
+    assert len(found.outcomes) == 2
+    assert found.outcomes[1] != "passed"
+
+
+@fuzzed(
+    "factory.answers.programs.cases.same_result",
+    "factory.answers.programs.languages.program_in",
+    printed=texts("[1, 2.5, {'a': (1,)}]", '{"a": [1]}', "{1}"),
+    expected=texts("[1, 2.5, {'a': (1,)}]", '{"a": [1]}', "{1}"),
+    language=LANGUAGE,
+)
+@example(printed="[" * 900 + "]" * 900, expected="[" * 900 + " " + "]" * 900, language="javascript")
+@example(printed="{[]: 1}", expected="1" * 9000, language="python")
+def test_any_two_texts_are_one_result_or_two(printed: str, expected: str, language: str) -> None:
+    assert same_result(LANGUAGES[language], printed, expected) in (True, False)
+    program_in(f"```{language}\n{printed}\n```\n{expected}", language)
 
 
 VERDICT = {"failure": "", "left": False, "beyond": "", "asked": 1, "own_word": 0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from factory.errors import ConfigError
 from factory.tasks.answer import TaskAnswerStep, data_of
 from factory.tasks.chat import is_chat_of
 from factory.tasks.constraints import CHECKS, broken, draw_constraints
+from factory.tasks.program import sorted_out
 from factory.tasks.question import TaskQuestionStep
 from factory.tasks.record_schema import record_schema
 from factory.tasks.task import TaskType
@@ -77,6 +79,23 @@ def test_any_row_is_a_chat_or_is_not(messages: list[dict[str, str]], task: str |
 def test_any_text_keeps_or_breaks_constraints(text: str, index: int) -> None:
     drawn = draw_constraints(tuple(CHECKS), 5, ["ice", "snow"], 5, "c", index)
     assert {each["kind"] for each in broken(drawn, text)} <= {each["kind"] for each in drawn}
+
+
+WRITTEN = [{"call": "f(1)", "expected": "[2]"}, {"call": "f(0) + 1", "expected": "raises ValueError"}]
+
+
+@fuzzed(
+    "factory.tasks.program.sorted_out", share=2, tests=json_bytes(WRITTEN, 3), language=st.sampled_from(("python", "c"))
+)
+def test_tests_of_a_program_can_be_run_or_are_left_out(tests: bytes, language: str) -> None:
+    try:
+        given = json.loads(tests)
+    except ValueError:
+        return
+    if isinstance(given, list):
+        kept, left_out = sorted_out(given, language, "f")
+        assert len(kept) + sum(left_out.values()) <= len(given)
+        assert all("f" in case.call for case in kept)
 
 
 @fuzzed("factory.tasks.record_schema.record_schema", share=2, data=json_bytes(test_records.SCHEMA, 4))

@@ -11,11 +11,20 @@ from tests.tasks import (
     test_extractive,
     test_instruction,
     test_multiple_choice,
+    test_program,
     test_records,
     test_summary,
 )
 
-_MODULES = (test_multiple_choice, test_extractive, test_summary, test_instruction, test_dialogue, test_records)
+_MODULES = (
+    test_multiple_choice,
+    test_extractive,
+    test_summary,
+    test_instruction,
+    test_dialogue,
+    test_records,
+    test_program,
+)
 
 TYPES: tuple[TaskType, ...] = tuple(module.TASK for module in _MODULES)
 EXAMPLES: Mapping[str, dict[str, Any]] = {module.TASK.name: module.GOOD for module in _MODULES}

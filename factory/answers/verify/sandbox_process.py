@@ -100,7 +100,7 @@ def drop_privileges(as_root: bool) -> None:
 def set_limits(spec: dict[str, Any]) -> None:
     limits = {
         resource.RLIMIT_CPU: spec["cpu_seconds"] + 1,
-        resource.RLIMIT_AS: spec["memory_bytes"],
+        resource.RLIMIT_AS: spec.get("address_bytes") or spec["memory_bytes"],
         resource.RLIMIT_FSIZE: spec["file_bytes"],
         resource.RLIMIT_NPROC: spec["processes"],
         resource.RLIMIT_NOFILE: 256,
