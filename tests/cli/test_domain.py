@@ -94,6 +94,14 @@ def test_checks_that_were_never_tried_on_a_bad_item_are_noted(new: Path, capsys:
     assert "was tried on nothing" in checked(new, capsys)[1]["notes"][0]
 
 
+def test_a_question_prompt_that_does_not_say_which_tags_there_are_is_noted(
+    new: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (new / "pack.yaml").open("a") as file:
+        file.write("tags: {bloom: [remember, apply]}\n")
+    assert "prompts/question_level_1.md lacks {{tags}}" in "\n".join(checked(new, capsys)[1]["notes"])
+
+
 def test_a_prompt_is_shown_as_a_model_gets_it(new: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["domain", "check", str(new), "--show", "extract"]) == 0

@@ -14,11 +14,14 @@ from factory.answers.config import AnswerConfig
 from factory.answers.verify.config import VerifyConfig
 from factory.answers.verify.decide import verify_answer
 from factory.answers.verify.pack import ERROR, pack_verdict, pack_verdicts
+from factory.curate.sketch import sketch_step
 from factory.domains.checks import Checks, FinalAnswer, Question, Sample
 from factory.domains.config import DomainConfig
 from factory.domains.pack import Pack, load_pack
 from factory.errors import ConfigError
 from factory.publish.gates.own import look
+from factory.publish.gates.step import gate_step
+from factory.run.compose import compose
 from tests.runs import REPOSITORY
 
 IMPORTS = "from factory.domains.checks import FinalAnswer, Gate, Question, Sample, Verdict\n"
@@ -152,6 +155,19 @@ def test_the_code_is_part_of_the_check_step_only_where_it_verifies(tmp_path: Pat
     assert check_step(AnswerConfig(), pack_with(tmp_path, VERIFY)).identity() != verifies
     with pytest.raises(ConfigError, match="has no verifier"):
         check_step(AnswerConfig(verify=VerifyConfig(kind="pack")), pack_with(tmp_path, GATES))
+
+
+def test_a_gate_that_the_pack_has_not_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    found = pack_with(tmp_path, GATES)
+    config = compose(["gate.pack.shorts.threshold=0.2"])
+    with pytest.raises(ConfigError, match="did you mean `short`") as caught:
+        gate_step(config, found, sketch_step(config.curate).index, None)
+    assert "gate.pack.shorts" in caught.value.what
+    step = gate_step(compose(["gate.pack.short.threshold=0.2"]), found, sketch_step(config.curate).index, None)
+    assert step.own == found.checks
+    plain = gate_step(compose([]), load_pack(DomainConfig()), sketch_step(config.curate).index, None).identity()
+    assert "own" not in plain
+    assert "pack" not in plain["config"]
 
 
 def test_a_worker_in_another_process_and_folder_runs_the_same_bytes(tmp_path: Path) -> None:
