@@ -62,9 +62,7 @@ def resolve_adapter(config: AdapterConfig, base: Path, base_names: frozenset[str
 
 
 def served_adapter(config: AdapterConfig, base_revision: str) -> Adapter:
-    """An adapter that a server has under a name. Raises ConfigError where no name can be told."""
-    if not (config.name or config.path or config.repo):
-        raise ConfigError("model.adapter names nothing", remedy="set model.adapter.name to what the server calls it")
+    """An adapter that a server has under a name."""
     name = config.name or _name(config)
     return Adapter(name, "", fingerprint([name, config.revision]), 0, base_revision)
 

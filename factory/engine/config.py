@@ -13,8 +13,12 @@ VARIABLE = "^[A-Z_][A-Z0-9_]*$"
 """Names of environment variables as POSIX has them. A key given by mistake does not look like one, and is refused."""
 
 
+RANK = 64
+"""Of an adapter, unless another bound is stated: PEFT's examples have 8 to 64."""
+
+
 class AdapterConfig(Section):
-    """A LoRA adapter on a model (docs/adapters.md)."""
+    """A LoRA adapter on a model (docs/adapters.md); none where nothing says which."""
 
     path: str | None = Field(default=None, description="folder with adapter_config.json and adapter_model.safetensors")
     repo: str | None = Field(default=None, description="the same as a Hugging Face id")
@@ -24,7 +28,7 @@ class AdapterConfig(Section):
         pattern=r"^[\w.:/-]{1,128}$",
         description="what rows and, with engine=openai, the server call it; null: the last part of path or repo",
     )
-    max_rank: int = Field(default=64, ge=1, le=512, description="an adapter of a higher rank is refused")
+    max_rank: int = Field(default=RANK, ge=1, le=512, description="an adapter of a higher rank is refused")
     base: str | None = Field(
         default=None, description="base_model_name_or_path of the adapter, where that means model.id by another name"
     )
@@ -33,9 +37,13 @@ class AdapterConfig(Section):
     def _one_place(self) -> AdapterConfig:
         if self.path is not None and self.repo is not None:
             raise ValueError("model.adapter has path and repo; an adapter lies in one place")
-        if self.path is None and self.repo is None and self.name is None:
+        if not self.named and (self.revision, self.base, self.max_rank) != (None, None, RANK):
             raise ValueError("model.adapter names nothing: give path, repo, or (engine=openai) name")
         return self
+
+    @property
+    def named(self) -> bool:
+        return (self.path or self.repo or self.name) is not None
 
 
 class ModelConfig(Section):
@@ -53,7 +61,7 @@ class ModelConfig(Section):
     trust_remote_code: bool = Field(
         default=False, description="run Python files that come with the model; read them first (docs/security.md)"
     )
-    adapter: AdapterConfig | None = Field(default=None, description="LoRA weights on top of it; null: none")
+    adapter: AdapterConfig = AdapterConfig()
 
     @model_serializer(mode="wrap")
     def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -61,7 +69,7 @@ class ModelConfig(Section):
         values: dict[str, Any] = plain(self)
         if not self.trust_remote_code:
             values.pop("trust_remote_code", None)
-        if self.adapter is None:
+        if not self.adapter.named:
             values.pop("adapter", None)
         return values
 

@@ -25,7 +25,7 @@ import orjson
 
 from factory.engine import smollm2
 from factory.engine.adapter import Adapter, resolve_adapter, served_adapter
-from factory.engine.config import ModelConfig
+from factory.engine.config import AdapterConfig, ModelConfig
 from factory.engine.declared import chat_template_of, code_elsewhere
 from factory.engine.hub import snapshot
 from factory.errors import ConfigError, EngineError
@@ -102,17 +102,19 @@ def resolve(config: ModelConfig, kind: EngineKind = "vllm") -> ResolvedModel:
     """
     if kind == "scripted":
         # Not the configured model: rows of a dry run must never claim that it wrote them.
-        return _named(config.model_copy(update={**SCRIPTED, "adapter": None}), f"scripted-{SCRIPTED_VERSION}")
+        return _named(
+            config.model_copy(update={**SCRIPTED, "adapter": AdapterConfig()}), f"scripted-{SCRIPTED_VERSION}"
+        )
     if kind == "openai":
         model = _named(config, config.revision or "served")
-        return model if config.adapter is None else _adapted(model, served_adapter(config.adapter, model.revision))
+        return _adapted(model, served_adapter(config.adapter, model.revision)) if config.adapter.named else model
     if config.id == DEFAULT_MODEL:
         model = _from_prepared(config)
     elif (folder := as_folder(config.id)) is not None:
         model = _from_folder(config, folder)
     else:
         model = _from_hub(config)
-    if config.adapter is None:
+    if not config.adapter.named:
         return model
     names = frozenset({config.id, smollm2.NAME} if config.id == DEFAULT_MODEL else {config.id})
     return _adapted(model, resolve_adapter(config.adapter, Path(model.path), names, model.revision))

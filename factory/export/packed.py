@@ -8,12 +8,12 @@ Design: samples go, longest first, into the row with the least room that still h
 al. 2024, arXiv 2404.10830), within a file of the export: bounded by a shard, done in parallel, the same every time, at
 the price of a few rows with room left at the end of each file. Rows and the samples in them keep the order of the
 dataset otherwise. No sample is cut unless `cut` says so; what is longer than a row is left out by name.
-Cost: that of tokenizing.py; packing is 3 microseconds a sample.
+Cost: that of tokenizing.py; packing itself is 2 to 4 microseconds a sample.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,10 +54,9 @@ def require_settings(recipe: Recipe) -> None:
 
 def packed(source: Source, recipe: Recipe, inner: Shaped) -> Shaped:
     """The rows of a text form, packed. Of a row that several rows of the dataset became all of those are left out."""
-    told = _tokens(inner.table, recipe)
     weights = _weights(inner.table)
     left_out, places, samples, cut = dict(inner.left_out), list[int](), list[Tokens](), 0
-    for place, each in enumerate(told):
+    for place, each in enumerate(_tokens(inner.table, recipe)):
         if isinstance(each, Tokens) and recipe.cut and len(each.ids) > recipe.length:
             each, cut = Tokens(each.ids[: recipe.length], each.learned[: recipe.length]), cut + 1
         reason = each if isinstance(each, str) else TOO_LONG if len(each.ids) > recipe.length else ""
@@ -77,7 +76,7 @@ def packed(source: Source, recipe: Recipe, inner: Shaped) -> Shaped:
         **inner.facts,
         "samples": len(samples),
         "tokens": tokens,
-        "learned_tokens": sum(sum(each.learned) for each in samples),
+        "learned_tokens": sum(int(each.learned.sum()) for each in samples),
         "padding": len(rows) * recipe.length - tokens,
         "cut": cut,
     }
@@ -103,7 +102,7 @@ def _weights(table: pa.Table) -> list[int]:
     return [len(ids) for ids in table.column("sample_ids").to_pylist()]
 
 
-def _tokens(table: pa.Table, recipe: Recipe) -> list[Tokens | str]:
+def _tokens(table: pa.Table, recipe: Recipe) -> Iterator[Tokens] | Iterator[Tokens | str]:
     names = table.column_names
     if "messages" in names:
         return tokens_of_chats(table.column("messages").to_pylist(), recipe.tokenizer_at)
@@ -130,8 +129,8 @@ def _row(samples: Sequence[Tokens], recipe: Recipe, pad: int) -> dict[str, Any]:
     lengths = [len(each.ids) for each in samples]
     tokens = sum(lengths)
     room = recipe.length - tokens if recipe.pad else 0
-    ids = np.concatenate([np.array(each.ids, np.int32) for each in samples])
-    learned = np.concatenate([np.array(each.learned, np.bool_) for each in samples])
+    ids = np.concatenate([each.ids for each in samples])
+    learned = np.concatenate([each.learned for each in samples])
     fill = np.full(room, pad, np.int32)
     return {
         "input_ids": np.concatenate([ids, fill]),

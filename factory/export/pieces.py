@@ -3,8 +3,7 @@
 Design: a piece is as large as the shard that it is made of, which bounds what a worker holds; pieces share nothing, so
 they are spread over processes and come back as receipts. A file has a name that its piece decides and bytes that its
 rows decide, so doing a piece twice is harmless. A worker that dies (of memory, mostly) ends the export with what
-happened; what is finished stays finished. Cost: a shard decoded and one encoded in memory a process, about 1 GiB for a
-shard of 128 MiB.
+happened; what is finished stays finished. Cost: a shard decoded and a file encoded in memory a process.
 """
 
 from __future__ import annotations
