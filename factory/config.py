@@ -38,12 +38,16 @@ from factory.select.config import SelectConfig
 from factory.store.config import StoreConfig
 from factory.sweep.config import SweepConfig
 from factory.tasks.config import TasksConfig
+from factory.vocabulary.config import VocabularyConfig
 
 PROMPT_TOKENS_RESERVED = 700
 """Tokens kept free for instructions and concept lists; the longest general prompt measures about 500."""
 
 TASK_TOKENS_RESERVED = 700
 """The same for prompts of task types (the longest, of multiple choice, measures 475), conversations and schemas."""
+
+CHARACTERS_A_TOKEN, NAME_AND_CODE_CHARACTERS = 3.5, 60
+"""Of a vocabulary's lines: terms of medicine are cut into shorter tokens than English."""
 
 JUDGE_REPLY_TOKENS = 256
 """The shortest limit on a judge's reply that is named as a way out: three criteria with a sentence of reason each."""
@@ -89,13 +93,22 @@ class FactoryConfig(Section):
             ("question", self.question.sampling, across),
         ):
             need = passages * self.select.chunk_tokens + sampling.max_tokens + PROMPT_TOKENS_RESERVED
+            need += self._vocabulary_tokens
             if need > self.model.max_model_len:
                 chunks = "2 * select.chunk_tokens (level 3)" if passages == 2 else "select.chunk_tokens"
                 raise ValueError(
                     f"{chunks} + {name}.sampling.max_tokens + {PROMPT_TOKENS_RESERVED} for the prompt "
                     f"itself is {need}, above model.max_model_len={self.model.max_model_len}"
+                    + ("; with a vocabulary, lower domain.vocabulary.max_terms" if self._vocabulary_tokens else "")
                 )
         return self
+
+    @property
+    def _vocabulary_tokens(self) -> int:
+        """Tokens that a prompt's vocabulary takes at most."""
+        given = self.domain.vocabulary
+        most = given.max_terms * (given.definition_characters + NAME_AND_CODE_CHARACTERS)
+        return round(most / CHARACTERS_A_TOKEN) if given.files else 0
 
     @model_validator(mode="after")
     def _task_prompts_fit(self) -> FactoryConfig:
@@ -152,6 +165,8 @@ class FactoryConfig(Section):
             del values["curate"]["decontamination"]["embedding"]  # likewise
         if self.domain.variant is None:
             del values["domain"]["variant"]  # likewise
+        if self.domain.vocabulary == VocabularyConfig():
+            del values["domain"]["vocabulary"]  # likewise
         if self.judge == JudgeConfig():
             del values["judge"]  # likewise
         values["tasks"] = {name: values["tasks"][name] for name in self.tasks.on()}

@@ -25,6 +25,7 @@ from factory.answers.verify.config import VerifyConfig
 from factory.answers.verify.decide import PACK_KINDS, VERIFIERS, verify_answer
 from factory.answers.verify.pack import ERROR, pack_verdict
 from factory.answers.verify.verdict import Verdict
+from factory.domains.checks import Terms
 from factory.domains.pack import Pack
 from factory.domains.pack_code import PackCode
 from factory.errors import ConfigError
@@ -37,6 +38,7 @@ from factory.store.parquet import read_parquet
 from factory.tables import CHECK, TASK_COLUMNS
 from factory.tasks.task import TaskType
 from factory.tasks.verify import stratum_of, task_facts, verify_task
+from factory.vocabulary.given import Vocabulary
 
 STEP_VERSION = 4
 
@@ -49,12 +51,13 @@ OF_TASKS = [field.name for field in TASK_COLUMNS]
 @dataclass(frozen=True)
 class CheckStep:
     """Work step: ANSWER rows -> CHECK rows. `pack` is the domain pack's code where it verifies answers,
-    `tasks` are the types beside open questions, each checked in its way."""
+    `tasks` are the types beside open questions, each checked in its way, `vocabulary` what the pack's code may ask."""
 
     config: VerifyConfig
     embedding: SentenceEvidence | None = None
     pack: PackCode | None = None
     tasks: tuple[TaskType, ...] = ()
+    vocabulary: Vocabulary | None = None
 
     name = "check"
     version = STEP_VERSION
@@ -63,6 +66,7 @@ class CheckStep:
         own: dict[str, Any] = {"verify": self.config.model_dump(mode="json"), "verifiers": VERIFIERS}
         own |= {"embedding": self.embedding.identity()} if self.embedding else {}
         own |= {"pack": self.pack.identity()} if self.pack else {}
+        own |= {"vocabulary": self.vocabulary.index_identity()} if self.vocabulary else {}
         return own | ({"tasks": {task.name: task.check_identity() for task in self.tasks}} if self.tasks else {})
 
     def work(self, store: Store, unit: Unit) -> UnitResult:
@@ -75,7 +79,8 @@ class CheckStep:
         rows = answers.to_pylist()
         texts = fetch_texts(store, [source for row in rows for source in row["sources"] or ()])
         grounded = [grounding(row["answer"] or "", passages_of(row, texts)) for row in rows]
-        verdicts = [self.verdict(row, texts, found) for row, found in zip(rows, grounded, strict=True)]
+        terms = self.vocabulary.load(store) if self.vocabulary else None
+        verdicts = [self.verdict(row, texts, found, terms) for row, found in zip(rows, grounded, strict=True)]
         embedded = [_embedded_share(row, texts, self.embedding) for row in rows]
         ids = [row["answer_id"] for row in rows]
         table = pa.table(
@@ -99,18 +104,21 @@ class CheckStep:
             facts=check_facts(rows, verdicts) | task_facts(rows),
         )
 
-    def verdict(self, row: Row, texts: Texts, grounded: Grounding) -> Verdict:
+    def verdict(self, row: Row, texts: Texts, grounded: Grounding, terms: Terms | None = None) -> Verdict:
         """Of one ANSWER row; `texts` are its passages by id, `grounded` how it stands on them."""
         if (name := row.get("task")) is not None:
             task = next(task for task in self.tasks if task.name == name)
             checked = self.config.kind != "none"
             return verify_task(task, row, grounded) if checked else Verdict()
         code = self.pack
-        own = (lambda: pack_verdict(code.load(), row, passages_of(row, texts))) if code is not None else None
+        passages = passages_of(row, texts)
+        own = (lambda: pack_verdict(code.load(), row, passages, terms)) if code is not None else None
         return verify_answer(row["text"], row["answer"], row["final_answer"], self.config, own)
 
 
-def check_step(config: AnswerConfig, pack: Pack, tasks: tuple[TaskType, ...] = ()) -> CheckStep:
+def check_step(
+    config: AnswerConfig, pack: Pack, tasks: tuple[TaskType, ...] = (), vocabulary: Vocabulary | None = None
+) -> CheckStep:
     """The step that a configuration describes. Raises ConfigError where the pack's code cannot be used, or is asked for
     and has no verifier."""
     verifies = config.verify.kind in PACK_KINDS and pack.checks is not None and pack.checks.load().verify is not None
@@ -121,7 +129,8 @@ def check_step(config: AnswerConfig, pack: Pack, tasks: tuple[TaskType, ...] = (
             remedy="use answer.verify.kind=auto, or add one (factory/domains/checks.py has an example)",
         )
     code = pack.checks if verifies else None
-    return CheckStep(config.verify, sentence_evidence(config.grounding.embedding), code, tasks)
+    asked = vocabulary if verifies else None
+    return CheckStep(config.verify, sentence_evidence(config.grounding.embedding), code, tasks, asked)
 
 
 def _embedded_share(row: Row, texts: Texts, rule: SentenceEvidence | None) -> float | None:

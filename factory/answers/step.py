@@ -28,6 +28,7 @@ from factory.identity import make_id
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 from factory.tables import ANSWER, QUESTION, with_tags
+from factory.vocabulary.given import Vocabulary
 
 STEP_VERSION = 4
 PROMPT = "answer"
@@ -40,6 +41,7 @@ class AnswerStep:
     config: AnswerConfig
     pack: Pack
     seed: int
+    vocabulary: Vocabulary | None = None
 
     @property
     def name(self) -> str:
@@ -89,6 +91,7 @@ class AnswerStep:
             "samples": self.config.samples,
             "samples_per_round": self.config.samples_per_round,
             "copied_ngram_words": NGRAM_WORDS,
+            **({"vocabulary": self.vocabulary.identity()} if self.vocabulary else {}),
         }
 
     def item_id(self, row: Row) -> str:
@@ -103,6 +106,7 @@ class AnswerStep:
             edu_level=row["edu_level"] or "",
             subject=row["subject"] or "",
             document="\n\n".join(passages_of(row, texts)) if wants_document else "",
+            vocabulary=self.vocabulary.words(passages_of(row, texts)) if self.vocabulary else "",
         )
 
     def undecided(self, row: Row, rounds: Sequence[Completion]) -> bool:

@@ -32,6 +32,7 @@ from factory.engine.config import SamplingConfig
 from factory.run.reject import Reject
 from factory.run.step import Parsed, Row, Texts
 from factory.tables import CONCEPTS
+from factory.vocabulary.given import Vocabulary
 
 STEP_VERSION = 3
 
@@ -74,6 +75,7 @@ class ExtractStep:
     config: ExtractConfig
     pack: Pack
     seed: int
+    vocabulary: Vocabulary | None = None
 
     @property
     def name(self) -> str:
@@ -142,6 +144,7 @@ class ExtractStep:
             "min_concepts": self.config.min_concepts,
             "max_concepts": self.config.max_concepts,
             "response_schema": self.response_schema,
+            **({"vocabulary": self.vocabulary.identity()} if self.vocabulary else {}),
         }
 
     def samples_for_round(self, number: int) -> int:
@@ -158,6 +161,7 @@ class ExtractStep:
             max_topics=str(self.config.max_topics),
             min_concepts=str(self.config.min_concepts),
             max_concepts=str(self.config.max_concepts),
+            vocabulary=self.vocabulary.words([texts[row["chunk_id"]]]) if self.vocabulary else "",
         )
 
     def undecided(self, row: Row, rounds: Sequence[Completion]) -> bool:

@@ -1,10 +1,11 @@
-"""Keys of `domain`: which pack."""
+"""Keys of `domain`: which pack, and the terminologies that go with it."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
 from factory.section import Section
+from factory.vocabulary.config import VocabularyConfig
 
 
 class DomainConfig(Section):
@@ -13,3 +14,4 @@ class DomainConfig(Section):
     variant: str | None = Field(
         default=None, description="prompts/<variant>/ of the pack, such as zero_shot; null: the prompts with examples"
     )
+    vocabulary: VocabularyConfig = VocabularyConfig()

@@ -21,21 +21,24 @@ from factory.section import Section
 
 # What each prompt must hold, and what it may hold besides.
 PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
-    "extract": (frozenset({"document"}), frozenset({"levels", "max_topics", "min_concepts", "max_concepts"})),
+    "extract": (
+        frozenset({"document"}),
+        frozenset({"levels", "max_topics", "min_concepts", "max_concepts", "vocabulary"}),
+    ),
     # {{hints}} of extract is filled in when the pack is loaded (pack.py): it is the same for every request.
-    "question_level_1": (frozenset({"document"}), frozenset({"levels", "questions", "tags"})),
+    "question_level_1": (frozenset({"document"}), frozenset({"levels", "questions", "tags", "vocabulary"})),
     "question_level_2": (
         frozenset({"document", "concepts"}),
-        frozenset({"questions", "concepts_per_question", "edu_level", "subject", "tags"}),
+        frozenset({"questions", "concepts_per_question", "edu_level", "subject", "tags", "vocabulary"}),
     ),
-    "answer": (frozenset({"question"}), frozenset({"answer_style", "document", "edu_level", "subject"})),
+    "answer": (frozenset({"question"}), frozenset({"answer_style", "document", "edu_level", "subject", "vocabulary"})),
 }
 # The same for prompts that a pack need not have: level 3, `python -m jobs.train_selector`, `factory decon --judge`,
 # `judge.rubric`, task types.
 OPTIONAL_PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "question_level_3": (
         frozenset({"document_1", "document_2", "concepts"}),
-        frozenset({"topics", "questions", "concepts_per_question", "edu_level", "subject", "tags"}),
+        frozenset({"topics", "questions", "concepts_per_question", "edu_level", "subject", "tags", "vocabulary"}),
     ),
     "reference_document": (
         frozenset({"topic", "genre"}),

@@ -174,6 +174,7 @@ SAMPLE_VALUES = {
     "discipline": "Physics",
     "domain": "physics",
     "subject": "Physics",
+    "vocabulary": "- Boiling point (T1): The temperature at which a liquid boils.",
     **dict.fromkeys(("questions", "max_topics", "min_concepts", "max_concepts", "concepts_per_question"), "3"),
 }
 """What prompts are rendered with when they are looked at; other placeholders by their names."""

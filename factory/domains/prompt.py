@@ -11,14 +11,23 @@ engines cache the longest shared prefix: every request of a step then shares all
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from factory.engine.api import Message
 from factory.errors import ConfigError
 from factory.identity import fingerprint
 
+VOCABULARY = "vocabulary"
+"""The placeholder that leaves nothing behind where there is nothing to put in."""
+
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+_VOCABULARY = r"\{\{\s*vocabulary\s*\}\}"
+_VOCABULARY_BLOCK = re.compile(
+    rf"^<vocabulary>[ \t]*\n[ \t]*{_VOCABULARY}[ \t]*\n</vocabulary>[ \t]*(?:\n|\Z)"
+    rf"|^[ \t]*{_VOCABULARY}[ \t]*(?:\n|\Z)|{_VOCABULARY}",
+    re.MULTILINE,
+)
 _TURN = re.compile(r"^<!--\s*(user|assistant)\s*-->[ \t]*\n?", re.MULTILINE)
 
 
@@ -41,6 +50,16 @@ class Prompt:
         return frozenset(_PLACEHOLDER.findall(self.template))
 
     @cached_property
+    def without_vocabulary(self) -> Prompt:
+        """The same prompt for a passage without a term: a block <vocabulary> that held nothing but {{vocabulary}} is
+        gone, or the line."""
+        return replace(self, template=_VOCABULARY_BLOCK.sub("", self.template).rstrip("\n"))
+
+    def _for(self, values: dict[str, str]) -> Prompt:
+        empty = VOCABULARY in self.placeholders and not values.get(VOCABULARY)
+        return self.without_vocabulary if empty else self
+
+    @cached_property
     def turns(self) -> tuple[tuple[str, str], ...]:
         """Role and text of every turn; text before the first turn line is the user's."""
         first, *marked = _TURN.split(self.template)
@@ -56,12 +75,12 @@ class Prompt:
 
     def render(self, **values: str) -> str:
         """The last turn with every placeholder filled: what this one request is about."""
-        return _fill(self._cut[-1][1], values)
+        return _fill(self._for(values)._cut[-1][1], values)
 
     def messages(self, **values: str) -> tuple[Message, ...]:
         """The whole conversation. Values that it does not use are ignored; a placeholder without a value is a
         KeyError (the loader has checked the names)."""
-        turns = tuple([Message(role, _fill(parts, values)) for role, parts in self._cut])
+        turns = tuple([Message(role, _fill(parts, values)) for role, parts in self._for(values)._cut])
         return (Message("system", self.system), *turns) if self.system else turns
 
 

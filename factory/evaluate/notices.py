@@ -9,6 +9,7 @@ from typing import Any
 from factory.evaluate.checks import Equation
 from factory.evaluate.facts import ReportInput
 from factory.evaluate.models import SMALL, in_words
+from factory.vocabulary.given import ASKED, TERMS, WITH_TERMS
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def notices(data: ReportInput, broken: list[Equation]) -> list[Notice]:
     found.extend(_model_notices(data))
     found.extend(_index_notices(data.index))
     found.extend(_round_notices(data))
+    found.extend(_vocabulary_notices(data))
     found.extend(Notice("note", "Left out of this report.", problem) for problem in data.problems)
     return found
 
@@ -89,6 +91,23 @@ def _index_notices(index: Mapping[str, Any]) -> list[Notice]:
     compared = any(index.get(key) for key in ("compared_with", "newer"))
     headline = "Compared with published datasets." if compared else "Not compared with published datasets."
     return [Notice("note", headline, "; ".join(lines) if lines else "The index had none.")]
+
+
+def _vocabulary_notices(data: ReportInput) -> list[Notice]:
+    """What the user's terminologies gave to prompts: of a vocabulary of another field nothing is found."""
+    files = ((data.config.get("domain") or {}).get("vocabulary") or {}).get("files") or ()
+    if not files:
+        return []
+    names = ", ".join(str(file).replace("\\", "/").rpartition("/")[2] for file in files)
+    asked = [step for step in data.steps if ASKED in step.facts]
+    if not asked:
+        return [
+            Notice("note", "The vocabulary went into no prompt.", f"{names}: only the domain pack's checks ask it.")
+        ]
+    rows, found, terms = (sum(step.facts.get(name, 0) for step in asked) for name in (ASKED, WITH_TERMS, TERMS))
+    told = "; ".join(f"{step.name}: {step.facts[WITH_TERMS]:,} of {step.facts[ASKED]:,}" for step in asked)
+    headline = f"Vocabulary: {found:,} of {rows:,} prompts were given terms, {terms:,} in all."
+    return [Notice("note" if found else "loud", headline, f"{names}. Prompts about passages with a term: {told}.")]
 
 
 def _round_notices(data: ReportInput) -> list[Notice]:

@@ -57,6 +57,7 @@ class Publication:
     is what the publisher gives the dataset (None: the combined licence of the sources). `steps` come from
     `step_record`; `recipe` is the configuration that can change rows; `index` is what of other datasets it was
     compared with, and the segment its questions are registered as (run/registration.py), None where neither is on.
+    `vocabulary` names the terminologies that prompts or checks were given, by name, hash and number of terms.
     `governance` is that section of the configuration, `wording` the body of prompts.json, `clock` when the run started
     and when each step was worked, as ISO 8601 in UTC.
     """
@@ -77,6 +78,7 @@ class Publication:
     license: str | None = None
     languages: tuple[str, ...] = ()
     index: Mapping[str, Any] | None = None
+    vocabulary: tuple[Mapping[str, Any], ...] = ()
     governance: Mapping[str, Any] = field(default_factory=dict)
     wording: Mapping[str, Any] = field(default_factory=dict)
     clock: Mapping[str, Any] = field(default_factory=dict)
@@ -268,6 +270,7 @@ def build_manifest(
         "steps": [dict(step) for step in publication.steps],
         "gates": [gate.to_json() for gate in publication.gates],
         **({"index": dict(publication.index)} if publication.index is not None else {}),
+        **({"vocabulary": [dict(each) for each in publication.vocabulary]} if publication.vocabulary else {}),
         "recipe": dict(publication.recipe),
         "software": dict(publication.software),
         "files": sorted([*map(file_entry, shards), *files], key=lambda entry: str(entry["path"])),

@@ -32,6 +32,7 @@ from factory.store.base import AbsentObjectError, Store
 from factory.store.commits import Commit, read_commit, read_commits
 from factory.store.objects import read_mapping
 from factory.store.parquet import read_parquet, read_rows
+from factory.vocabulary.use import vocabulary_of
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,8 @@ def _rebuild(
     row = _input_row(finder.root, step, commit, record["item_id"])
     is_document = "text" in row and "chunk_id" in row
     texts = {row["chunk_id"]: row["text"]} if is_document else fetch_texts(finder.root, row["sources"])
+    if (vocabulary := vocabulary_of(step)) is not None:
+        vocabulary.load(finder.root)
     rendered = step.prompt(row, texts, folder)
     messages = () if isinstance(rendered, Reject) else rendered
     prompt_sha256 = Request(request_id, messages).prompt_sha256()

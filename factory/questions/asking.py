@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
@@ -16,6 +16,7 @@ from factory.questions.checks import QuestionChecks, checks_for
 from factory.questions.config import QuestionConfig
 from factory.run.step import Row
 from factory.tables import QUESTION, with_tags
+from factory.vocabulary.given import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class AskingStep:
     config: QuestionConfig
     pack: Pack
     seed: int
+    vocabulary: Vocabulary | None = None
 
     prompt_name: ClassVar[str]
     id_column = "question_id"
@@ -33,6 +35,13 @@ class AskingStep:
     @property
     def schema(self) -> pa.Schema:
         return with_tags(QUESTION, self.pack.tags)
+
+    def words(self, passages: Sequence[str]) -> str:
+        """What the prompt is given for {{vocabulary}}."""
+        return self.vocabulary.words(passages) if self.vocabulary else ""
+
+    def vocabulary_identity(self) -> dict[str, Any]:
+        return {"vocabulary": self.vocabulary.identity()} if self.vocabulary else {}
 
     @cached_property
     def sampling(self) -> Sampling:

@@ -76,6 +76,7 @@ class Level1Step(AskingStep):
             "questions": self.config.level_1_questions,
             "checks": self.checks.identity(),
             "response_schema": self.response_schema,
+            **self.vocabulary_identity(),
         }
 
     def item_id(self, row: Row) -> str:
@@ -88,6 +89,7 @@ class Level1Step(AskingStep):
             levels=", ".join(self.pack.levels),
             questions=str(self.config.level_1_questions),
             tags=tags_in_words(self.pack.tags),
+            vocabulary=self.words([texts[row["chunk_id"]]]),
         )
 
     def parse(self, row: Row, texts: Texts, rounds: Sequence[Completion], folder: str) -> Parsed:

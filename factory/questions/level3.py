@@ -52,6 +52,7 @@ class Level3Step(AskingStep):
             "concepts_per_question": self.config.concepts_per_question,
             "checks": self.checks.identity(),
             "response_schema": self.response_schema,
+            **self.vocabulary_identity(),
         }
 
     def item_id(self, row: Row) -> str:
@@ -84,6 +85,7 @@ class Level3Step(AskingStep):
             edu_level=row["edu_level"],
             subject=row["subject"],
             tags=tags_in_words(self.pack.tags),
+            vocabulary=self.words([first, second]),
         )
 
     def parse(self, row: Row, texts: Texts, rounds: Sequence[Completion], folder: str) -> Parsed:

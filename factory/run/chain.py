@@ -59,6 +59,7 @@ from factory.store.base import Store
 from factory.store.commits import committed_units
 from factory.store.open import open_store
 from factory.tasks.chat import frames
+from factory.vocabulary.use import vocabulary_of
 
 Parts = Callable[[Store], Sequence[Part]]
 
@@ -166,7 +167,9 @@ def build_stages(
 
     def llm_stage(step: LlmStep, role: str, reads: tuple[str, ...], parts: Parts) -> Stage:
         planner = row_wise(step, role, parts)
-        return Stage(step.name, planner, reads, role, settings.model_identity(role), step)
+        given = vocabulary_of(step)
+        prepare = given.prepare if given else None
+        return Stage(step.name, planner, reads, role, settings.model_identity(role), step, prepare)
 
     def outputs_of(*steps: str) -> Parts:
         return lambda store: [Part(output.file) for step in steps for output in read_outputs(store, key(step))]
@@ -324,7 +327,13 @@ def build_stages(
         *(applying("curate", "decide", strand, strand.questions) for strand in strands),
         *rephrased(),
         *(asking[name] for name in steps.answers),
-        Stage("check", row_wise(steps.check, None, outputs_of(*steps.answers)), steps.answers, step=steps.check),
+        Stage(
+            "check",
+            row_wise(steps.check, None, outputs_of(*steps.answers)),
+            steps.answers,
+            step=steps.check,
+            prepare=steps.check.vocabulary.prepare if steps.check.vocabulary else None,
+        ),
         *(stage for name, stage in asking.items() if name == "judge"),
         Stage(
             "samples",

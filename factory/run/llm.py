@@ -13,7 +13,7 @@ request (docs/benchmarks.md, `pipeline`).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -30,6 +30,8 @@ from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import read_parquet
 from factory.tables import DOCUMENT, REQUEST, source_of
+from factory.vocabulary.given import counted
+from factory.vocabulary.use import vocabulary_of
 
 REJECTED_ALONE = {"prompt_too_long", "schema_refused", "content_filter"}
 """Errors of a single request that say something about the row: rejects. Any other error says something about
@@ -48,6 +50,8 @@ class Prepared:
     asked: tuple[int, ...]
     requests: tuple[Request, ...]
     refused: tuple[tuple[int, Reject], ...]
+    facts: Mapping[str, int] = field(default_factory=dict)
+    """What the commit says besides: what a vocabulary gave to prompts."""
 
 
 def load_rows(store: Store, unit: Unit) -> list[Row]:
@@ -71,6 +75,9 @@ def prepare(store: Store, step: LlmStep, folder: str, unit: Unit) -> Prepared:
         texts = {row["chunk_id"]: row["text"] for row in rows}
     else:
         texts = fetch_texts(store, [source for row in rows for source in row.get("sources", ())])
+    vocabulary = vocabulary_of(step)
+    if vocabulary is not None:
+        vocabulary.load(store)
     asked: list[int] = []
     requests: list[Request] = []
     refused: list[tuple[int, Reject]] = []
@@ -83,7 +90,14 @@ def prepare(store: Store, step: LlmStep, folder: str, unit: Unit) -> Prepared:
         asked.append(index)
         requests.append(Request(request_id(folder, step.item_id(row), 0), prompt))
     _raise_if_all_failed(failures, len(rows))
-    return Prepared(tuple(rows), texts, tuple(asked), tuple(requests), tuple(refused))
+    facts = counted(vocabulary, (passages_in(rows[index], texts) for index in asked)) if vocabulary else {}
+    return Prepared(tuple(rows), texts, tuple(asked), tuple(requests), tuple(refused), facts)
+
+
+def passages_in(row: Row, texts: Mapping[str, str]) -> list[str]:
+    """The distinct passages that a row of any step rests on."""
+    chunks = dict.fromkeys(source["chunk_id"] for source in row.get("sources") or ())
+    return [texts[chunk] for chunk in chunks if chunk in texts]
 
 
 def _prompt(
@@ -175,7 +189,7 @@ def settle(step: LlmStep, folder: str, prepared: Prepared, answers: Answers) -> 
         rejects=tuple(rejects),
         input_ids_digest=ids_digest(step.item_id(row) for row in prepared.rows),
         ledger=ledger_of(step, answers),
-        facts={"split": split} if (split := split_of(prepared.rows, answers, subjects)) else {},
+        facts={**prepared.facts, **({"split": split} if (split := split_of(prepared.rows, answers, subjects)) else {})},
     )
     return result, requests_table(step, prepared, answers)
 

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from factory.answers.config import AnswerConfig
 from factory.answers.judge.config import JudgeConfig
 from factory.concepts.config import ExtractConfig
@@ -108,9 +106,12 @@ _REMEDY = "sections a pack may set: " + ", ".join(Settable.model_fields) + "; `f
 def settings_for(domain: Any) -> PackSettings | None:
     """The settings of the pack that the composed section `domain` names; None where that is not usable, which the check
     of the whole configuration says better."""
+    from omegaconf import OmegaConf
+
     try:
-        config = DomainConfig.model_validate(dict(domain))
-    except (ValidationError, TypeError, ValueError):
+        values: Any = OmegaConf.to_container(domain) if OmegaConf.is_config(domain) else domain
+        config = checked(DomainConfig, values)
+    except (ConfigError, TypeError, ValueError):
         return None
     return pack_settings(config)
 

@@ -9,6 +9,7 @@ shards of 17,000 samples took 160 MiB of its memory (docs/benchmarks.md, `pipeli
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from factory.store.base import Store
 from factory.store.objects import read_mapping
 
 if TYPE_CHECKING:
+    from factory.config import FactoryConfig
     from factory.publish.gates.results import GateResult
     from factory.publish.manifest import Publication
     from factory.run.chain import Chain
@@ -80,6 +82,7 @@ def publish(store: Store, chain: Chain, dones: Dones, started: str) -> str:
         software=software(),
         license=config.publish.license,
         index=index_facts(store, config, chain.run, dones, version_of(chain, dones)),
+        vocabulary=_vocabulary(store, config, steps),
         governance=config.governance.model_dump(mode="json", exclude_defaults=True),
         wording=wording(settings.pack, rubric, steps),
         clock={
@@ -88,6 +91,18 @@ def publish(store: Store, chain: Chain, dones: Dones, started: str) -> str:
         },
     )
     return on_worker(partial(_finalised, store, publication, outputs_key(chain.run, "shards")))
+
+
+def _vocabulary(
+    store: Store, config: FactoryConfig, steps: Sequence[Mapping[str, Any]]
+) -> tuple[Mapping[str, Any], ...]:
+    """The terminologies that a step of the run was given."""
+    from factory.run.execute import on_worker
+    from factory.vocabulary.given import read_vocabulary
+
+    used = any("vocabulary" in step["identity"]["own"] for step in steps)
+    given = read_vocabulary(config.domain.vocabulary) if used else None
+    return tuple(on_worker(partial(given.told, store))) if given is not None else ()
 
 
 def _finalised(store: Store, publication: Publication, shards: str) -> str:

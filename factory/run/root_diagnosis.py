@@ -23,7 +23,10 @@ from factory.store.lease import SILENT_S, holder_of
 from factory.store.local import LocalStore
 from factory.sweep.record import is_worked, read_sweep, sweep_ids, sweep_key
 
-FOLDERS = {"runs", "steps", "datasets", "leases", "curate", "selectors", "sweeps", "withdrawals", "erasures"}
+FOLDERS = {
+    *("runs", "steps", "datasets", "leases", "curate", "select", "selectors", "sweeps", "withdrawals", "erasures"),
+    "vocabulary",
+}
 """What the factory keeps at the top of a root."""
 
 AHEAD_S = 300.0

@@ -8,6 +8,7 @@ recorded configuration and checks that prompts and code are still what they were
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +31,7 @@ from factory.curate.minhash import LshParameters
 from factory.curate.semantic.sketch import SemanticSketchStep, read_vectors, semantic_sketch_step
 from factory.curate.sketch import SketchStep, sketch_step
 from factory.domains.pack import Pack, load_pack
+from factory.domains.prompt import VOCABULARY
 from factory.errors import ConfigError
 from factory.identity import fingerprint
 from factory.publish.gates.step import GateStep, gate_step
@@ -53,6 +55,8 @@ from factory.tasks.answer import TaskAnswerStep
 from factory.tasks.kinds import task_types
 from factory.tasks.question import TaskQuestionStep
 from factory.tasks.task import TaskType
+from factory.vocabulary.given import Vocabulary, read_vocabulary
+from factory.vocabulary.use import require_use
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ class Steps:
     """`llm` has the LLM steps this run takes, by name, in order. `documents` looks for near-duplicate documents,
     `questions_alike` for duplicate questions, `rephrased` for those that say the same in other words, `across` leads
     from concepts to level 3, `benchmark_answers` is what answers must not repeat, `recheck` and `segment` belong to the
-    index of published questions; None where that is off. `tasks` are the task types beside open questions."""
+    index of published questions; None where that is off. `tasks` are the task types beside open questions, `vocabulary`
+    the user's terminologies, None where there are none."""
 
     select: SelectStep
     documents: DuplicateSteps | None
@@ -87,6 +92,7 @@ class Steps:
     shards: ShardStep
     segment: SegmentStep | None
     tasks: tuple[TaskType, ...] = ()
+    vocabulary: Vocabulary | None = None
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -107,11 +113,14 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any, erased: DenyL
     select = select_step(config, tokenizer, erased)
     before = row_wise_folder(replace(select, erased=None), None) if erased is not None else None
     tasks = task_types(config.tasks)
+    vocabulary = read_vocabulary(config.domain.vocabulary)
+    llm = llm_steps(config, pack, vocabulary)
+    require_use(config.domain, pack, vocabulary, list(llm.values()))
     return Steps(
         select=select,
         documents=document_steps(resemblance) if resemblance else None,
         merge=MergeStep(config.limit, sampled_as=before),
-        llm=llm_steps(config, pack),
+        llm=llm,
         across=across_steps(config) if 3 in config.question.levels else None,
         sketch=sketch,
         questions_alike=DuplicateSteps(
@@ -121,13 +130,14 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any, erased: DenyL
             DecideStep(sketch.parameters),
         ),
         rephrased=semantic_steps(config.curate),
-        check=check_step(config.answer, pack, tasks),
+        check=check_step(config.answer, pack, tasks, vocabulary),
         benchmark_answers=answers,
         recheck=RecheckStep(sketch.parameters) if config.curate.index.use is not None else None,
-        gate=gate_step(config, pack, sketch.index, answers),
+        gate=gate_step(config, pack, sketch.index, answers, vocabulary),
         shards=ShardStep(with_tasks=bool(tasks), with_tags=bool(pack.tags)),
         segment=SegmentStep(sketch.parameters) if config.curate.index.register else None,
         tasks=tasks,
+        vocabulary=vocabulary,
     )
 
 
@@ -159,22 +169,27 @@ def document_parameters(config: DocumentDuplicatesConfig) -> LshParameters | Non
     return LshParameters(config.shingle_words, config.permutations, config.threshold)
 
 
-def llm_steps(config: FactoryConfig, pack: Pack) -> dict[str, LlmStep]:
-    """The LLM steps a configuration takes: extraction only where a level asks for concepts."""
+def llm_steps(config: FactoryConfig, pack: Pack, vocabulary: Vocabulary | None = None) -> dict[str, LlmStep]:
+    """The LLM steps a configuration takes: extraction only where a level asks for concepts. `vocabulary` goes to those
+    whose prompt asks for it."""
+
+    def words(prompt: str) -> Vocabulary | None:
+        return vocabulary if VOCABULARY in pack.prompt(prompt).placeholders else None
+
     steps: dict[str, LlmStep] = {}
     if {2, 3} & set(config.question.levels):
-        steps["extract"] = ExtractStep(config.extract, pack, config.seed)
+        steps["extract"] = ExtractStep(config.extract, pack, config.seed, words("extract"))
     if 1 in config.question.levels:
-        steps["question_1"] = Level1Step(config.question, pack, config.seed)
+        steps["question_1"] = Level1Step(config.question, pack, config.seed, words("question_level_1"))
     if 2 in config.question.levels:
-        steps["question_2"] = Level2Step(config.question, pack, config.seed)
+        steps["question_2"] = Level2Step(config.question, pack, config.seed, words("question_level_2"))
     if 3 in config.question.levels:
-        steps["question_3"] = Level3Step(config.question, pack, config.seed)
+        steps["question_3"] = Level3Step(config.question, pack, config.seed, words("question_level_3"))
     tasks = task_types(config.tasks)
     for task in tasks:
         asking = TaskQuestionStep(task, config.question, pack, config.seed)
         steps[asking.name] = asking
-    steps["answer"] = AnswerStep(config.answer, pack, config.seed)
+    steps["answer"] = AnswerStep(config.answer, pack, config.seed, words("answer"))
     for task in tasks:
         answering = TaskAnswerStep(task, config.answer, pack, config.seed)
         steps[answering.name] = answering
@@ -196,8 +211,18 @@ def rebuild_steps(store: Store, run: str) -> dict[str, LlmStep]:
             remedy="replay under the root that the dataset was made in",
         )
     config = load_config(record["config"])
-    steps = llm_steps(config, load_pack(config.domain))
+    steps = llm_steps(config, load_pack(config.domain), _recorded_vocabulary(store, record["steps"]))
     return {record["steps"][name]: _unchanged(store, record["steps"][name], step) for name, step in steps.items()}
+
+
+def _recorded_vocabulary(store: Store, folders: Mapping[str, str]) -> Vocabulary | None:
+    """The vocabulary of a recorded run, from what its steps are named by: its files may be gone since."""
+    for folder in folders.values():
+        with suppress(KeyError):
+            own = read_mapping(store, f"steps/{folder}/step.json", ("own",))["own"]
+            if "max_terms" in own.get("vocabulary", {}):
+                return Vocabulary.recorded(own["vocabulary"])
+    return None
 
 
 def _unchanged(store: Store, folder: str, step: LlmStep) -> LlmStep:

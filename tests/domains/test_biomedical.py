@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -12,6 +14,7 @@ from factory.domains.examine import examine
 from factory.domains.pack import PACKS, load_pack
 from factory.errors import ConfigError
 from factory.run.compose import compose
+from tests.runs import Finished, dataset_rows, done_of, factory_cli, run_factory
 
 
 def test_every_planted_item_comes_out_as_expected_and_both_ways() -> None:
@@ -40,6 +43,10 @@ def test_a_run_is_strict_unless_the_command_says_otherwise() -> None:
     assert config.answer.require == "not_wrong"
     assert config.gate.max_personal_data == 0
     assert config.gate.severity.max_personal_data == "error"
+    with_terms = compose(
+        ["domain=biomedical", "domain.vocabulary.files=[a.tsv]", "engine=scripted", "store.root=/nowhere"]
+    )
+    assert with_terms.answer == config.answer
     loose = compose(["domain=biomedical", "engine=scripted", "store.root=/nowhere", "answer.require=any"])
     assert loose.answer.require == "any"
 
@@ -48,3 +55,66 @@ def test_items_name_every_gate_more_than_once() -> None:
     lines = (PACKS / "biomedical" / "items.jsonl").read_text(encoding="utf-8").splitlines()
     asked = Counter(gate for line in lines for gate in json.loads(line)["gates"])
     assert min(asked.values()) >= 4
+
+
+PASSAGES = (
+    "Insulin lowers the concentration of glucose in the blood. Beta cells of the pancreas release it after a meal, and "
+    "muscle and fat take glucose up in answer to it. In type 2 diabetes mellitus the tissues answer less.",
+    "Amoxicillin is given to adults at 500 mg three times a day. Children receive 25 mg/kg per day, divided into two "
+    "doses. The treatment of otitis media lasts five days, and most children recover without it.",
+    "A patient with fever, cough and rusty sputum has lobar pneumonia, usually caused by Streptococcus pneumoniae. The "
+    "consolidated lung is dull on percussion, and the breath sounds are bronchial over it.",
+)
+VOCABULARY = (
+    "term\tcode\tdefinition\tkind\nDiabetes mellitus\tE14\tToo much glucose in the blood.\tdisease\n"
+    "Insulin\tA1\t\tdrug\n"
+)
+
+
+class Ran(NamedTuple):
+    root: Path
+    dataset: Path
+    finished: Finished
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A run with a vocabulary over copies of three passages; scripted answers rest on nothing, so all may pass."""
+    place = tmp_path_factory.mktemp("biomedical")
+    (place / "docs").mkdir()
+    lines = [{"text": f"{PASSAGES[n % 3]} Section {n}.", "license": "CC-BY-4.0", "url": f"u{n}"} for n in range(9)]
+    (place / "docs" / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (place / "terms.tsv").write_text(VOCABULARY)
+    extra = [
+        "domain=biomedical",
+        "domain.variant=knowledge_infused",
+        f"domain.vocabulary.files=[{place / 'terms.tsv'}]",
+        "question.levels=[1]",
+        "gate.max_near_duplicates=null",
+        "gate.max_duplicate_start=null",
+        "gate.max_shared_start=null",
+    ]
+    finished = run_factory(place / "docs", str(place / "root"), extra)
+    return Ran(place / "root", Path(finished.result["dataset"]), finished)
+
+
+def test_a_run_publishes_what_its_passages_hold_up_and_says_what_fell_out(ran: Ran) -> None:
+    manifest = json.loads((ran.dataset / "manifest.json").read_text())
+    own = {gate["name"]: gate for gate in manifest["gates"] if gate["name"].startswith("pack.")}
+    assert len(own) == 4
+    assert all(gate["measured"] == 0 and gate["threshold"] == 0 for gate in own.values())
+    reasons = next(step["reasons"] for step in manifest["steps"] if step["name"] == "samples")
+    assert reasons["input"]["verified_wrong"] > 0
+    assert manifest["vocabulary"][0]["name"] == "terms.tsv"
+    assert manifest["vocabulary"][0]["terms"] == 2
+
+
+def test_prompts_with_terms_are_counted_replayed_and_in_the_report(ran: Ran) -> None:
+    facts = done_of(ran.root, ran.finished.result["run"], "question_1")["facts"]
+    assert (facts["vocabulary_rows"], facts["vocabulary_rows_with_terms"], facts["vocabulary_terms"]) == (9, 3, 6)
+    sample = next(iter(dataset_rows(str(ran.dataset)).values())).column("sample_id")[0].as_py()
+    (ran.root.parent / "terms.tsv").unlink()  # a row can be replayed without the user's file
+    replayed = json.loads(factory_cli("replay", str(ran.dataset), sample, "--json").stdout)
+    assert replayed["proven"]
+    report = (ran.root / "runs" / ran.finished.result["run"] / "report.html").read_text()
+    assert "prompts were given terms" in report

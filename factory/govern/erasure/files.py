@@ -65,6 +65,7 @@ KINDS = (
     _kind("sweep", r"sweeps/[^/]+\.(json|html)", "json"),
     _kind("list of the index", r"curate/index/list\.json", "nothing"),
     _kind("segment of the index", r"curate/index/segments/[^/]+/[^/]+", "segment"),
+    _kind("vocabulary index", r"vocabulary/.+", "nothing"),
     _kind("benchmark items", r"curate/(?!index/).+", "nothing"),
     _kind("shape of an earlier dataset", r"gates/[^/]+\.json", "json"),
     _kind("trained model", r"(selectors|select|training/models)/.+", "kept"),

@@ -57,6 +57,7 @@ from factory.select.lid import LidFile, store_lid
 from factory.select.pii import Pii, finder_of
 from factory.store.base import Store
 from factory.store.parquet import read_parquet
+from factory.vocabulary.given import Vocabulary
 
 STEP_VERSION = 5
 
@@ -71,8 +72,8 @@ class GateStep:
     is. Commits results whether they pass or not; who publishes calls `require_passed`.
 
     `languages` are the expected ones, with the detector's `language_file`; `near` are curate's parameters;
-    `benchmarks` and `benchmark_answers` the indexes of curation, `own` the domain pack's code. None and empty: that
-    family is not measured."""
+    `benchmarks` and `benchmark_answers` the indexes of curation, `own` the domain pack's code, `vocabulary` what it may
+    ask. None and empty: that family is not measured."""
 
     config: GateConfig
     seed: int = 0
@@ -86,6 +87,7 @@ class GateStep:
     benchmark_answers: BenchmarkIndex | None = None
     reference: Reference | None = None
     own: PackCode | None = None
+    vocabulary: Vocabulary | None = None
 
     name = "gate"
     version = STEP_VERSION
@@ -105,13 +107,14 @@ class GateStep:
             "benchmarks": [index.identity if index else None for index in indexes],
             "reference": self.reference.digest if self.reference else None,
             **({"own": self.own.identity()} if self.own else {}),
+            **({"vocabulary": self.vocabulary.index_identity()} if self.vocabulary else {}),
         }
 
     def prepare(self, store: Store) -> None:
         """Puts into the store what the worker needs; to be called on the driver before the unit is worked."""
         if self.language_file is not None:
             store_lid(self.language_file, store)
-        for prepared in (self.benchmarks, self.benchmark_answers, self.reference):
+        for prepared in (self.benchmarks, self.benchmark_answers, self.reference, self.vocabulary):
             if prepared is not None:
                 prepared.prepare(store)
 
@@ -136,7 +139,9 @@ class GateStep:
             answers = self.benchmark_answers.screen(store) if self.benchmark_answers else None
             found.append(Contamination(config, screen, answers))
         if self.own is not None:
-            found.append(OwnGates(config, self.own.load(), store))
+            found.append(
+                OwnGates(config, self.own.load(), store, self.vocabulary.load(store) if self.vocabulary else None)
+            )
         found.append(Shaped(config, self.reference.load(store) if self.reference else None))
         return tuple(found)
 
@@ -159,7 +164,11 @@ class GateStep:
 
 
 def gate_step(
-    config: FactoryConfig, pack: Pack, benchmarks: BenchmarkIndex, benchmark_answers: BenchmarkIndex | None
+    config: FactoryConfig,
+    pack: Pack,
+    benchmarks: BenchmarkIndex,
+    benchmark_answers: BenchmarkIndex | None,
+    vocabulary: Vocabulary | None = None,
 ) -> GateStep:
     """The step that a configuration describes.
 
@@ -169,6 +178,8 @@ def gate_step(
     languages = config.select.language.languages if config.gate.languages is None else config.gate.languages
     # Only to find the model, and to have it say which languages it does not know.
     asked = config.select.language.model_copy(update={"languages": languages})
+    own = _own_gates(config.gate, pack)
+    asks = own is not None and any(gate.vocabulary is not None for gate in own.load().gates.values())
     return GateStep(
         config.gate,
         config.seed,
@@ -181,7 +192,8 @@ def gate_step(
         benchmarks if benchmarks.files else None,
         benchmark_answers,
         find_reference(config.gate.drift.against, config.store.endpoint_url),
-        _own_gates(config.gate, pack),
+        own,
+        vocabulary if asks else None,
     )
 
 

@@ -199,6 +199,7 @@ class TrainConfig(Section):
             del rater["engine"]
         if self.domain.variant is None:
             del recipe["domain"]["variant"]  # jobs from before there were variants keep their ids
+        del recipe["domain"]["vocabulary"]  # no document is written or rated with one
         return recipe
 
 
