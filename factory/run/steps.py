@@ -74,8 +74,7 @@ class Steps:
     """`llm` has the LLM steps this run takes, by name, in order. `documents` looks for near-duplicate documents,
     `questions_alike` for duplicate questions, `rephrased` for those that say the same in other words, `across` leads
     from concepts to level 3, `benchmark_answers` is what answers must not repeat, `recheck` and `segment` belong to the
-    index of published questions; None where that is off. `tasks` are the task types beside open questions, `vocabulary`
-    the user's terminologies, None where there are none."""
+    index of published questions; None where that is off. `tasks` are the task types beside open questions."""
 
     select: SelectStep
     documents: DuplicateSteps | None
@@ -92,7 +91,6 @@ class Steps:
     shards: ShardStep
     segment: SegmentStep | None
     tasks: tuple[TaskType, ...] = ()
-    vocabulary: Vocabulary | None = None
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -137,7 +135,6 @@ def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any, erased: DenyL
         shards=ShardStep(with_tasks=bool(tasks), with_tags=bool(pack.tags)),
         segment=SegmentStep(sketch.parameters) if config.curate.index.register else None,
         tasks=tasks,
-        vocabulary=vocabulary,
     )
 
 
