@@ -18,9 +18,9 @@ from factory.licences.expression import combine
 from factory.publish.samples import ATTRIBUTIONS, DIGITAL_SOURCE_TYPE
 
 CARRIED = (
-    "sample_id", "task", "level", "edu_level", "subject", "part", "role", "stratum", "agreement", "verified",
-    "verified_by", "grounded_share", "judge_score", "license", "licenses", "duties", "attribution", "doc_ids",
-    "synthetic", "digital_source_type", "question_model", "question_model_revision", "answer_model",
+    "sample_id", "task", "task_data", "tags", "level", "edu_level", "subject", "part", "role", "stratum", "agreement",
+    "verified", "verified_by", "grounded_share", "judge_score", "license", "licenses", "duties", "attribution",
+    "doc_ids", "synthetic", "digital_source_type", "question_model", "question_model_revision", "answer_model",
     "answer_model_revision",
 )  # fmt: skip
 

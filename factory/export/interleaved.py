@@ -28,8 +28,8 @@ from factory.run.outputs import resolve
 from factory.store.base import Store
 from factory.store.parquet import read_parquet
 
-COLUMNS = ("question", "answer", "lineage")
-REMOVED = "document_removed"
+COLUMNS = ("messages", "question", "answer", "lineage")
+REMOVED, SEVERAL_TURNS = "document_removed", "not_one_question_and_answer"
 
 Documents = Mapping[tuple[str, str], str]
 """(name of the file, document id) -> text."""
@@ -48,6 +48,9 @@ def files_of(rows: pa.Table) -> list[str]:
 
 def shape(source: Source, recipe: Recipe, rows: pa.Table) -> Shaped:
     template = template_of(recipe.template)
+    told_apart = pc.fill_null(pc.equal(pc.list_value_length(rows.column("messages")), 2), False)
+    several = rows.num_rows - int(pc.sum(told_apart).as_py() or 0)
+    rows = rows.filter(told_apart)
     places = [_documents_of(sources) for sources in pc.struct_field(rows.column("lineage"), "sources").to_pylist()]
     texts = _texts(require_run(source, recipe), {place for each in places for place in each})
     groups: dict[tuple[tuple[str, str], ...], list[int]] = {}
@@ -67,7 +70,8 @@ def shape(source: Source, recipe: Recipe, rows: pa.Table) -> Shaped:
     }
     lost = rows.num_rows - sum(map(len, whole.values()))
     facts = {"characters": sum(map(len, told)), "document_characters": sum(map(len, documents))}
-    return Shaped(melted(source, columns, rows, list(whole.values())), {REMOVED: lost} if lost else {}, facts)
+    left_out = {reason: number for reason, number in ((REMOVED, lost), (SEVERAL_TURNS, several)) if number}
+    return Shaped(melted(source, columns, rows, list(whole.values())), left_out, facts)
 
 
 def _documents_of(sources: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:

@@ -37,10 +37,13 @@ from factory.publish.samples import MESSAGES
 from factory.store.base import Store
 from factory.store.commits import read_commit
 from factory.store.parquet import read_parquet
+from factory.tasks.task import OPEN
 
 COLUMNS = ("question", "answer", "verified", "lineage")
 
 ONE_ANSWER, NOT_TOLD_APART, REMOVED = "one_answer", "not_told_apart", "requests_removed"
+OTHER_TASK = "not_an_open_question"
+"""Task types choose among their samples in ways of their own, and not by votes."""
 
 Basis = Literal["verified", "majority"]
 
@@ -84,10 +87,12 @@ def files_of(rows: pa.Table) -> list[str]:
 
 def shape(source: Source, recipe: Recipe, rows: pa.Table) -> Shaped:
     root, config = require_run(source, recipe), run_config(source, recipe).answer.verify
+    given = rows.num_rows
+    rows = rows.filter(pa.array(_open(rows), pa.bool_()))
     samples = _samples(root, rows)
     places: list[int] = []
     pairs: list[Pair] = []
-    left_out: dict[str, int] = {}
+    left_out = {OTHER_TASK: given - rows.num_rows} if given > rows.num_rows else {}
     columns = (rows.column(name).to_pylist() for name in ("question", "answer", "verified"))
     for place, (question, answer, verified) in enumerate(zip(*columns, strict=True)):
         found = pairs_of(question, answer, verified, samples[place], config, recipe.basis)
@@ -116,6 +121,13 @@ def shape(source: Source, recipe: Recipe, rows: pa.Table) -> Shaped:
     }
     facts = {f"pairs_by_{basis}": sum(pair.by == basis for pair in pairs) for basis in ("verified", "majority")}
     return Shaped(with_carried(source, columns_made, taken), left_out, facts)
+
+
+def _open(rows: pa.Table) -> list[bool]:
+    """Which rows are open questions: all of a run without task types."""
+    if "task" not in rows.column_names:
+        return [True] * rows.num_rows
+    return [task == OPEN for task in rows.column("task").to_pylist()]
 
 
 def _kind(recipe: Recipe) -> pa.DataType:

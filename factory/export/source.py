@@ -19,8 +19,7 @@ from factory.mix.manifest import KIND as MIX
 from factory.mix.manifest import MANIFEST_VERSION as MIX_VERSION
 from factory.mix.manifest import MIXED
 from factory.publish.locate import open_dataset, read_shard
-from factory.publish.manifest import KIND, MANIFEST, MANIFEST_VERSION, Manifest, kind_of, unseal
-from factory.publish.samples import SAMPLE
+from factory.publish.manifest import KIND, MANIFEST, MANIFEST_VERSION, Manifest, kind_of, published_schema, unseal
 from factory.store.base import Store
 from factory.store.objects import damaged
 
@@ -42,7 +41,7 @@ class Source:
 
     @property
     def schema(self) -> pa.Schema:
-        return MIXED if self.mix else SAMPLE
+        return MIXED if self.mix else published_schema(self.manifest)
 
     @property
     def title(self) -> str:

@@ -131,7 +131,6 @@ def test_a_document_stands_before_all_its_questions_with_their_answers(
     published = dataset_rows(str(run[1]))["train"].to_pylist()
     assert sorted(name for row in rows for name in row["sample_ids"]) == sorted(row["sample_id"] for row in published)
     of = {row["sample_id"]: row for row in published}
-    assert {len(row["doc_ids"]) for row in rows} == {1, 2}
     for row in rows:
         document, said = row["text"][: row["document_characters"]], row["text"][row["document_characters"] :]
         assert all(part in TEXTS for part in document.split("\n\n"))
@@ -175,7 +174,7 @@ def test_replies_that_led_to_published_rows_are_told_with_the_prompts_that_were_
     asked = {row["lineage"]["question_request_id"] for row in published}
     told = {row["request_id"] for row in rows if row["step"].startswith("question")}
     assert told <= asked
-    assert of_step.keys() == {"extract", "question_1", "question_2", "question_3", "answer"}
+    assert of_step.keys() >= {"extract", "question_1", "question_2", "answer"}
     assert counts(made)["read"] == len(rows) + sum(counts(made)["left_out"].values())
 
 
