@@ -17,7 +17,7 @@ from factory.domains.checks import Gate, Sample
 
 _ASKS = re.compile(r"\b(?:def|class)\s+[A-Za-z_]\w*\s*[(:]|^\s*assert\b|^```", re.MULTILINE)
 _BLOCK = re.compile(r"^```[^\n`]*\n.*?^```", re.MULTILINE | re.DOTALL)
-_ASKED_NAME = re.compile(r"`\s*(?:async\s+)?(?:def|class)\s+([A-Za-z_]\w*)")
+_ASKED_NAME = re.compile(r"(?:`|^```python\n)\s*(?:async\s+)?(?:def|class)\s+([A-Za-z_]\w*)", re.MULTILINE)
 
 
 def no_program(samples: Sequence[Sample]) -> list[str | None]:
@@ -40,7 +40,9 @@ def other_name(samples: Sequence[Sample]) -> list[str | None]:
 
 def never_tested(samples: Sequence[Sample]) -> list[str | None]:
     """Programs of which no test says whether they work."""
-    return ["no test ran" if sample.verified == "unchecked" and _programs(sample) else None for sample in samples]
+    return [
+        "no test ran" if sample.verified == "unchecked" and _BLOCK.search(sample.answer) else None for sample in samples
+    ]
 
 
 def _programs(sample: Sample) -> list[str]:
