@@ -150,6 +150,15 @@ class FactoryConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _something_is_asked(self) -> FactoryConfig:
+        if not self.question.levels and not self.tasks.on():
+            raise ValueError(
+                "question.levels=[] asks no open questions, and no task type is on: name a level, or set "
+                "tasks.<type>.questions above 0"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _target_needs_walks(self) -> FactoryConfig:
         if self.target_samples is not None and 3 not in self.question.levels:
             raise ValueError("target_samples draws more walks until it is met: question.levels has to hold 3")

@@ -58,7 +58,8 @@ def _report(replayed: Replayed) -> None:
 
     console = Console(file=sys.stdout, color_system=None, highlight=False, markup=False, soft_wrap=True)
     sample = replayed.sample
-    console.print(f"sample   {sample['sample_id']}  level {sample['level']}")
+    task = "" if sample.get("task") in (None, "open") else f", {sample['task']}"
+    console.print(f"sample   {sample['sample_id']}  level {sample['level']}{task}")
     console.print(f"run      {sample['lineage']['run']}  seed {sample['lineage']['seed']}")
     for document in replayed.documents:
         console.print(Rule(f"passage {document['chunk_id']} of document {document['doc_id']}"))

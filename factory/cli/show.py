@@ -104,7 +104,8 @@ def _print_sample(console: Console, split: str, sample: Mapping[str, Any]) -> No
     from rich.rule import Rule
 
     lineage = sample["lineage"]
-    console.print(Rule(f"{sample['sample_id']}  {split}, level {sample['level']}, {sample['origin']}"))
+    kind = f"level {sample['level']}" if sample.get("task") in (None, "open") else sample["task"]
+    console.print(Rule(f"{sample['sample_id']}  {split}, {kind}, {sample['origin']}"))
     console.print(f"Q  {sample['question']}\n")
     console.print(f"A  {sample['answer']}\n")
     concepts = f"; concepts: {', '.join(sample['concepts'])}" if sample["concepts"] else ""

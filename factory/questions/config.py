@@ -12,7 +12,8 @@ from factory.section import Section
 
 class QuestionConfig(Section):
     levels: tuple[Literal[1, 2, 3], ...] = Field(
-        default=(1, 2), min_length=1, description="3 asks across documents, along walks over the concept graph"
+        default=(1, 2),
+        description="3 asks across documents, along walks over the concept graph; []: task types alone (docs/tasks.md)",
     )
     level_1_questions: int = Field(default=5, ge=1, le=20, description="questions a document at most; paper: 5")
     level_2_questions: int = Field(default=5, ge=1, le=20, description="questions a document at most; paper: 5")

@@ -43,6 +43,7 @@ from factory.run.across import AcrossSteps, across_steps
 from factory.run.plan import row_wise_folder
 from factory.run.record import read_record
 from factory.run.step import LlmStep
+from factory.run.strands import of_kind
 from factory.select.config import DocumentDuplicatesConfig
 from factory.select.document_repeats import PAIRS_A_UNIT, DocumentDecideStep, Documents
 from factory.select.document_sketch import DocumentSketchStep
@@ -99,7 +100,7 @@ class Steps:
     @property
     def answers(self) -> tuple[str, ...]:
         """The stages that answer: open questions, and those of each task type."""
-        return ("answer", *(f"answer_{task.name}" for task in self.tasks))
+        return of_kind("answer", self.llm)
 
 
 def build_steps(config: FactoryConfig, pack: Pack, tokenizer: Any, erased: DenyList | None = None) -> Steps:
@@ -186,7 +187,8 @@ def llm_steps(config: FactoryConfig, pack: Pack, vocabulary: Vocabulary | None =
     for task in tasks:
         asking = TaskQuestionStep(task, config.question, pack, config.seed)
         steps[asking.name] = asking
-    steps["answer"] = AnswerStep(config.answer, pack, config.seed, words("answer"))
+    if config.question.levels:
+        steps["answer"] = AnswerStep(config.answer, pack, config.seed, words("answer"))
     for task in tasks:
         answering = TaskAnswerStep(task, config.answer, pack, config.seed)
         steps[answering.name] = answering

@@ -33,10 +33,13 @@ class Strand:
 
 
 def strands_of(steps: Steps) -> tuple[Strand, ...]:
-    """Open questions first, then task types in the order of their stages."""
+    """Open questions first, where any are asked, then task types in the order of their stages."""
     own = {f"question_{task.name}" for task in steps.tasks}
     opened = Strand(OPEN, tuple(name for name in steps.questions if name not in own))
-    return (opened, *(Strand(task.name, (f"question_{task.name}",)) for task in steps.tasks))
+    return (
+        *([opened] if opened.questions else []),
+        *(Strand(task.name, (f"question_{task.name}",)) for task in steps.tasks),
+    )
 
 
 def of_kind(kind: str, stages: Iterable[str]) -> tuple[str, ...]:

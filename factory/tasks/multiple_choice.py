@@ -106,7 +106,8 @@ class MultipleChoice:
         return None
 
     def published(self, sample: str, data: Data) -> tuple[str, str | None]:
-        return sample, final_answer(sample)
+        # A model that only names an option leaves the marker out: "A) 12".
+        return sample, final_answer(sample) or named_option(sample)
 
     def verify(self, data: Data, given: Given) -> Verdict:
         """yes for the right option by letter or, where no letter is named, by its words; else no."""

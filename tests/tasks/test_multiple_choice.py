@@ -112,6 +112,11 @@ def test_a_question_is_answered_by_vote() -> None:
     assert (row["task"], row["level"]) == ("multiple_choice", 1)
 
 
+def test_an_answer_that_only_names_an_option_is_read() -> None:
+    (row,) = answered(TASK, GOOD, "B) Where snow falls").accepted
+    assert row["final_answer"] == "B"
+
+
 def test_what_is_asked_is_held_against_the_checks_of_questions() -> None:
     given = item(question="According to the passage, what is the equilibrium line?", level="college")
     assert reasons(asked(TASK, given)) == ["not_self_contained"]

@@ -95,6 +95,9 @@ def test_the_dataset_verifies_and_its_task_rows_replay(world: World) -> None:
     for task in sorted({row["task"] for row in world.rows}):
         said = factory_cli("replay", world.dataset, world.of(task)[0]["sample_id"])
         assert said.code == 0, said.stdout[-2000:]
+        assert said.stdout.splitlines()[0].endswith("level 1" if task == "open" else f"level 1, {task}")
+    said = factory_cli("bundle", world.dataset, "--check")
+    assert said.code == 0, said.stdout[-2000:]
 
 
 def test_choices_are_right_wrong_and_balanced(world: World) -> None:
@@ -172,6 +175,21 @@ def test_instructions_that_are_verified_keep_every_constraint(world: World) -> N
     for row in world.of("instruction"):
         kept = not broken(json.loads(row["task_data"])["constraints"], row["answer"])
         assert (row["verified"] == "yes") == kept
+
+
+def test_a_run_may_ask_for_tasks_alone_and_pays_only_for_what_is_new(world: World) -> None:
+    corpus = world.root.parent / "corpus"
+    alone = (*OPEN[1:], "question.levels=[]", "tasks.extractive.questions=2", "tasks.summary.questions=1")
+    finished = run_factory(corpus, str(world.root), alone)
+    rows = pa.concat_tables(dataset_rows(finished.result["dataset"]).values()).to_pylist()
+    assert {row["task"] for row in rows} == {"extractive", "summary"}
+    steps = steps_of(world.root, finished.result["run"])
+    assert "answer" not in steps
+    assert steps["question_extractive"] == steps_of(world.root, world.finished.result["run"])["question_extractive"]
+    assert factory_cli("verify", finished.result["dataset"]).code == 0
+    refused = run_factory(corpus, str(world.root), (*OPEN[1:], "question.levels=[]"), check=False)
+    assert refused.code == 2
+    assert "no task type is on" in refused.stderr
 
 
 def test_the_report_has_a_row_a_type_and_the_letters(world: World) -> None:
