@@ -51,7 +51,7 @@ from factory.run.settings import Settings, load_settings
 from factory.run.stage import Dones, Planned, Planner, Stage
 from factory.run.step import LlmStep, WorkStep
 from factory.run.steps import Steps, build_steps
-from factory.run.strands import Strand, strands_of
+from factory.run.strands import Strand, lineage_steps, strands_of
 from factory.run.units import Unit
 from factory.run.withdrawn import applied
 from factory.select.step import plan_select, source_bytes
@@ -343,10 +343,3 @@ def build_stages(
         ),
         *index_stages(),
     )
-
-
-def lineage_steps(steps: Steps) -> tuple[str, ...]:
-    """The steps whose folders a row's lineage names."""
-    across = ("graph_edges", "graph_joined", "walk", "pair", "question_3")
-    asked = tuple(name for name in steps.questions if name not in ("question_1", "question_2", "question_3"))
-    return ("select", "extract", "question_1", "question_2", *across, *asked, *steps.answers, "check", "judge")

@@ -42,6 +42,13 @@ def strands_of(steps: Steps) -> tuple[Strand, ...]:
     )
 
 
+def lineage_steps(steps: Steps) -> tuple[str, ...]:
+    """The steps whose folders a row's lineage names."""
+    across = ("graph_edges", "graph_joined", "walk", "pair", "question_3")
+    asked = tuple(name for name in steps.questions if name not in ("question_1", "question_2", "question_3"))
+    return ("select", "extract", "question_1", "question_2", *across, *asked, *steps.answers, "check", "judge")
+
+
 def of_kind(kind: str, stages: Iterable[str]) -> tuple[str, ...]:
     """Those among `stages` that are of one kind: `answer` and `answer_multiple_choice`."""
     return tuple(name for name in stages if kind_of(name) == kind)
