@@ -3,7 +3,7 @@
 Design: one pass over the small columns of the shards; of a column only the largest groups are shown, and of one with
 very many names the rest is counted together, so that a page and its memory do not grow with the rows.
 
-Cost: 200,000 rows a second for two columns, on one core.
+Cost: 6 microseconds a row for a column and a tag, on one core.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ is composed, so a run whose pack has settings is composed twice. A pack makes th
 in where data lies, what it runs on, or which model writes: only the keys of SETTABLE are taken, of those none of
 REFUSED. They are held against the schema on their own, so that a slip is named with the pack's file.
 
-Cost: 2 ms to read the pack's two YAML files; a second composition about 100 ms.
+Cost: a second composition, 0.13 s of a core, for packs that have settings.
 """
 
 from __future__ import annotations
