@@ -19,71 +19,99 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Kind:
-    """One family of functions: `python` and `shell` are its body, `gives` what it computes."""
+    """One family of functions: what is said of it, `value` as Python and C write it, and what it gives."""
 
     said: str
-    python: str
-    shell: str
+    value: str
     gives: Callable[[int, int], int]
 
 
 KINDS = {
-    "add": _Kind("the sum of n and {by}", "n + {by}", "$(($1 + {by}))", lambda n, by: n + by),
-    "times": _Kind("n taken {by} times", "n * {by}", "$(($1 * {by}))", lambda n, by: n * by),
-    "square_plus": _Kind(
-        "the square of n, and {by} more", "n * n + {by}", "$(($1 * $1 + {by}))", lambda n, by: n * n + by
-    ),
-    "gap": _Kind(
-        "how far n is from {by}", "abs(n - {by})", "$(($1 > {by} ? $1 - {by} : {by} - $1))", lambda n, by: abs(n - by)
-    ),
+    "add": _Kind("the sum of n and {by}", "n + {by}", lambda n, by: n + by),
+    "times": _Kind("n taken {by} times", "n * {by}", lambda n, by: n * by),
+    "square_plus": _Kind("the square of n, and {by} more", "n * n + {by}", lambda n, by: n * n + by),
+    "gap": _Kind("the square of how far n is from {by}", "(n - {by}) * (n - {by})", lambda n, by: (n - by) ** 2),
 }
 _ASKED = re.compile(r"\b(" + "|".join(KINDS) + r")_(\d+)\b")
 
 
+@dataclass(frozen=True)
+class _Style:
+    """How a language writes a signature, a call, one that says nothing, and a body (with the value in it)."""
+
+    signature: str
+    call: str
+    weak: tuple[str, str]
+    program: str
+
+
+_SHELL = _Style(
+    "{name}()", "{name} {n}", ("{name} {n} > /dev/null", ""), "{name}() {{\n    local n=$1\n    echo $(({value}))\n}}"
+)
+_C = _Style(
+    "int {name}(int n)",
+    'printf("%d\\n", {name}({n}));',
+    ("(void) {name}({n});", ""),
+    "int {name}(int n) {{\n    return {value};\n}}",
+)
+STYLES = {
+    "python": _Style(
+        "def {name}(n: int) -> int:",
+        "{name}({n})",
+        ("{name}({n}) if False else None", "None"),
+        "def {name}(n: int) -> int:\n    return {value}",
+    ),
+    "javascript": _Style(
+        "function {name}(n)",
+        "{name}({n})",
+        ("({name}({n}), null)", "null"),
+        "function {name}(n) {{\n    return {value};\n}}",
+    ),
+    "bash": _SHELL,
+    "sh": _SHELL,
+    "c": _C,
+    "cpp": _C,
+}
+_LANGUAGE = re.compile(r"^```(" + "|".join(STYLES) + r")$", re.MULTILINE)
+
+
 def settle_program(task: dict[str, Any], draw: Draw) -> dict[str, Any]:
     """A drafted task (task, language, signature, tests) about a function that can be written from its name."""
-    word = list(KINDS)[int(draw.random() * len(KINDS))]
+    word = list(KINDS)[draw.below(len(KINDS))]
     by = 1 + draw.below(40)
-    name, kind, language = f"{word}_{by}", KINDS[word], task["language"]
-    shell = language not in ("python", "javascript")
-    tests = [_case(name, kind, by, 3 * at + draw.below(3), draw, language) for at in range(len(task["tests"]))]
-    signature = f"{name}()" if shell else f"def {name}(n: int) -> int:"
-    said = f"{task['task'].rstrip('.?')}: {kind.said.format(by=by)}, for a whole number n that is not negative."
-    return {**task, "task": said, "signature": signature, "tests": tests}
+    name, style = f"{word}_{by}", STYLES[task["language"]]
+    tests = [_case(name, KINDS[word], by, 3 * at + draw.below(3), draw, style) for at in range(len(task["tests"]))]
+    said = f"{task['task'].rstrip('.?')}: {KINDS[word].said.format(by=by)}, for a whole number n that is not negative."
+    return {**task, "task": said, "signature": style.signature.format(name=name), "tests": tests}
 
 
-def _case(name: str, kind: _Kind, by: int, n: int, draw: Draw, language: str) -> dict[str, str]:
-    shell = language not in ("python", "javascript")
+def _case(name: str, kind: _Kind, by: int, n: int, draw: Draw, style: _Style) -> dict[str, str]:
     chance = draw.random()
     if chance < 0.125:
-        return {"call": f"{name} {n} > /dev/null", "expected": ""} if shell else {
-            "call": f"{name}({n}) if False else None", "expected": "None",
-        }  # fmt: skip
+        return {"call": style.weak[0].format(name=name, n=n), "expected": style.weak[1]}
     value = kind.gives(n, by) + (1 if chance < 0.25 else 0)
-    return {"call": f"{name} {n}" if shell else f"{name}({n})", "expected": str(value)}
+    return {"call": style.call.format(name=name, n=n), "expected": str(value)}
 
 
 def write_program(parts: Mapping[str, str], draw: Draw, fails: bool) -> str:
     """A fenced program for the function that the task in a prompt's parts asks for, and a sentence; of a task of
     somebody else's, the sentence alone."""
     asked = parts["task"]
-    found = _ASKED.search(asked)
-    return draw.sentence() if found is None else f"{_program(found, asked, draw, fails)}\n\n{draw.sentence()}"
+    found, language = _ASKED.search(asked), _LANGUAGE.search(asked)
+    if found is None or language is None:
+        return draw.sentence()
+    return f"```{language[1]}\n{_program(found, language[1], draw, fails)}\n```\n\n{draw.sentence()}"
 
 
-def _program(found: re.Match[str], asked: str, draw: Draw, fails: bool) -> str:
-    name, kind, by = found.group(), KINDS[found[1]], int(found[2])
+def _program(found: re.Match[str], language: str, draw: Draw, fails: bool) -> str:
+    name, value, by = found.group(), KINDS[found[1]].value, int(found[2])
     wrong = draw.below(5) if fails else None
-    if "```python" not in asked:
-        body = kind.shell.format(by=by + 1 if wrong is not None else by)
-        return f'```sh\n{name}() {{\n    echo "{body}"\n}}\n```'
-    value = kind.python.format(by=by + 1 if wrong == 0 else by)
-    lines = {
-        None: [f"def {name}(n: int) -> int:", f"    return {value}"],
-        0: [f"def {name}(n: int) -> int:", f"    return {value}"],
-        1: [f"def {name}(n: int) -> int:", f"    print({value})"],
-        2: [f"def {name}(n: int) -> int:", "    while n >= 0:", "        pass", f"    return {value}"],
-        3: [f"def {name}(n: int) -> int", f"    return {value}"],
-        4: [f"def {name}_of(n: int) -> int:", f"    return {value}"],
-    }[wrong]
-    return "\n".join(["```python", *lines, "```"])
+    shown = value.format(by=by + 1 if wrong == 0 else by)
+    right = STYLES[language].program.format(name=name, value=shown)
+    if wrong in (None, 0):
+        return right
+    if wrong == 1 and language == "python":
+        return right.replace(f"return {shown}", f"print({shown})")
+    if wrong == 2 and language == "python":
+        return right.replace("return", "while n >= 0:\n        pass\n    return")
+    return right.replace("(", " ", 1) if wrong == 3 else right.replace(name, f"{name}_of", 1)

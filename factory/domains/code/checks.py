@@ -1,8 +1,9 @@
 """What this pack checks of programs without running them; what runs them is `answer.verify.kind: code` (docs/code.md).
 
 Design: gates look at the whole set, so each asks for a fault that makes a row useless for training and that single rows
-may have: an answer without a program, a program that is no Python, one that defines another name than the task asks
-for, and rows whose tests never ran. The first three read text alone and cost 0.1 ms a sample.
+may have: a question that asks for no program, an answer without one, a program that is no Python, one that defines
+another name than the task asks for, and rows whose tests never ran. All but the last read text alone and cost 0.1 ms a
+sample.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from factory.domains.checks import Gate, Sample
 _ASKS = re.compile(r"\b(?:def|class)\s+[A-Za-z_]\w*\s*[(:]|^\s*assert\b|^```", re.MULTILINE)
 _BLOCK = re.compile(r"^```[^\n`]*\n.*?^```", re.MULTILINE | re.DOTALL)
 _ASKED_NAME = re.compile(r"(?:`|^```python\n)\s*(?:async\s+)?(?:def|class)\s+([A-Za-z_]\w*)", re.MULTILINE)
+
+
+def no_task(samples: Sequence[Sample]) -> list[str | None]:
+    """Questions about programming that ask for no program: without signature, code or example."""
+    return [None if _ASKS.search(sample.question) else "asks for no program" for sample in samples]
 
 
 def no_program(samples: Sequence[Sample]) -> list[str | None]:
@@ -69,6 +75,7 @@ def _lacks(sample: Sample) -> str | None:
 
 
 gates = {
+    "no_task": Gate(no_task, "share of questions that ask for no program", threshold=0.2),
     "no_program": Gate(no_program, "share of tasks answered without a program", threshold=0.02, severity="error"),
     "no_python": Gate(no_python, "share of answers with a block that is no Python", threshold=0.02),
     "other_name": Gate(other_name, "share of programs without the name that was asked for", threshold=0.02),
