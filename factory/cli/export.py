@@ -61,7 +61,9 @@ def add_parser(subparsers: Any) -> None:
         choices=("approved", "not_withdrawn", "any"),
         help="which datasets are taken: approved ones, also drafts (not_withdrawn), or any (approved)",
     )
-    parser.add_argument("--processes", type=int, metavar="N", help="at once (one a core); each holds a shard in memory")
+    parser.add_argument(
+        "--processes", type=int, metavar="N", help="at once (one a core, for large datasets); each holds a shard"
+    )
     parser.add_argument("--root", help="root of the run, where it is not above the dataset's datasets/ folder")
     parser.add_argument("--endpoint-url", help="S3 endpoint, where it is not AWS")
     parser.set_defaults(run=run)

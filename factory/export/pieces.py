@@ -36,6 +36,9 @@ from factory.export.where import columns_of, conditions, meeting
 from factory.identity import sha256_hex
 from factory.store.base import Store
 
+WORTH_PROCESSES = 64 << 20
+"""Bytes of a dataset, uncompressed, from which on processes are started: each imports for 3 s first."""
+
 NOT_VERIFIED, NOT_CHOSEN = "not_verified", "where"
 
 
@@ -181,9 +184,11 @@ Done = TypeVar("Done")
 def for_each(
     task: Callable[[Work, Piece], Done], work: Work, pieces: Sequence[Piece], processes: int | None
 ) -> Iterator[Done]:
-    """What `task` gives of each piece, as they are finished, on so many processes (None: one a core). Raises
-    FactoryError where a worker died."""
-    number = max(1, min(len(pieces), processes or len(os.sched_getaffinity(0))))
+    """What `task` gives of each piece, as they are finished, on so many processes (None: one a core, for a dataset that
+    is worth starting them). Raises FactoryError where a worker died."""
+    size = sum(shard["num_bytes"] for shard in work.source.manifest["shards"])
+    worth = len(os.sched_getaffinity(0)) if size >= WORTH_PROCESSES else 1
+    number = max(1, min(len(pieces), processes or worth))
     if number == 1:
         for piece in pieces:
             yield task(work, piece)
