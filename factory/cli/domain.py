@@ -1,4 +1,5 @@
-"""`factory domain list|new|check`: the packs that come with the package, a new one, and what one lacks.
+"""`factory domain list|new|check`: the packs that come with the package, a new one, and what one lacks; `vocabulary` is
+in vocabulary.py.
 
 Exit code of `check`: 0 where a run can use the pack and its items come out as expected, else 1.
 """
@@ -9,6 +10,8 @@ import argparse
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from factory.cli import vocabulary
 
 if TYPE_CHECKING:
     from factory.domains.config import DomainConfig
@@ -21,7 +24,7 @@ def add_parser(subparsers: Any) -> None:
         help="domain packs: list them, begin a new one, check one",
         description="A domain pack is the folder that makes the factory good at one field. Guide: docs/packs.md.",
     )
-    asked = parser.add_subparsers(dest="asked", required=True, metavar="list|new|check")
+    asked = parser.add_subparsers(dest="asked", required=True, metavar="list|new|check|vocabulary")
     listed = asked.add_parser("list", help="the packs that come with the package")
     listed.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     listed.set_defaults(run=run_list)
@@ -41,6 +44,7 @@ def add_parser(subparsers: Any) -> None:
     check.add_argument("--show", metavar="PROMPT", help="print a prompt as a model gets it, with sample values")
     check.add_argument("--json", action="store_true", help="one JSON object instead of the report")
     check.set_defaults(run=run_check)
+    vocabulary.add_parser(asked)
 
 
 def run_list(args: argparse.Namespace) -> int:

@@ -142,8 +142,14 @@ class TermIndex:
         return at >= 0 and self._text(4 * int(self.owners[at]) + 3) == kind
 
     def _stands(self, at: int, written: str) -> bool:
-        exact = _among(self.keys[at], self.exact_keys)
-        return exact < 0 or self._text(4 * self.terms + exact) == written
+        if not self._is_exact[at]:
+            return True
+        return self._text(4 * self.terms + _among(self.keys[at], self.exact_keys)) == written
+
+    @cached_property
+    def _is_exact(self) -> npt.NDArray[np.bool_]:
+        """bool[K]: keys of names that have to stand as they are written."""
+        return np.isin(self.keys, self.exact_keys)
 
     def _text(self, number: int) -> str:
         return bytes(self.texts[self.offsets[number] : self.offsets[number + 1]]).decode()

@@ -59,7 +59,11 @@ def test_items_name_every_gate_more_than_once() -> None:
 
 PASSAGES = (
     "Insulin lowers the concentration of glucose in the blood. Beta cells of the pancreas release it after a meal, and "
-    "muscle and fat take glucose up in answer to it. In type 2 diabetes mellitus the tissues answer less.",
+    "muscle and fat take glucose up in answer to it. In type 2 diabetes mellitus the tissues answer less. "
+    # Words that the scripted engine makes its sentences of, so that answers about this passage alone rest on theirs.
+    "It follows, once known, what limits the example, sample, result, method, process, system or structure; first "
+    "consider what it depends on, which shows that both agree, and taken together makes it possible to replace what "
+    "must be checked.",
     "Amoxicillin is given to adults at 500 mg three times a day. Children receive 25 mg/kg per day, divided into two "
     "doses. The treatment of otitis media lasts five days, and most children recover without it.",
     "A patient with fever, cough and rusty sputum has lobar pneumonia, usually caused by Streptococcus pneumoniae. The "
@@ -79,7 +83,7 @@ class Ran(NamedTuple):
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """A run with a vocabulary over copies of three passages; scripted answers rest on nothing, so all may pass."""
+    """A run with a vocabulary over copies of three passages, of which scripted answers rest on the first."""
     place = tmp_path_factory.mktemp("biomedical")
     (place / "docs").mkdir()
     lines = [{"text": f"{PASSAGES[n % 3]} Section {n}.", "license": "CC-BY-4.0", "url": f"u{n}"} for n in range(9)]

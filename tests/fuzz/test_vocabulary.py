@@ -13,8 +13,10 @@ from factory.domains.checks import Question
 from factory.errors import ConfigError
 from factory.vocabulary.entries import Entry, read_entries
 from factory.vocabulary.index import build_index, index_from_bytes, index_to_bytes
+from factory.vocabulary.layouts import LAYOUTS, read_layout
 from tests.fuzz.breaking import broken_bytes, broken_json, texts
 from tests.fuzz.harness import fuzzed, refused
+from tests.vocabulary.test_layouts import CODES, MESH, ORDER, SNOMED
 
 ENTRY = {"term": "Fever", "code": "R50", "definition": "Hot.", "synonyms": ["pyrexia"], "kind": "finding"}
 TABLE = "term\tcode\tdefinition\tsynonyms\tkind\nFever\tR50\tHot.\tpyrexia|ague\tfinding\nCOUGH\t\t\t\t\n"
@@ -90,3 +92,19 @@ def test_any_answer_is_judged(answer: str) -> None:
     found = verdict(Question("How much amoxicillin is given?", passages=(PASSAGE,)), answer)
     assert found.verified in ("no", "unchecked")
     assert bool(found.evidence) is (found.verified == "no")
+
+
+RELEASES = [text.encode() for text in (ORDER, CODES, MESH, SNOMED)]
+
+
+@fuzzed(
+    "factory.vocabulary.layouts.read_layout",
+    layout=st.sampled_from(sorted(LAYOUTS)),
+    data=broken_bytes(RELEASES),
+)
+def test_a_release_is_read_or_refused(place: Path, layout: str, data: bytes) -> None:
+    path = place / "release.txt"
+    path.write_bytes(data)
+    with refused(ConfigError):
+        for entry in read_layout(path, layout):
+            assert entry.term

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from factory.answers.evidence import FUNCTION_WORDS
 from factory.answers.grounding import grounding
 from factory.domains.biomedical import advice, doses
 from factory.domains.biomedical.drug_names import DRUG, Known, invented
-from factory.domains.biomedical.writing import plain
 from factory.domains.checks import FinalAnswer, Gate, Question, Sample, Terms, Verdict
 
 GROUNDED = 0.15
 """Least share of an answer's content words with evidence in its passages. Of summaries that people wrote, 5 % are below
 0.12, and 5 % of those of another chapter above 0.17 (docs/answers.md)."""
 
-FEW_WORDS = 25
-"""Words of an answer up to which the words themselves are looked at, too."""
+FEW_WORDS, GROUNDED_WORDS = 25, 0.5
+"""An answer of so few words has hardly any pairs. There, of what it says beyond the question, half the words have
+to stand in a passage: answers of a small model that invented a treatment had pairs with the question's own words."""
 
 SHOWN, SHOWN_CHARACTERS = 3, 200
 
@@ -50,8 +52,8 @@ def problems(
         yield f"{said[0].kind}_without_evidence", {"sentences": _shown(each.sentence for each in said)}
     if names := invented(answer, passages, known):
         yield "unknown_medicine", {"names": names[:10], "vocabulary": _has_drugs(vocabulary)}
-    if (share := grounded(question, answer, passages)) is not None and share < GROUNDED:
-        yield "not_grounded", {"grounded_share": round(share, 3), "least": GROUNDED}
+    if (rests := rests_on(question, answer, passages)) is not None and not rests.enough:
+        yield "not_grounded", {"share": round(rests.share, 3), "least": rests.least, "of": rests.of}
 
 
 def doses_without_evidence(question: str, answer: str, passages: Sequence[str], known: Known) -> list[str]:
@@ -59,18 +61,35 @@ def doses_without_evidence(question: str, answer: str, passages: Sequence[str], 
     return _shown(each.sentence for each in doses.unsupported(stated, passages, known)) if stated else []
 
 
-_WORD = re.compile(r"[^\W\d_]{4,}|\d+(?:[.,]\d+)?")
+_WORD = re.compile(r"[^\W\d_]{3,}")
 
 
-def grounded(question: str, answer: str, passages: Sequence[str]) -> float | None:
-    """Share of an answer that has evidence in its passages, in [0, 1]; of an answer of a few words, which has hardly
-    any pairs of them, half the share of its words that stand in a passage or the question. None without a word."""
-    share = grounding(answer, passages).grounded_share
-    if share is not None and (share >= GROUNDED or len(_WORD.findall(answer)) > FEW_WORDS):
-        return share
-    words = set(_WORD.findall(plain(answer.replace("Final answer:", " "))))
-    there = {word for text in (question, *passages) for word in _WORD.findall(plain(text))}
-    return 0.5 * len(words & there) / len(words) if words else None
+@dataclass(frozen=True)
+class Rests:
+    """How far an answer rests on its passages: a share in [0, 1], the least that passes, and what it is a share of."""
+
+    share: float
+    least: float
+    of: str
+
+    @property
+    def enough(self) -> bool:
+        return self.share >= self.least
+
+
+def rests_on(question: str, answer: str, passages: Sequence[str]) -> Rests | None:
+    """None where the answer says nothing that could be looked for."""
+    said = _content(answer.replace("Final answer:", " "))
+    if len(said) > FEW_WORDS:
+        share = grounding(answer, passages).grounded_share
+        return Rests(share, GROUNDED, "content words") if share is not None else None
+    beyond = (said - _content(question)) or said
+    there = {word for passage in passages for word in _content(passage)}
+    return Rests(len(beyond & there) / len(beyond), GROUNDED_WORDS, "words beyond the question") if beyond else None
+
+
+def _content(text: str) -> set[str]:
+    return set(_WORD.findall(doses.without_amounts(text))) - FUNCTION_WORDS
 
 
 def _has_drugs(vocabulary: Terms | None) -> bool:
@@ -95,9 +114,11 @@ def unknown_medicines(samples: Sequence[Sample]) -> list[str | None]:
 
 
 def ungrounded(samples: Sequence[Sample]) -> list[str | None]:
-    shares = [grounded(sample.question, sample.answer, sample.passages) for sample in samples]
-    return [f"{share:.2f} of its words have evidence" if share is not None and share < GROUNDED else None
-            for share in shares]  # fmt: skip
+    found = [rests_on(sample.question, sample.answer, sample.passages) for sample in samples]
+    return [
+        f"{rests.share:.2f} of its {rests.of} stand in the passages" if rests is not None and not rests.enough else None
+        for rests in found
+    ]
 
 
 def _told(found: Sequence[str]) -> str | None:
@@ -117,6 +138,6 @@ gates = {
         0.0, "error", passages=True, vocabulary=DRUG,
     ),
     "not_grounded": Gate(
-        ungrounded, f"share of answers of which less than {GROUNDED} rests on the passages", 0.0, "error", passages=True
+        ungrounded, "share of answers that hardly rest on the passages", 0.0, "error", passages=True
     ),
 }  # fmt: skip

@@ -205,6 +205,11 @@ def readable(sentence: str) -> str:
 _DIGITS = str.maketrans("oil", "011")
 
 
+def without_amounts(text: str) -> str:
+    """A text in lower case without amounts and frequencies, which can be written in many ways."""
+    return _OFTEN.sub(" ", _AMOUNT.sub(" ", readable(text)))
+
+
 def _stated(
     found: re.Match[str], sentence: str, often: frozenset[Fraction], medicine: str | None
 ) -> Iterator[Statement]:
