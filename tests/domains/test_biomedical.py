@@ -9,11 +9,18 @@ from typing import NamedTuple
 
 import pytest
 
+from factory.domains.biomedical.checks import verdict
+from factory.domains.checks import Question
 from factory.domains.config import DomainConfig
 from factory.domains.examine import examine
 from factory.domains.pack import PACKS, load_pack
 from factory.errors import ConfigError
+from factory.publish.gates.config import GateConfig
+from factory.publish.gates.measure import Context
+from factory.publish.gates.own import OwnGates
 from factory.run.compose import compose
+from factory.vocabulary.entries import Entry
+from factory.vocabulary.index import build_index
 from tests.runs import Finished, dataset_rows, done_of, factory_cli, run_factory
 
 
@@ -122,3 +129,36 @@ def test_prompts_with_terms_are_counted_replayed_and_in_the_report(ran: Ran) -> 
     assert replayed["proven"]
     report = (ran.root / "runs" / ran.finished.result["run"] / "report.html").read_text()
     assert "prompts were given terms" in report
+
+
+def test_the_gate_on_names_says_where_no_vocabulary_was_asked() -> None:
+    code = load_pack(DomainConfig(name="biomedical")).checks
+    assert code is not None
+    drugs = build_index([("own.tsv", [Entry("Ramipril", kind="drug")])], 0)
+    others = build_index([("own.tsv", [Entry("Fever", kind="disease")])], 0)
+    told = {}
+    for name, vocabulary in (("none", None), ("others", others), ("drugs", drugs)):
+        results = OwnGates(GateConfig(), code.load(), None, vocabulary).results(Context(0, 0))
+        told[name] = next(result.evidence for result in results if result.name == "pack.unknown_medicines")
+    assert "domain.vocabulary.files" in told["none"][0]
+    assert "has no term of it" in told["others"][0]
+    assert told["drugs"] == ()
+
+
+@pytest.mark.parametrize(
+    ("answer", "by"),
+    [
+        ("Adults take amoxicillin 500 mg every eight hours.", None),
+        ("Adults take amoxicillin 500 mg every six hours.", "dosage_without_evidence"),
+        ("Adults take 500 mg of paracetamol three times a day.", "dosage_without_evidence"),
+        ("Adults take amoxicillin 500 mg and paracetamol 1 g three times a day.", "dosage_without_evidence"),
+        ("Adults take amoxicillin 1/2 g three times daily.", None),
+        ("Adults take 5 x 10^2 mg of amoxicillin three times a day.", None),
+        ("Adults take amoxicillin 500&#8239;mg t.d.s.", None),
+        ("Adults take amoxicillin 500 to 1000 mg three times a day.", "dosage_without_evidence"),
+        ("Adults take amoxicillin 500 mg/kg three times a day.", "dosage_without_evidence"),
+    ],
+)
+def test_a_dose_has_to_be_the_passages_in_amount_rate_frequency_and_medicine(answer: str, by: str | None) -> None:
+    question = Question("How much amoxicillin do adults take?", passages=(PASSAGES[1], "Adults take it with water."))
+    assert verdict(question, answer).by == by
