@@ -390,7 +390,7 @@ def test_a_syllabus_with_an_unknown_key_is_refused_before_anything_starts(corpus
         ("training.raters=[{name: a}, {name: a}]", "have the same name"),
         ("training.rate.samples=3", "temperature above 0"),
         ("training.rate.excerpt_characters=9000", "above max_model_len=2048 of the rater model"),
-        ("domain=math", "choose one of: biomedical, code, computer_science, general, maths"),
+        ("domain=math", "choose one of: biomedical, code, computer_science, education, general, maths"),
     ],
 )
 def test_a_mistake_is_named_by_its_key(override: str, said: str) -> None:
