@@ -4,7 +4,8 @@ Design: PyYAML's safe loader runs nothing, but it raises whatever Python raises 
 a ValueError, `!!bool x` a KeyError, a thousand brackets a RecursionError), it hands out lone surrogates that no file
 can hold, and its aliases make a few lines stand for more values than memory has ("billion laughs"), which all that
 copies or prints them then walks through. So values are counted as they would be written out, and all of it ends as one
-ValueError with words.
+ValueError with words. So does a key that stands twice: PyYAML takes the last without a word, and what was written under
+the first is lost.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
+from yaml.nodes import MappingNode, ScalarNode
 
 MOST_VALUES = 1_000_000
 """Written out in full; the largest syllabus that comes with the package has some thousands."""
@@ -23,7 +25,7 @@ DEEPEST = 100
 def parse_yaml(text: str) -> Any:
     """Plain data of the YAML document `text`. Raises ValueError saying what cannot be read."""
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, _Once)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from None
     except RecursionError:
@@ -33,6 +35,22 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(f"a value is not of the type it is written as ({type(error).__name__}: {error})") from None
     _count(value, {}, ())
     return value
+
+
+class _Once(yaml.SafeLoader):
+    """The safe loader, for mappings whose keys stand once."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value if isinstance(node, MappingNode) else ():
+            if isinstance(key, ScalarNode):
+                if (key.tag, key.value) in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value!r} stands here a second time", key.start_mark
+                    )
+                seen.add((key.tag, key.value))
+        constructed: dict[Any, Any] = super().construct_mapping(node, deep)
+        return constructed
 
 
 def _count(value: Any, known: dict[int, int], above: tuple[int, ...]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,8 +79,9 @@ def run_new(args: argparse.Namespace) -> int:
         print(json.dumps({"name": args.name, "folder": str(folder), "files": [str(path) for path in written]}))
         return 0
     print("\n".join(f"wrote {path}" for path in written))
-    print(f"next:  factory domain check {folder}")
-    print(f"then:  python -m jobs.run engine=scripted domain.path={folder} store.root=DIR   (docs/packs.md)")
+    named = shlex.quote(str(folder)), shlex.quote(f"domain.path={folder}")
+    print(f"next:  factory domain check {named[0]}")
+    print(f"then:  python -m jobs.run engine=scripted {named[1]} store.root=DIR   (docs/packs.md)")
     return 0
 
 

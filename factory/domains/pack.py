@@ -189,7 +189,7 @@ def base_folder(folder: Path, extends: Any) -> Path | None:
         raise ConfigError(
             f"{path}: extends: {extends}: no such pack" + (f"; did you mean `{near[0]}`?" if near else ""),
             cause="a pack extends one that comes with the package",
-            remedy=f"these do: {', '.join(shipped_packs())}",
+            remedy=f"these can be extended: {', '.join(_alone())}",
         )
     base = PACKS / extends
     if base.resolve() == folder.resolve():
@@ -215,6 +215,11 @@ def _paths(folder: Path) -> list[Path]:
 
 def _files(folder: Path, prefix: str) -> dict[str, str]:
     return {prefix + path.relative_to(folder).as_posix(): sha256_hex(path.read_bytes()) for path in _paths(folder)}
+
+
+def _alone() -> list[str]:
+    """Packs that extend none, and so can be extended."""
+    return [name for name in shipped_packs() if read_yaml(PACKS / name / "pack.yaml").get("extends") is None]
 
 
 def shipped_packs() -> list[str]:

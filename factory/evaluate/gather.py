@@ -66,7 +66,7 @@ def gather(store: Store, run_id: str, diversity: Mapping[str, Any] | None = None
         state=str(record.get("state", "unknown")),
         root=store.uri,
         name=dataset.name if dataset else str((config.get("publish") or {}).get("name", "dataset")),
-        domain=str((config.get("domain") or {}).get("name", "")),
+        domain=_domain(config.get("domain") or {}, manifest),
         engine_kind=str((config.get("engine") or {}).get("kind", "")),
         started=str(record.get("started") or ""),
         finished=str(record.get("finished") or ""),
@@ -168,6 +168,13 @@ def _models(record: Record, dones: Mapping[str, Record]) -> tuple[ModelFacts, ..
 
 
 _ROLES = {"generator": "concepts and questions", "answerer": "answers", "judge": "judging answers"}
+
+
+def _domain(section: Record, manifest: Record | None) -> str:
+    """The pack's own name where a dataset says it; else what the run was given, of which a path comes first."""
+    if manifest is not None:
+        return str(manifest.get("domain") or "")
+    return str(section.get("path") or section.get("name") or "")
 
 
 def _engine_starts(record: Record) -> tuple[EngineStarts, ...]:

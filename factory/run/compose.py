@@ -211,7 +211,8 @@ def _composition_error(error: Exception, overrides: Sequence[str], known: Sequen
             f"{group or 'configuration group'}={name}: there is no such choice",
             remedy=f"it is called {group}={RENAMED[name]} now"
             if group == "domain" and name in RENAMED
-            else f"choose one of: {', '.join(available)}",
+            else f"choose one of: {', '.join(available)}"
+            + ("; a pack of your own is given as domain.path=DIR" if group == "domain" else ""),
         )
     for item in overrides:
         group = item.partition("=")[0].lstrip("+~")

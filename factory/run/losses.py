@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from factory.publish.gates.losses import Loss, loss_of
+from factory.publish.gates.losses import SELECTION, Loss, loss_of
 from factory.run.stage import Dones
 from factory.run.strands import of_kind
 
@@ -14,8 +15,11 @@ SIFTING = ("curate", "semantic", "answer", "samples", "recheck")
 
 def passed_on(dones: Dones, questions: Sequence[str]) -> list[Loss]:
     """What each step on the way to samples turned away. Question steps have two: of their inputs (passages, walks),
-    which give no question where they are turned away, and of the questions written."""
+    which give no question where they are turned away, and of the questions written. The selection is on the way where
+    all that it left was taken: where `limit` took a part, more would have been there."""
     losses = []
+    if SELECTION in dones and "outside_limit" not in dones.get("merge", {}).get("reasons", {}).get("input", {}):
+        losses.append(_selected(dones[SELECTION]))
     sifting = [name for kind in SIFTING for name in of_kind(kind, dones)]
     for name in (*questions, *sifting):
         if name not in dones:
@@ -28,6 +32,12 @@ def passed_on(dones: Dones, questions: Sequence[str]) -> list[Loss]:
         found = [reasons.get(side, {}) for side in sides]
         losses.append(loss_of(name, int(counts[read]), int(counts["accepted"]), found, _repeats(dones, name)))
     return losses
+
+
+def _selected(done: Mapping[str, Any]) -> Loss:
+    """In documents: one that stays may give several passages."""
+    read, refused = int(done["counts"]["inputs"]), int(done["counts"]["rejected"])
+    return loss_of(SELECTION, read, read - refused, done["reasons"].values())
 
 
 def _repeats(dones: Dones, step: str) -> int:

@@ -116,7 +116,8 @@ def _start(config: ClusterConfig, engines: int) -> None:
     raise ClusterError(
         f"Ray did not start on this machine, {START_TRIES} times",
         cause="the machine is too busy: Ray gives its processes 30 s to start",
-        remedy="end what else runs there and give the same command again; what is committed is kept",
+        remedy="end what else runs there and give the same command again (what is committed is kept), or add "
+        "cluster=indexed, which works without Ray",
     )
 
 

@@ -20,6 +20,10 @@ REPEATS = "repeat_published"
 """The reason given where most of what a step turned away repeats questions of the index, however nearly."""
 
 
+SELECTION = "select"
+"""The step that turns documents away; its loss is counted in these."""
+
+
 @dataclass(frozen=True)
 class Loss:
     """`reasons` are (reason, rows), commonest first; `repeats` of the rows turned away repeat published questions."""
@@ -69,11 +73,16 @@ def explained(losses: Sequence[Loss]) -> tuple[str, str] | None:
     """(cause, remedy) by the step that lost most rows; None where its commonest reason has no words here."""
     if not losses:
         return None
-    # A small step that lost nearly all explains more than a large one that lost a little.
-    most = max((loss for loss in losses if 2 * loss.lost > loss.read), key=lambda loss: loss.lost, default=None)
-    if most is None:
+    # A small step that lost nearly all explains more than a large one that lost a little. That a selection turns most
+    # of a corpus away is what it is for: it explains where nothing behind it does.
+    lossy = sorted((loss for loss in losses if 2 * loss.lost > loss.read), key=lambda loss: -loss.lost)
+    if not lossy:
         return FEW_LOST
-    found = _EXPLAINED.get(most.commonest)
+    most = next((loss for loss in lossy if loss.step != SELECTION), lossy[0])
+    if most.step == SELECTION:
+        found: tuple[str, str] | None = _SELECTED.get(most.commonest, _SELECTED_OTHERWISE)
+    else:
+        found = _EXPLAINED.get(most.commonest)
     if found is None:
         return None
     cause, remedy = (
@@ -91,6 +100,21 @@ _SAME_AGAIN = (
     "the questions of this run repeat each other",
     "raise question.sampling.temperature, ask fewer questions a passage, or take another model; curate.threshold says "
     "what counts as a repeat",
+)
+
+_SELECTED = {
+    "too_long": (
+        "select.max_characters turns longer documents away; preset=demo sets it to 1000",
+        "raise select.max_characters, or null: documents of any length, in passages of select.chunk_tokens",
+    ),
+    "too_short": (
+        "select.min_characters turns shorter documents away",
+        "lower select.min_characters, or join what belongs together into longer documents",
+    ),
+}
+_SELECTED_OTHERWISE = (
+    "most documents are turned away before anything is asked about them",
+    "the run's report has the reasons, docs/select.md the setting of each",
 )
 
 _EXPLAINED = {

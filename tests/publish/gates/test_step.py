@@ -143,6 +143,30 @@ def test_a_step_that_lost_most_of_few_rows_explains_more_than_one_that_lost_some
     assert "answer.sampling.max_tokens" in found[1]
 
 
+@pytest.mark.parametrize(
+    ("reason", "behind", "said"),
+    [
+        ("too_long", [], "select.max_characters"),
+        ("mixed_language", [], "docs/select.md"),
+        ("too_long", [loss_of("answer", 8, 1, [{"truncated": 7}])], "answer.sampling.max_tokens"),
+    ],
+)
+def test_a_selection_explains_too_few_samples_where_nothing_behind_it_does(
+    reason: str, behind: list[Loss], said: str
+) -> None:
+    done = {"counts": {"inputs": 50, "rejected": 46}, "reasons": {"input": {reason: 46}}}
+    losses = [*passed_on({"select": done, "merge": {"reasons": {}}}, []), *behind]
+    assert losses[0].in_words() == f"select: 4 of 50 rows passed on (8.0%); turned away: {reason} 46"
+    found = explained(losses)
+    assert found is not None
+    assert said in found[1]
+
+
+def test_a_selection_of_which_a_part_was_taken_is_not_on_the_way() -> None:
+    done = {"counts": {"inputs": 50, "rejected": 46}, "reasons": {"input": {"too_long": 46}}}
+    assert passed_on({"select": done, "merge": {"reasons": {"input": {"outside_limit": 2}}}}, []) == []
+
+
 def test_inputs_that_question_steps_turned_away_are_in_the_evidence() -> None:
     done = {
         "counts": {"inputs": 39, "produced": 37, "accepted": 36},
