@@ -113,15 +113,16 @@ def require_passed(results: Iterable[GateResult], why: tuple[str, str] | None = 
     for gate in failed:
         lines.append(f"  - {gate.in_words()}")
         lines.extend(f"      {example}" for example in gate.evidence)
-    cause, remedy = GENERAL
+    cause, remedy = OF_THE_PACK if all(gate.name.startswith("pack.") for gate in failed) else GENERAL
     if why is not None and failed[0].name in TOO_FEW:
         cause, remedy = why
     keys = [_key(gate.name) for gate in failed if gate.name.startswith(("min_", "max_", "pack."))] or ["gate.<name>"]
+    severities = dict.fromkeys(_severity_key(gate.name) for gate in failed)
     raise GateError(
         "no dataset was published, these gates failed:\n" + "\n".join(lines),
         cause=cause,
-        remedy=f"{remedy}; or set {', '.join(keys)} (null: off; a preset may have set it) or "
-        "gate.severity.<name>=warn. docs/gates.md has every gate. What was generated is kept, a new threshold costs no "
+        remedy=f"{remedy}; or set {', '.join(keys)} (null: off; a preset or the domain pack may have set it) or "
+        f"{', '.join(severities)}. docs/gates.md has every gate. What was generated is kept, a new threshold costs no "
         "new tokens",
     )
 
@@ -130,8 +131,18 @@ def _key(name: str) -> str:
     return f"gate.{name}.threshold" if name.startswith("pack.") else f"gate.{name}"
 
 
+def _severity_key(name: str) -> str:
+    """The gates of a pack have theirs beside their threshold; the others have one of a name, or of a family."""
+    return f"gate.{name}.severity=warn" if name.startswith("pack.") else "gate.severity.<name>=warn"
+
+
 TOO_FEW = ("min_samples", "min_yield")
 """Gates that fail where too many rows were turned away on the way."""
+
+OF_THE_PACK = (
+    "what the domain pack's checks.py says of these samples, or an error in it, which then stands above",
+    "look at the samples named and at the gate's function in checks.py",
+)
 
 GENERAL = (
     "the model or the prompts do not fit the corpus, or the thresholds do not fit the purpose",

@@ -10,7 +10,7 @@ from factory.errors import GateError
 from factory.publish.gates.config import GateConfig, SeverityConfig
 from factory.publish.gates.losses import Loss, explained, from_json, loss_of
 from factory.publish.gates.measure import Context
-from factory.publish.gates.results import GateResult, read_gates, require_passed
+from factory.publish.gates.results import GateResult, at_most, read_gates, require_passed
 from factory.publish.gates.rows import Rows
 from factory.publish.gates.step import GateStep
 from factory.run.losses import passed_on
@@ -122,6 +122,20 @@ def test_where_rows_were_lost_gives_the_reasons_and_the_setting_that_did_it(
     assert evidence in error.value.what
     assert remedy in error.value.remedy
     assert "gate.min_samples, gate.min_yield" in error.value.remedy
+
+
+def test_a_failed_gate_of_a_pack_names_keys_that_there_are() -> None:
+    own = at_most("pack.unfinished", 0.01, 0.5, "error", "share of answers with a part left to be filled in")
+    with pytest.raises(GateError) as error:
+        require_passed([own])
+    assert "gate.pack.unfinished.threshold" in error.value.remedy
+    assert "gate.pack.unfinished.severity=warn" in error.value.remedy
+    assert "gate.severity" not in error.value.remedy
+    assert "checks.py" in error.value.cause
+    with pytest.raises(GateError) as error:
+        require_passed([own, at_most("max_refusals", 0.0, 1.0, "error", "share of refusals")])
+    assert "gate.severity.<name>=warn" in error.value.remedy
+    assert "model or the prompts" in error.value.cause
 
 
 def test_too_few_samples_alone_tell_the_way_as_well() -> None:
