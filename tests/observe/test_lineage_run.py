@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import psutil
 import pytest
 
 from factory.govern.documents import openlineage
@@ -54,7 +55,6 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with marquez() as server:
         server.moods = [503, "hang up", 201, 429]
         common = ("question.levels=[1]", f"observe.openlineage.to={server.address}")
-        # an answer that takes as long as a START that is sent again and again on a busy machine
         slow = (*common, "cluster.executor=processes", "engine.scripted_latency_s=5")
         with subprocess.Popen(
             command(corpus, str(root), slow),
@@ -65,12 +65,22 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             start_new_session=True,
         ) as process:
             try:
-                until("the answers begin", lambda: "START" in server.states("demo.answer"), 120)
+                until("the answers begin", lambda: _is_noted(root, "answer"), 120)
+                # so that none is committed before the server has heard of the step, however long that takes
+                for worker in psutil.Process(process.pid).children(recursive=True):
+                    worker.suspend()
+                until("the server hears of it", lambda: "START" in server.states("demo.answer"), 120)
             finally:
                 os.killpg(process.pid, 9)
         left_open = {event["run"]["runId"] for event in _unended(server.events)}
         again = run_factory(corpus, str(root), common)
         yield Killed(root, corpus, server, left_open, again)
+
+
+def _is_noted(root: Path, step: str) -> bool:
+    """Whether a run has noted that it began the step, which it does before it tells anybody."""
+    kept = [orjson.loads(path.read_bytes())["open"] for path in root.glob("runs/*/openlineage.json")]
+    return any(noted["step"] == step for each in kept for noted in each.values())
 
 
 def _unended(events: list[Event]) -> list[Event]:
