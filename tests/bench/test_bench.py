@@ -16,6 +16,7 @@ KEYS = {
     "requests": {"most_open", "lost", "wrong", "given_up", "retries", "most_sockets", "client_ms_per_request"},
     "impact": {"slowest_seconds", "processor_seconds", "lookups", "making_seconds"},
     "evaluate": {"processor_seconds", "wall_seconds", "perplexity_processor_seconds", "parts"},
+    "programs": {"tasks", "chosen right", "first right", "right test"},
     "units": {"looks", "feed"},
     "cluster": {"efficiency", "tail_share", "worked", "disturbed"},
     "resume": {"again_seconds", "again_requests", "units_redone", "in_flight_at_kill", "overhead_ratio"},
@@ -32,7 +33,9 @@ def run_bench(name: str) -> dict[str, object]:
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("pipeline", "requests")]
 
 
-@pytest.mark.parametrize("name", ["decon", "engine", "evaluate", "graph", "impact", "select", "units", *SLOW])
+@pytest.mark.parametrize(
+    "name", ["decon", "engine", "evaluate", "graph", "impact", "programs", "select", "units", *SLOW]
+)
 def test_a_benchmark_ends_with_its_figures_as_one_json_object(name: str) -> None:
     result = run_bench(name)
     assert result.keys() >= KEYS[name] | {"sizes", "machine"}
