@@ -23,15 +23,16 @@ Disturb = Callable[[Trial], None]
 
 
 def torn_commit(trial: Trial) -> None:
-    """Killed, and the commit object of a committed unit cut short: the next run names it and says what to do."""
+    """Killed, and the commit object of a committed unit cut short: the next run names it and says what to do, or
+    `factory doctor` does, where the step was over and its commits are read from their index."""
     unit = killed_with_a_commit(trial)
     folder = unit.key.split("/")[1]
     unit_id = unit.key.rsplit("/", 1)[1].removesuffix(".json")
     tear(trial, unit.key)
     trial.destroyed.add((folder, unit_id))
     doctor_names(trial, unit.key)
-    message = require_message(trial.rerun(), unit.key)
-    follow(trial, message)
+    finished = trial.rerun()
+    follow(trial, require_message(finished, unit.key) if finished.code else doctor_names(trial, unit.key))
 
 
 def torn_parquet(trial: Trial) -> None:
