@@ -25,7 +25,7 @@ PLACEHOLDERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
         frozenset({"document"}),
         frozenset({"levels", "max_topics", "min_concepts", "max_concepts", "vocabulary"}),
     ),
-    # {{hints}} of extract is filled in when the pack is loaded (pack.py): it is the same for every request.
+    # {{hints}} and {{subjects}} of extract are filled in when the pack is loaded (template.py).
     "question_level_1": (frozenset({"document"}), frozenset({"levels", "questions", "tags", "vocabulary"})),
     "question_level_2": (
         frozenset({"document", "concepts"}),
@@ -69,15 +69,18 @@ _MARK = re.compile(r"\{\{|\}\}|^<!--\s*(?:user|assistant)\s*-->", re.MULTILINE)
 class PackFile(Section):
     """pack.yaml, with what it takes from the pack it extends.
 
-    `settings` are keys of the run's configuration that the field wants by default (factory/run/pack_settings.py holds
-    them against the schema); `hints` go into the extraction prompt; `subjects` is the field's taxonomy, each with other
-    names for it; `tags` are asked for with every question, each one of the values listed; `strata` are columns or tags
-    by which the report breaks its figures down; `benchmarks` names what the field should be held against."""
+    `levels_of_examples` says, for levels in worked examples of prompts that are inherited, which of the pack's own
+    stands for each; `settings` are keys of the run's configuration that the field wants by default
+    (factory/run/pack_settings.py holds them against the schema); `hints` go into the extraction prompt; `subjects` is
+    the field's taxonomy, each with other names for it; `tags` are asked for with every question, each one of the values
+    listed; `strata` are columns or tags by which the report breaks its figures down; `benchmarks` names what the field
+    should be held against."""
 
     extends: str | None = None
     name: Name
     description: str = Field(min_length=1)
     levels: tuple[Words, ...] = Field(min_length=1, max_length=32)
+    levels_of_examples: dict[Words, Words] = Field(default_factory=dict, max_length=32)
     answer_style: str = Field(min_length=1)
     task_words: tuple[Words, ...]
     refers_to_document: tuple[str, ...]
@@ -113,6 +116,13 @@ class PackFile(Section):
         return tags
 
     @model_validator(mode="after")
+    def _levels_of_examples_are_levels(self) -> PackFile:
+        for name, own in self.levels_of_examples.items():
+            if own not in self.levels:
+                raise ValueError(f"levels_of_examples: {name}: {own} is none of the levels, {', '.join(self.levels)}")
+        return self
+
+    @model_validator(mode="after")
     def _strata_are_there(self) -> PackFile:
         for name in self.strata:
             if name not in (known := [*STRATA, *self.tags]):
@@ -139,7 +149,7 @@ class PackFile(Section):
         return patterns
 
 
-OF_ITS_OWN = ("name", "description")
+OF_ITS_OWN = ("name", "description", "levels_of_examples")
 """Keys that a pack never takes from the one it extends."""
 
 

@@ -17,14 +17,28 @@ from factory.answers.judge.rubric import FOLDER as RUBRICS
 from factory.answers.judge.rubric import load_rubric
 from factory.domains.config import DomainConfig
 from factory.domains.contract import OPTIONAL_PLACEHOLDERS, PLACEHOLDERS
+from factory.domains.examples import reply_schemas, slips
 from factory.domains.items import ITEMS
-from factory.domains.pack import CHECKS, SYLLABUS, Pack, load_pack, pack_folder, pack_values, read_yaml, variants_of
+from factory.domains.pack import (
+    CHECKS,
+    SYLLABUS,
+    Pack,
+    load_pack,
+    pack_folder,
+    pack_values,
+    prompt_files,
+    read_yaml,
+    variants_of,
+)
 from factory.domains.planted import Tried, try_items
 from factory.domains.syllabus import load_syllabus
+from factory.engine.api import Message
 from factory.errors import ConfigError
+from factory.publish.gates.own import refuse_unknown
 from factory.questions.tags import tags_in_words
 from factory.review.reasons import REVIEW_FILE, reasons_of
-from factory.run.pack_settings import leaves, pack_settings
+from factory.run.pack_settings import Settable, leaves, pack_settings
+from factory.section import checked
 
 State = Literal["there", "inherited", "missing"]
 
@@ -59,6 +73,7 @@ class Examined:
 MISSING = {
     "settings": "runs use the general defaults for personal data, licences, verification and gates",
     "hints": "extraction is told nothing about the field",
+    "levels_of_examples": "examples in inherited prompts keep the levels they were written with",
     "subjects": "subjects stay as the model words them",
     "tags": "questions are asked for without tags",
     "strata": "the report breaks its figures down by level and verifier alone",
@@ -105,6 +120,12 @@ def examine(config: DomainConfig) -> Examined:
         notes.append(f"{CHECKS} was tried on nothing: there is no {ITEMS}")
     prompts = {name: _rendered(pack, name) for name in sorted(pack.prompts)}
     notes += [*_long(prompts), *_untold_tags(pack)]
+    if settings is not None:
+        chosen = checked(Settable, settings.values)
+        defects += _named_and_not_there(config, pack, chosen)
+        bad = list(_examples(config, folder, base, chosen))
+        defects += [f"{path.relative_to(folder)}: {said}" for path, said in bad if path.is_relative_to(folder)]
+        notes += _inherited_examples([(path, said) for path, said in bad if not path.is_relative_to(folder)], base)
     parts = (
         *_keys(own, values, base),
         *_prompts(pack, folder, base),
@@ -135,6 +156,45 @@ def _unreadable(config: DomainConfig, folder: Path, base: Path | None) -> Iterat
             read()
         except ConfigError as error:
             yield f"{part}: {_line(error)}"
+
+
+def _named_and_not_there(config: DomainConfig, pack: Pack, settings: Settable) -> Iterator[str]:
+    """What the pack's settings name and a run would not find."""
+    gates = _or_none(pack.checks.load) if pack.checks else None
+    reads: list[Callable[[], object]] = []
+    if settings.judge.rubric is not None:
+        reads.append(partial(load_rubric, settings.judge.rubric, config))
+    if gates is not None or pack.checks is None:
+        reads.append(partial(refuse_unknown, settings.gate, gates.gates if gates else {}, pack.name))
+    for read in reads:
+        try:
+            read()
+        except ConfigError as error:
+            yield f"settings: {_line(error)}"
+
+
+def _examples(config: DomainConfig, folder: Path, base: Path | None, settings: Settable) -> Iterator[tuple[Path, str]]:
+    """Every prompt file with a worked example that its step would not take, of all variants."""
+    seen: set[Path] = set()
+    for variant in (None, *variants_of(folder, base)):
+        pack = _or_none(partial(load_pack, config.model_copy(update={"variant": variant})))
+        if pack is None:
+            continue
+        files = prompt_files(folder, base, variant)
+        for name, schema in reply_schemas(pack, settings).items():
+            if files[name] not in seen:
+                seen.add(files[name])
+                yield from ((files[name], said) for said in slips(_messages(pack, name), schema))
+
+
+def _inherited_examples(bad: Sequence[tuple[Path, str]], base: Path | None) -> Iterator[str]:
+    if bad and base is not None:
+        files = ", ".join(dict.fromkeys(path.relative_to(base).as_posix() for path, _ in bad))
+        yield (
+            f"worked examples inherited from {base.name} do not fit this pack ({bad[0][0].name}: {bad[0][1]}); say in "
+            "`levels_of_examples` which of your levels stands for which of theirs, or copy the prompts you use and "
+            f"change them: {files}"
+        )
 
 
 Read = TypeVar("Read")
@@ -180,13 +240,16 @@ SAMPLE_VALUES = {
 """What prompts are rendered with when they are looked at; other placeholders by their names."""
 
 
-def _rendered(pack: Pack, name: str) -> str:
+def _messages(pack: Pack, name: str) -> tuple[Message, ...]:
     level = pack.levels[min(1, len(pack.levels) - 1)]
     own = {"levels": ", ".join(pack.levels), "level": level, "edu_level": level, "answer_style": pack.answer_style}
     own["tags"] = tags_in_words(pack.tags)
     unsaid = {placeholder: f"[{placeholder}]" for placeholder in pack.prompts[name].placeholders}
-    messages = pack.prompts[name].messages(**(unsaid | SAMPLE_VALUES | own))
-    return "\n".join(f"[{message.role}]\n{message.content}" for message in messages)
+    return pack.prompts[name].messages(**(unsaid | SAMPLE_VALUES | own))
+
+
+def _rendered(pack: Pack, name: str) -> str:
+    return "\n".join(f"[{message.role}]\n{message.content}" for message in _messages(pack, name))
 
 
 def _long(prompts: Mapping[str, str]) -> Iterator[str]:

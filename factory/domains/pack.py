@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from factory.domains.config import DomainConfig
 from factory.domains.contract import OPTIONAL_PLACEHOLDERS, PLACEHOLDERS, SYSTEM, PackFile, inherited
 from factory.domains.pack_code import PackCode
 from factory.domains.prompt import Prompt, check_prompt
+from factory.domains.template import FIELD_PROMPT, with_field, with_levels
 from factory.errors import ConfigError
 from factory.identity import fingerprint, sha256_hex
 from factory.section import checked
@@ -87,13 +87,18 @@ def load_pack(config: DomainConfig) -> Pack:
     folder = pack_folder(config)
     values, base = pack_values(folder)
     about = _checked(values, folder / "pack.yaml")
-    found = _prompt_files(folder, base, config.variant)
+    found = prompt_files(folder, base, config.variant)
     if missing := [name for name in PLACEHOLDERS if name not in found]:
         raise _missing(folder / "prompts" / f"{missing[0]}.md")
     system = _read(found.pop(SYSTEM)).strip() if SYSTEM in found else ""
-    prompts = {name: _prompt(name, path, system, about.hints) for name, path in found.items()}
+    prompts = {name: _prompt(name, path, system, about, path.is_relative_to(folder)) for name, path in found.items()}
     files = _files(folder, "") | (_files(base, f"extends/{base.name}/") if base is not None else {})
-    return Pack(**about.model_dump(exclude={"extends"}), prompts=prompts, files=files, checks=_checks(folder, base))
+    return Pack(
+        **about.model_dump(exclude={"extends", "levels_of_examples"}),
+        prompts=prompts,
+        files=files,
+        checks=_checks(folder, base),
+    )
 
 
 def pack_values(folder: Path) -> tuple[dict[str, Any], Path | None]:
@@ -108,7 +113,7 @@ def pack_values(folder: Path) -> tuple[dict[str, Any], Path | None]:
     return inherited(below, values), base
 
 
-def _prompt_files(folder: Path, base: Path | None, variant: str | None) -> dict[str, Path]:
+def prompt_files(folder: Path, base: Path | None, variant: str | None) -> dict[str, Path]:
     """Prompt -> the file that is used: of the pack itself before those of the one it extends, in each folder that of
     the variant before the plain one. Raises ConfigError for a variant that neither has, and for files nobody reads."""
     folders = [place / "prompts" for place in (base, folder) if place is not None]
@@ -136,32 +141,15 @@ def variants_of(folder: Path, base: Path | None) -> list[str]:
     return sorted({path.name for place in folders for path in place.glob("*/") if any(path.glob("*.md"))})
 
 
-def _prompt(name: str, path: Path, system: str, hints: str) -> Prompt:
+def _prompt(name: str, path: Path, system: str, about: PackFile, own: bool) -> Prompt:
     template = _read(path).rstrip("\n")
-    if name == HINTED:
-        template = _with_hints(template, hints, path)
+    if not own:
+        template = with_levels(template, about.levels_of_examples)
+    if name == FIELD_PROMPT:
+        template = with_field(template, about.hints, list(about.subjects), path)
     prompt = Prompt(name, template, system)
     check_prompt(prompt, *{**PLACEHOLDERS, **OPTIONAL_PLACEHOLDERS}[name], str(path))
     return prompt
-
-
-HINTED = "extract"
-_HINTS = re.compile(r"\{\{\s*hints\s*\}\}")
-_NO_HINTS = re.compile(r"^[ \t]*\{\{\s*hints\s*\}\}[ \t]*\n|\{\{\s*hints\s*\}\}", re.MULTILINE)
-
-
-def _with_hints(template: str, hints: str, path: Path) -> str:
-    """The template with the pack's hints in it. They are the same for every request, so they are part of the prompt's
-    id; without any, the line that would hold them is gone and the prompt is what it was."""
-    if not hints:
-        return _NO_HINTS.sub("", template)
-    if not _HINTS.search(template):
-        raise ConfigError(
-            f"{path} lacks {{{{hints}}}}, and the pack has hints",
-            cause="the model would never be shown them",
-            remedy="put {{hints}} on a line of its own before the examples, or write the hints into the prompt itself",
-        )
-    return _HINTS.sub(lambda _: hints, template)
 
 
 def _checks(folder: Path, base: Path | None) -> PackCode | None:

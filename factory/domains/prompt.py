@@ -28,7 +28,7 @@ _VOCABULARY_BLOCK = re.compile(
     rf"|^[ \t]*{_VOCABULARY}[ \t]*(?:\n|\Z)|{_VOCABULARY}",
     re.MULTILINE,
 )
-_TURN = re.compile(r"^<!--\s*(user|assistant)\s*-->[ \t]*\n?", re.MULTILINE)
+TURN = re.compile(r"^<!--\s*(user|assistant)\s*-->[ \t]*\n?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Prompt:
     @cached_property
     def turns(self) -> tuple[tuple[str, str], ...]:
         """Role and text of every turn; text before the first turn line is the user's."""
-        first, *marked = _TURN.split(self.template)
+        first, *marked = TURN.split(self.template)
         turns = list(zip(marked[::2], (text.strip("\n") for text in marked[1::2]), strict=True))
         if first.strip() or not turns:
             turns.insert(0, ("user", first.strip("\n")))

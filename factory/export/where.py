@@ -2,7 +2,8 @@
 
 Design: a condition is a column, a comparison and values; a row has to meet all conditions. `=` and `!=` take several
 values, separated by commas, of which one is enough (or none may be); a list column is met where one of its items is.
-`a.b` looks into a column of structures. What is not known (null) meets nothing. Conditions are checked against the
+`a.b` looks into a column of structures, and `tags.bloom` for the value of the tag of that name. What is not known
+(null) meets nothing. Conditions are checked against the
 schema before a row is read. Cost: Arrow's kernels.
 """
 
@@ -98,7 +99,14 @@ def _type_of(column: str, schema: pa.Schema, text: str) -> pa.DataType:
                 remedy=f"did you mean {near[0]}?" if near else f"columns here: {', '.join(names) or 'none'}",
             )
         kind = kind.field(name).type
+        if _is_tags(kind) and column.count(".") == place + 1:
+            return kind.value_type.field("value").type
     return kind
+
+
+def _is_tags(kind: Any) -> bool:
+    """Whether a column holds tags, {name, value} each (factory/tables.py)."""
+    return bool(pa.types.is_list(kind)) and set(_names(kind.value_type)) == {"name", "value"}
 
 
 def _names(kind: Any) -> list[str]:
@@ -136,8 +144,18 @@ def column_in(table: pa.Table, path: str) -> pa.Array:
     if isinstance(found, pa.ChunkedArray):
         found = pa.concat_arrays(found.chunks) if found.num_chunks else pa.array([], found.type)
     for name in rest:
-        found = pc.struct_field(found, name)
+        found = _tag(found, name) if _is_tags(found.type) else pc.struct_field(found, name)
     return found
+
+
+def _tag(tags: pa.ListArray, name: str) -> pa.Array:
+    """value[N] of the tag `name`; null where a row has none of it."""
+    inside = pc.list_flatten(tags)
+    of_name = pc.equal(pc.struct_field(inside, "name"), name)
+    rows = np.asarray(pc.list_parent_indices(tags).filter(of_name))
+    place = np.full(len(tags), -1)
+    place[rows] = np.arange(len(rows))
+    return pc.struct_field(inside, "value").filter(of_name).take(pa.array(place, mask=place < 0))
 
 
 def meeting(table: pa.Table, given: Sequence[Condition]) -> Mask:

@@ -49,6 +49,8 @@ def test_every_shipped_pack_passes_its_own_check(name: str, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("file", "old", "new_text", "said"),
     [
+        ("pack.yaml", "gate:\n", "gate:\n    pack: {unfinishd: {threshold: 0.1}}\n", "did you mean `unfinished`?"),
+        ("pack.yaml", "settings:\n", "settings:\n  judge: {rubric: anser}\n", "did you mean `answer`?"),
         (
             "items.jsonl",
             '"final_answer": "8"',

@@ -45,9 +45,32 @@ def test_hints_stand_before_the_examples_and_name_the_prompt(tmp_path: Path) -> 
     assert found.prompt("answer") == GENERAL.prompt("answer")
 
 
+def test_subjects_are_named_to_the_model_where_the_prompt_has_a_place_for_them(tmp_path: Path) -> None:
+    taxonomy = "subjects: {Optics: [light], Waves: []}\n"
+    found = pack(tmp_path / "inherited", taxonomy).prompt("extract").turns[0][1]
+    assert "four words. If one of these fits, take it as it is written: Optics; Waves.\n" in found
+    own = pack(tmp_path / "own", taxonomy, extract="Read, by optics or waves.\n{{document}}")
+    assert own.prompt("extract").template == "Read, by optics or waves.\n{{document}}"
+    assert "{{subjects}}" not in GENERAL.prompt("extract").template
+
+
+def test_inherited_examples_are_shown_with_the_levels_of_the_pack(tmp_path: Path) -> None:
+    levels = "levels: [young, old]\nlevels_of_examples: {middle_school: young, high_school: old}\n"
+    own = """{{document}} {{questions}} {{levels}}
+<!-- assistant -->
+{"level": "high_school"}
+<!-- user -->
+"level": "high_school" """
+    found = pack(tmp_path, levels, question_level_1=own)
+    assert '"level": "old", "subject": "Plant biology"' in found.prompt("extract").turns[1][1]
+    assert found.prompt("extract").turns[::2] == GENERAL.prompt("extract").turns[::2]
+    assert found.prompt("question_level_1").template == own.rstrip("\n")
+
+
 @pytest.mark.parametrize(
     ("keys", "prompts", "said"),
     [
+        ("levels: [a, b]\nlevels_of_examples: {high_school: c}\n", {}, "c is none of the levels, a, b"),
         ("hints: Use SI units.\n", {"extract": "Read.\n{{document}}"}, "lacks {{hints}}"),
         ("hints: 'See {{document}}'\n", {}, "hints: it holds '{{'"),
         (f"hints: {'x' * 1501}\n", {}, "hints: String should have at most 1500"),

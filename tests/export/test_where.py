@@ -11,6 +11,14 @@ TABLE = pa.table(
         "score": [0.5, None, 0.9, 0.1],
         "checked": [True, False, None, True],
         "duties": pa.array([["a", "b"], [], None, ["b"]], pa.list_(pa.string())),
+        "tags": pa.array(
+            [
+                [{"name": "skill", "value": "act"}, {"name": "bloom", "value": "apply"}],
+                None,
+                [],
+                [{"name": "bloom", "value": "create"}],
+            ]
+        ),
         "lineage": pa.array([{"run": "x"}, {"run": "y"}, None, {"run": None}]),
     }
 )
@@ -26,6 +34,10 @@ TABLE = pa.table(
         (["checked=true"], [0, 3]),
         (["duties=b"], [0, 3]),
         (["duties!=a"], [1, 3]),
+        (["tags.bloom=apply,create"], [0, 3]),
+        (["tags.bloom!=create"], [0]),
+        (["tags.skill=act"], [0]),
+        (["tags.kind=apply"], []),
         (["lineage.run=x,z"], [0]),
         (["lineage.run!=x"], [1]),
         ([], [0, 1, 2, 3]),

@@ -9,12 +9,14 @@ the line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import difflib
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from factory.domains.checks import Checks, Gate, Sample, Terms
 from factory.domains.pack_code import in_words, where
+from factory.errors import ConfigError
 from factory.publish.gates.batch import Batch
 from factory.publish.gates.config import GateConfig, PackGateConfig
 from factory.publish.gates.measure import Context, share
@@ -29,6 +31,18 @@ PREFIX = "pack."
 SHOWN_CHARACTERS = 300
 
 Find = Callable[[Sequence[Sample]], Iterable[str | None]]
+
+
+def refuse_unknown(config: GateConfig, gates: Collection[str], pack: str) -> None:
+    """Raises ConfigError where `gate.pack` names a gate that the pack of that name has not."""
+    if unknown := sorted(config.pack.keys() - set(gates)):
+        near = difflib.get_close_matches(unknown[0], gates, n=1)
+        raise ConfigError(
+            f"gate.pack.{unknown[0]}: the domain pack {pack} has no such gate"
+            + (f"; did you mean `{near[0]}`?" if near else ""),
+            cause=f"gates of its checks.py: {', '.join(gates) or 'none'}",
+            remedy="name one of these, or take the key out",
+        )
 
 
 @dataclass

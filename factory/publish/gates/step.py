@@ -12,7 +12,6 @@ second for 1,000 rows with their sources. docs/gates.md has it by family.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +26,6 @@ from factory.curate.sketch import lsh_parameters
 from factory.curate.words import NORMALISER_VERSION
 from factory.domains.pack import Pack
 from factory.domains.pack_code import PackCode
-from factory.errors import ConfigError
 from factory.identity import fingerprint
 from factory.publish.gates.batch import GATE_COLUMNS, Batch
 from factory.publish.gates.canaries import Canaries, canaries_identity, read_canaries
@@ -38,7 +36,7 @@ from factory.publish.gates.language import OtherLanguage
 from factory.publish.gates.losses import from_json
 from factory.publish.gates.measure import Context, Measure
 from factory.publish.gates.near import NearDuplicates
-from factory.publish.gates.own import OwnGates
+from factory.publish.gates.own import OwnGates, refuse_unknown
 from factory.publish.gates.personal import PersonalData
 from factory.publish.gates.reference import Reference, find_reference
 from factory.publish.gates.refusals import Refusals, refusal_pattern
@@ -200,14 +198,7 @@ def gate_step(
 def _own_gates(config: GateConfig, pack: Pack) -> PackCode | None:
     """The pack's code where it has gates. Raises ConfigError where it cannot be used, and for gates it has not."""
     gates = pack.checks.load().gates if pack.checks is not None else {}
-    if unknown := sorted(config.pack.keys() - gates.keys()):
-        near = difflib.get_close_matches(unknown[0], gates, n=1)
-        raise ConfigError(
-            f"gate.pack.{unknown[0]}: the domain pack {pack.name} has no such gate"
-            + (f"; did you mean `{near[0]}`?" if near else ""),
-            cause=f"gates of its checks.py: {', '.join(gates) or 'none'}",
-            remedy="name one of these, or take the key out",
-        )
+    refuse_unknown(config, gates, pack.name)
     return pack.checks if gates else None
 
 
