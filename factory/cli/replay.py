@@ -38,13 +38,15 @@ def run(args: argparse.Namespace) -> int:
     from factory.printable import json_printable
     from factory.publish.locate import open_dataset, open_root_of, read_manifest
     from factory.publish.replay import find_sample, replay
+    from factory.publish.wording import wording_of
     from factory.run.steps import rebuild_steps
 
     dataset = open_dataset(args.dataset, args.endpoint_url)
     manifest = read_manifest(dataset)
     sample = find_sample(dataset, "", manifest, args.sample_id)
     root = open_root_of(dataset, manifest["run"], args.root, args.endpoint_url)
-    replayed = replay(root, manifest, sample, rebuild_steps(root, manifest["run"]))
+    steps = rebuild_steps(root, manifest["run"], wording_of(dataset, manifest))
+    replayed = replay(root, manifest, sample, steps)
     if args.json:
         print(json_printable(orjson.dumps(replayed.to_json()).decode()))
     else:

@@ -35,6 +35,7 @@ from factory.export.source import Source
 from factory.identity import canonical_json
 from factory.licences.duties import combined_duties
 from factory.publish.samples import MESSAGES, split_of
+from factory.publish.wording import wording_of
 from factory.run.llm import Prepared, prepare, request_id
 from factory.run.outputs import outputs_key, read_outputs, resolve
 from factory.run.record import read_record
@@ -81,8 +82,8 @@ class Requests:
 
 
 def check(source: Source, recipe: Recipe) -> None:
-    """Raises ConfigError for a dataset without a run, or one whose prompts or code are others by now."""
-    rebuild_steps(require_run(source, recipe), source.manifest["run"])
+    """Raises ConfigError for a dataset without a run, or one whose code is another by now."""
+    rebuild_steps(require_run(source, recipe), source.manifest["run"], wording_of(source.dataset, source.manifest))
 
 
 def plan(source: Source, recipe: Recipe, index: str) -> list[tuple[str, Requests]]:
@@ -148,7 +149,7 @@ def _published(path: str, column: str, values: Sequence[str]) -> int:
 def shape_requests(source: Source, recipe: Recipe, requests: Requests, split: str) -> tuple[Shaped, int]:
     """The rows of a file, and how many requests were read for it."""
     root = require_run(source, recipe)
-    step = rebuild_steps(root, source.manifest["run"])[requests.folder]
+    step = rebuild_steps(root, source.manifest["run"], wording_of(source.dataset, source.manifest))[requests.folder]
     identity = read_mapping(root, f"steps/{requests.folder}/step.json", ("model",))
     model = f"{_model_of(source, step.name)}@{identity['model']['revision']}"
     rows: list[Row] = []

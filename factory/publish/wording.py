@@ -1,17 +1,26 @@
 """`prompts.json` of a dataset: every text that told a model what to do, by the hash that steps and rows name.
 
 Design: a prompt shaped the dataset when a step's identity names its id, so what is written follows from the manifest's
-steps and the pack alone. The file is canonical JSON; `faults` proves each text by its own id.
+steps and the pack alone. The file is canonical JSON; `faults` proves each text by its own id. With it a row can be
+replayed when the pack has become another: `recorded_pack` is the pack as far as LLM steps were told of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+import orjson
+
 from factory.answers.judge.rubric import Rubric
-from factory.domains.pack import Pack
-from factory.identity import fingerprint
+from factory.domains.config import DomainConfig
+from factory.domains.pack import Pack, load_pack
+from factory.domains.prompt import Prompt
+from factory.errors import ConfigError
+from factory.identity import fingerprint, sha256_hex
+from factory.store.base import AbsentObjectError, Store
+from factory.store.objects import damaged
 
 PROMPTS = "prompts.json"
 SCHEMA_VERSION = 1
@@ -20,12 +29,9 @@ SCHEMA_VERSION = 1
 def wording(pack: Pack, rubric: Rubric | None, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The body of prompts.json: prompts and rubric that the `steps` of a manifest used, and the pack's own words."""
     used: dict[str, list[str]] = {}
-    rubrics: dict[str, list[str]] = {}
     for step in steps:
-        own = step["identity"].get("own", {})
-        for found, key in ((used, "prompt"), (rubrics, "rubric")):
-            if isinstance(own.get(key), str):
-                found.setdefault(own[key], []).append(step["name"])
+        for named in dict.fromkeys(_texts(step["identity"].get("own", {}))):
+            used.setdefault(named, []).append(step["name"])
     prompts = [
         {
             "name": prompt.name,
@@ -53,11 +59,70 @@ def wording(pack: Pack, rubric: Rubric | None, steps: Sequence[Mapping[str, Any]
         },
         "prompts": sorted(prompts, key=lambda prompt: (str(prompt["name"]), str(prompt["prompt_id"]))),
         "rubrics": [
-            {"rubric_id": shown.rubric_id, "steps": rubrics[shown.rubric_id], "content": shown.model_dump(mode="json")}
+            {"rubric_id": shown.rubric_id, "steps": used[shown.rubric_id], "content": shown.model_dump(mode="json")}
             for shown in ([rubric] if rubric is not None else [])
-            if shown.rubric_id in rubrics
+            if shown.rubric_id in used
         ],
     }
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a step's identity: ids of prompts stand among them, at several places."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
+
+
+def read_wording(dataset: Store, sha256: str) -> dict[str, Any]:
+    """The body of a dataset's prompts.json. Raises AbsentObjectError where it is gone, StoreError where its bytes are
+    not those of the hash, which is the manifest's."""
+    data = dataset.get(PROMPTS)
+    if sha256_hex(data) != sha256:
+        raise damaged(dataset.uri, PROMPTS, "it has other bytes than the manifest names")
+    body: dict[str, Any] = orjson.loads(data)
+    return body
+
+
+def wording_of(dataset: Store, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The same by the dataset's manifest; None where it is gone."""
+    listed = {file["path"]: file["sha256"] for file in manifest["files"]}
+    with suppress(AbsentObjectError, KeyError):
+        return read_wording(dataset, listed[PROMPTS])
+    return None
+
+
+def recorded_pack(body: Mapping[str, Any], domain: DomainConfig) -> Pack:
+    """The pack as prompts.json has it. Prompts that it lacks (of datasets from before forms of chats stood in it) are
+    those of the pack that `domain` names, where that is still there."""
+    of_pack = body["pack"]
+    told = {prompt["name"]: Prompt(prompt["name"], prompt["template"], prompt["system"]) for prompt in body["prompts"]}
+    try:
+        others: Mapping[str, Prompt] = load_pack(domain).prompts
+    except ConfigError:
+        others = {}
+    return Pack(
+        name=of_pack["name"],
+        description=of_pack["description"],
+        levels=tuple(of_pack["levels"]),
+        answer_style=of_pack["answer_style"],
+        task_words=tuple(of_pack["task_words"]),
+        refers_to_document=tuple(of_pack["refers_to_document"]),
+        refusals=tuple(of_pack["refusals"]),
+        prompts={**others, **told},
+        files=of_pack["files"],
+        subjects={name: tuple(also) for name, also in of_pack.get("subjects", {}).items()},
+        tags={name: tuple(values) for name, values in of_pack.get("tags", {}).items()},
+    )
+
+
+def recorded_rubric(body: Mapping[str, Any]) -> Rubric | None:
+    """The rubric of the run's judge; None where it had none."""
+    return next((Rubric.model_validate_json(orjson.dumps(each["content"])) for each in body["rubrics"]), None)
 
 
 def has_tags(body: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from factory.answers.check import CheckStep, check_step
-from factory.answers.judge.rubric import load_rubric
+from factory.answers.judge.rubric import Rubric, load_rubric
 from factory.answers.judge.step import JudgeStep
 from factory.answers.step import AnswerStep
 from factory.concepts.extract import ExtractStep
@@ -36,6 +36,7 @@ from factory.errors import ConfigError
 from factory.identity import fingerprint
 from factory.publish.gates.step import GateStep, gate_step
 from factory.publish.shards import ShardStep
+from factory.publish.wording import recorded_pack, recorded_rubric
 from factory.questions.level1 import Level1Step
 from factory.questions.level2 import Level2Step
 from factory.questions.level3 import Level3Step
@@ -167,9 +168,11 @@ def document_parameters(config: DocumentDuplicatesConfig) -> LshParameters | Non
     return LshParameters(config.shingle_words, config.permutations, config.threshold)
 
 
-def llm_steps(config: FactoryConfig, pack: Pack, vocabulary: Vocabulary | None = None) -> dict[str, LlmStep]:
+def llm_steps(
+    config: FactoryConfig, pack: Pack, vocabulary: Vocabulary | None = None, rubric: Rubric | None = None
+) -> dict[str, LlmStep]:
     """The LLM steps a configuration takes: extraction only where a level asks for concepts. `vocabulary` goes to those
-    whose prompt asks for it."""
+    whose prompt asks for it; without `rubric` the judge has the one that the configuration names."""
 
     def words(prompt: str) -> Vocabulary | None:
         return vocabulary if VOCABULARY in pack.prompt(prompt).placeholders else None
@@ -193,14 +196,16 @@ def llm_steps(config: FactoryConfig, pack: Pack, vocabulary: Vocabulary | None =
         answering = TaskAnswerStep(task, config.answer, pack, config.seed)
         steps[answering.name] = answering
     if config.judge.rubric is not None:
-        steps["judge"] = JudgeStep(config.judge, load_rubric(config.judge.rubric, config.domain), pack, config.seed)
+        rubric = rubric or load_rubric(config.judge.rubric, config.domain)
+        steps["judge"] = JudgeStep(config.judge, rubric, pack, config.seed)
     return steps
 
 
-def rebuild_steps(store: Store, run: str) -> dict[str, LlmStep]:
-    """Step folder -> LLM step of a recorded run, as it was when its rows were made.
+def rebuild_steps(store: Store, run: str, words: Mapping[str, Any] | None) -> dict[str, LlmStep]:
+    """Step folder -> LLM step of a recorded run, as it was when its rows were made. `words` is the body of the
+    dataset's prompts.json: with it the pack may have been changed, moved or deleted since.
 
-    Raises ConfigError when the run is not recorded, or prompts, code or pack changed since.
+    Raises ConfigError when the run is not recorded, or code (without `words`: prompts or pack) changed since.
     """
     record = read_record(store, run)
     if record is None:
@@ -210,7 +215,9 @@ def rebuild_steps(store: Store, run: str) -> dict[str, LlmStep]:
             remedy="replay under the root that the dataset was made in",
         )
     config = load_config(record["config"])
-    steps = llm_steps(config, load_pack(config.domain), _recorded_vocabulary(store, record["steps"]))
+    pack = recorded_pack(words, config.domain) if words else load_pack(config.domain)
+    vocabulary = _recorded_vocabulary(store, record["steps"])
+    steps = llm_steps(config, pack, vocabulary, recorded_rubric(words) if words else None)
     return {record["steps"][name]: _unchanged(store, record["steps"][name], step) for name, step in steps.items()}
 
 
@@ -231,7 +238,7 @@ def _unchanged(store: Store, folder: str, step: LlmStep) -> LlmStep:
     if fingerprint(now) != fingerprint(then):
         raise ConfigError(
             f"the prompts or the code of {folder} are not what they were when its rows were made",
-            cause="a newer factory, or a domain pack that was edited since",
+            cause="a newer factory, or a domain pack that was edited since and a prompts.json that is gone",
             remedy="replay with the factory version and pack that the manifest names",
         )
     return step

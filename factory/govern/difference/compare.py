@@ -10,9 +10,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from factory.evaluate.dataset.reading import Dataset
 from factory.govern.difference.distributions import SEEN_COLUMNS, Seen, apart
@@ -21,10 +18,8 @@ from factory.govern.difference.rows import Lookup, shared_rows
 from factory.govern.difference.spill import COLUMNS, SHARD_BIT, Spill, parts_for, records_of
 from factory.govern.difference.stated import sections
 from factory.govern.difference.texts import text_changes
-from factory.govern.facts import Facts, facts_of
-from factory.identity import sha256_hex
-from factory.publish.wording import PROMPTS
-from factory.store.objects import damaged
+from factory.govern.facts import facts_of
+from factory.publish.wording import PROMPTS, read_wording
 from factory.store.parquet import read_rows
 
 KEYS = ("sample_id", "question")
@@ -42,7 +37,9 @@ def compare(before: Dataset, now: Dataset) -> Difference:
             for key, mine, theirs in zip(KEYS, spills_before, spills_now, strict=True)
         )
     facts, later = facts_of(before.manifest), facts_of(now.manifest)
-    texts, same_texts = text_changes(prompts_of(before, facts), prompts_of(now, later))
+    texts, same_texts = text_changes(
+        read_wording(before.store, facts.file(PROMPTS).sha256), read_wording(now.store, later.file(PROMPTS).sha256)
+    )
     return Difference(
         before=before.store.uri,
         now=now.store.uri,
@@ -78,12 +75,3 @@ def _lookup(dataset: Dataset) -> Lookup:
 def _example(dataset: Dataset, shard: int, row: int) -> Example:
     found = read_rows(dataset.store, dataset.shards[shard], [row], list(KEYS)).to_pylist()[0]
     return Example(*(str(found[name]) for name in KEYS))
-
-
-def prompts_of(dataset: Dataset, facts: Facts) -> dict[str, Any]:
-    """The body of prompts.json. Raises AbsentObjectError where it is gone, StoreError where it is not as published."""
-    data = dataset.store.get(PROMPTS)
-    if sha256_hex(data) != facts.file(PROMPTS).sha256:
-        raise damaged(dataset.store.uri, PROMPTS, "it has other bytes than the manifest names")
-    body: dict[str, Any] = orjson.loads(data)
-    return body
