@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -23,6 +24,7 @@ os.environ.update(
 from factory.store.base import Store
 from factory.store.local import LocalStore
 from tests.browser import Browser, open_browser
+from tests.dealing import Dealing, rank
 from tests.s3_server import S3Server, running
 
 # A deadline is a timed test: 200 ms is nothing on a machine that does something else as well.
@@ -54,22 +56,6 @@ class S3:
         return f"s3://{self.bucket}/{uuid.uuid4().hex[:12]}"
 
 
-LONG = (
-    "tests/integration/test_real_engine.py",
-    "tests/select/training/test_job.py",
-    "tests/engine/test_vllm.py",
-    "tests/bench/test_bench.py",
-    "tests/faults/",
-    "tests/integration/",
-    "tests/engine/test_pool.py",
-    "tests/observe/",
-    "tests/evaluate/diversity/test_after_a_run.py",
-    "tests/select/test_document_duplicates.py",
-)
-"""Files (or folders of them) that take a minute and more, longest first. Files are dealt out whole: with the last of
-these begun at the end, one core waits minutes for the other."""
-
-
 def pytest_configure() -> None:
     # Begun in the background of a script (`make test &`) it ignores Ctrl-C, and so would all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -79,12 +65,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"s3", "s3_store"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.s3)
-    items.sort(key=_rank)
+    items.sort(key=lambda item: rank(item.nodeid))  # stable, so that all else stays in its order
 
 
-def _rank(item: pytest.Item) -> int:
-    """Place in LONG; stable, so that all else stays in its order."""
-    return next((place for place, start in enumerate(LONG) if item.nodeid.startswith(start)), len(LONG))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return Dealing(config, log)
 
 
 @pytest.fixture(scope="session")
