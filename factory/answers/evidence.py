@@ -195,25 +195,12 @@ def _list_runs(hashes: U64, runs: U64) -> None:
 
 
 @compiled
-def _first(listed: U64, wanted: np.uint64) -> int:
-    """Where `wanted` begins in the sorted `listed`, or the length."""
-    low, high = 0, len(listed)
-    while low < high:
-        middle = (low + high) // 2
-        if listed[middle] < wanted:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < len(listed) and listed[low] == wanted else len(listed)
-
-
-@compiled
 def _find_runs(answer: U64, source: U64, runs: U64, run_places: I64, places: I64, certainty: F64, copied: I64) -> None:
     """Covers an answer with the longest runs from left to right."""
     place, expected = 0, 0
     while place + RUN_TOKENS <= len(answer):
         wanted = _run(answer, place)
-        at = _first(runs, wanted)
+        at = scan.first_place(runs, wanted)
         longest, start, ties = 0, 0, 0
         for candidate in range(at, min(at + _OCCURRENCES, len(runs))):
             if runs[candidate] != wanted:
@@ -262,7 +249,7 @@ def _find_pairs(
             if answer[first] == answer[second] or widths[first] + widths[second] < PAIR_CHARACTERS:
                 continue
             wanted = _pair(answer[first], answer[second])
-            at = _first(pairs, wanted)
+            at = scan.first_place(pairs, wanted)
             begin, count = -1, 0
             for candidate in range(at, min(at + _OCCURRENCES, len(pairs))):
                 if pairs[candidate] != wanted:

@@ -336,3 +336,16 @@ def significant(tokens: U64, offsets: I64, keys: U64) -> None:
             if tokens[place] & _KIND_MASK != np.uint64(WORD):
                 value = mix((value ^ tokens[place]) * _BASE)
         keys[text] = value
+
+
+@compiled
+def first_place(listed: U64, wanted: np.uint64) -> int:
+    """Where `wanted` begins in the sorted `listed`; the length where it is not in it."""
+    low, high = 0, len(listed)
+    while low < high:
+        middle = (low + high) // 2
+        if listed[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < len(listed) and listed[low] == wanted else len(listed)

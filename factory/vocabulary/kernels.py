@@ -28,33 +28,20 @@ def _name_keys(hashes: U64, offsets: I64, keys: U64) -> None:
 
 
 @compiled
-def _place(listed: U64, wanted: np.uint64) -> int:
-    """The place of `wanted` in the sorted `listed`, or -1."""
-    low, high = 0, len(listed)
-    while low < high:
-        middle = (low + high) // 2
-        if listed[middle] < wanted:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < len(listed) and listed[low] == wanted else -1
-
-
-@compiled
 def find_names(words: U64, firsts: U64, longest: I64, keys: U64, found: I64) -> int:
     """Fills `found` with (first word, number of words, place in `keys`) of every name in `words`, by first word, the
     longest first; returns how many there are. `found` has room for as many as the longest name has words, a word."""
     count = 0
     for start in range(len(words)):
-        first = _place(firsts, words[start])
-        if first < 0:
+        first = scan.first_place(firsts, words[start])
+        if first == len(firsts):
             continue
         begin = count
         value = np.uint64(0)
         for length in range(1, min(longest[first], len(words) - start) + 1):
             value = value * _BASE + words[start + length - 1]
-            at = _place(keys, scan.mix(value))
-            if at >= 0:
+            at = scan.first_place(keys, scan.mix(value))
+            if at < len(keys):
                 found[count, 0], found[count, 1], found[count, 2] = start, length, at
                 count += 1
         # Found shortest first; what is wanted is the longest.

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from factory.answers.judge.rubric import load_rubric
 from factory.cost.money import read_prices
 from factory.domains.config import DomainConfig
+from factory.domains.examples import reply_schemas, slips
 from factory.domains.items import read_items
 from factory.domains.pack import PACKS, load_pack
 from factory.domains.prompt import Prompt, check_prompt
 from factory.domains.syllabus import load_syllabus
+from factory.engine.api import Message
 from factory.errors import ConfigError
-from factory.run.pack_settings import leaves, pack_settings
+from factory.run.pack_settings import Settable, leaves, pack_settings
 from tests.fuzz.breaking import broken_bytes, broken_json, texts
 from tests.fuzz.harness import fuzzed, refused
 from tests.fuzz.test_config import YAMLS
@@ -51,6 +53,9 @@ SYLLABUS = {
     ],
     "genres": [{"genre": "note", "instructions": "Write a note."}],
 }
+GENERAL = load_pack(DomainConfig())
+PLACES = dict.fromkeys(GENERAL.prompt("extract").placeholders, "3")
+SCHEMA = reply_schemas(GENERAL, Settable())["extract"]
 ITEM = {
     "question": "What is 2 + 2?",
     "answer": "It is 4.",
@@ -193,6 +198,19 @@ def test_a_prompt_is_usable_or_refused(template: str, system: str) -> None:
         messages = prompt.messages(document="DOC", levels="LEVELS")
         assert any("DOC" in message.content for message in messages)
         prompt.render(document="DOC", levels="LEVELS")
+
+
+EXAMPLES = [turn.content for turn in GENERAL.prompt("extract").messages(**PLACES) if turn.role == "assistant"]
+
+
+@fuzzed(
+    "factory.domains.examples.slips",
+    text=st.one_of(broken_json(json.loads(EXAMPLES[0])).map(json.dumps), texts(*EXAMPLES)),
+)
+def test_a_worked_example_fits_or_its_slip_is_said(text: str) -> None:
+    found = list(slips([Message("assistant", text)], SCHEMA))
+    assert len(found) <= 1
+    assert (text in EXAMPLES) <= (not found)
 
 
 @fuzzed(

@@ -134,7 +134,7 @@ EXEMPT = {
     "factory.review.prepare": "reads through corpus.small_tables.rows_of (fuzzed)",
     "factory.tasks.published_records": "reads published rows, and through corpus.small_tables.rows_of (fuzzed)",
     "factory.trouble.proxy": "reads the address that the user of the proxy gives, and passes bytes on as they are",
-    "factory.govern.difference.compare": "reads prompts.json of a dataset, whose hash is proven first",
+    "factory.publish.wording": "reads prompts.json of a dataset, whose hash is proven first",
     "factory.domains.code.checks": "code of a pack: publish.gates.own.look takes whatever its gates raise",
     "factory.mix.duplicates": "no parser: its own function is called rows_of",
 }
