@@ -30,7 +30,7 @@ def wording(pack: Pack, rubric: Rubric | None, steps: Sequence[Mapping[str, Any]
     """The body of prompts.json: prompts and rubric that the `steps` of a manifest used, and the pack's own words."""
     used: dict[str, list[str]] = {}
     for step in steps:
-        for named in dict.fromkeys(_texts(step["identity"].get("own", {}))):
+        for named in text_ids(step["identity"].get("own", {})):
             used.setdefault(named, []).append(step["name"])
     prompts = [
         {
@@ -66,16 +66,11 @@ def wording(pack: Pack, rubric: Rubric | None, steps: Sequence[Mapping[str, Any]
     }
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in a step's identity: ids of prompts stand among them, at several places."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _texts(each)
+def text_ids(own: Mapping[str, Any]) -> list[str]:
+    """Ids of the texts that a step's own part of its identity names: its prompt, the sentences that its task type puts
+    together, the forms of chats, its rubric."""
+    named = [own.get("prompt"), own.get("wording"), *(frame[1] for frame in own.get("frames", ())), own.get("rubric")]
+    return [each for each in dict.fromkeys(named) if isinstance(each, str)]
 
 
 def read_wording(dataset: Store, sha256: str) -> dict[str, Any]:
@@ -140,7 +135,6 @@ def faults(body: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> Itera
             yield "the text of the rubric is not the one that its id names"
     held = {prompt["prompt_id"] for prompt in body["prompts"]} | {item["rubric_id"] for item in body["rubrics"]}
     for step in steps:
-        own = step["identity"].get("own", {})
-        for key in ("prompt", "rubric"):
-            if isinstance(own.get(key), str) and own[key] not in held:
-                yield f"step {step['name']} used {key} {own[key][:16]}, whose text is not there"
+        for named in text_ids(step["identity"].get("own", {})):
+            if named not in held:
+                yield f"step {step['name']} used the text {named[:16]}, which is not there"

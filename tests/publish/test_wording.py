@@ -57,7 +57,7 @@ def test_changed_texts_and_missing_ones_are_named() -> None:
     ]
     body["prompts"] = body["prompts"][:-1]
     assert len(list(faults(body, STEPS))) == 1
-    assert "step judge used prompt" in next(iter(faults(body, STEPS)))
+    assert "step judge used the text" in next(iter(faults(body, STEPS)))
 
 
 @pytest.mark.parametrize("name", shipped_packs())

@@ -58,7 +58,7 @@ class ToyStep:
     wording: str = "Ask about:"
 
     def identity(self) -> dict[str, Any]:
-        return {"wording": self.wording}
+        return {"asks": self.wording}
 
     def samples_for_round(self, number: int) -> int:
         return self.sampling.samples

@@ -100,10 +100,15 @@ def claims(data: bytes) -> Claims:
         models=frozenset(asked),
         languages=frozenset(tagged.get("language", [])),
         steps=frozenset(need(event, "outputs", 0, "name").removeprefix("steps/") for event in steps),
-        prompts=frozenset(each["prompt"] for each in told if "prompt" in each),
+        prompts=frozenset(text for each in told for text in _texts(each)),
         gates=_gates(steps),
         synthetic=_single(tagged, "synthetic") == "true",
     )
+
+
+def _texts(told: Mapping[str, str]) -> list[str]:
+    """Ids of the prompts that a step was told by."""
+    return f"{told.get('prompt', '')} {told.get('texts', '')}".split()
 
 
 def parsed(data: bytes) -> list[Event]:

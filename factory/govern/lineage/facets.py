@@ -13,6 +13,7 @@ from factory.govern.facts import Facts, Gate, Step
 from factory.govern.json_document import in_words
 from factory.govern.lineage.columns import Columns, From, table_of
 from factory.govern.lineage.names import NAMESPACE, facet, job_name, run_id
+from factory.publish.wording import text_ids
 
 Facets = dict[str, Any]
 
@@ -36,8 +37,10 @@ def parameters(by: str, values: Mapping[str, Any]) -> Facets:
 
 
 def step_parameters(step: Step, model: tuple[str, str] | None, seed: int) -> dict[str, Any]:
-    """What a step was told: by its own settings, sampling, prompt and model."""
+    """What a step was told: by its own settings, sampling, prompt (and other texts of prompts.json) and model."""
     told: dict[str, Any] = {"step_version": step.version, "units": step.units, "seed": seed, "prompt": step.prompt}
+    if others := [each for each in text_ids(step.own) if each not in (step.prompt, step.own.get("rubric"))]:
+        told["texts"] = " ".join(others)
     told |= {f"own.{name}": value for name, value in step.own.items() if name != "prompt"}
     told |= {f"sampling.{name}": value for name, value in (step.sampling or {}).items()}
     if model is not None:

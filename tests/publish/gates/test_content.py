@@ -212,10 +212,11 @@ def test_copied_passages_are_found_in_answers_and_in_questions_that_were_not_ext
         row["answer"] = "Nothing of it."
     step = GateStep(GateConfig(verbatim_words=8))
     assert measured(rows, step, world.store)["max_verbatim_share"].measured == 0
-    passages = fetch_texts(world.store, rows[0]["lineage"]["sources"])
-    text = " ".join(passages.values())
+    text_of = {tuple(row["doc_ids"]): fetch_texts(world.store, row["lineage"]["sources"]).values() for row in rows}
+    ids, text = next((ids, " ".join(texts)) for ids, texts in text_of.items() if len(" ".join(texts).split()) > 8)
+    copied = [row for row in rows if tuple(row["doc_ids"]) == ids]
     copies = [{"answer": f"It is so: {text.upper()}"}, {"question": text}, {"question": text, "origin": "extracted"}]
-    for row, change in zip([row for row in rows if row["doc_ids"] == rows[0]["doc_ids"]], copies, strict=False):
+    for row, change in zip(copied, copies, strict=False):
         row |= change
     gate = measured(rows, step, world.store)["max_verbatim_share"]
     assert gate.measured == pytest.approx(2 / len(rows))
