@@ -46,7 +46,7 @@ format: setup ## rewrites the sources as ruff wants them
 	@$(PYTHON) -m ruff format .
 
 test: setup model browser lint ## everything that must hold: lint, then all tests but the slow ones (PYTEST_ARGS=…)
-	@$(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder --durations=15 $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=15 $(PYTEST_ARGS)
 
 demo: setup model ## a small dataset, corpus to publication, in OUT (default ./demo-output)
 	@$(PYTHON) -m jobs.run preset=demo store.root='$(OUT)'

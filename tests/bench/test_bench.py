@@ -30,12 +30,10 @@ def run_bench(name: str) -> dict[str, object]:
     return done.result
 
 
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("pipeline", "requests")]
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("engine", "graph", "pipeline", "requests", "units")]
 
 
-@pytest.mark.parametrize(
-    "name", ["decon", "engine", "evaluate", "graph", "impact", "programs", "select", "units", *SLOW]
-)
+@pytest.mark.parametrize("name", ["decon", "evaluate", "impact", "programs", "select", *SLOW])
 def test_a_benchmark_ends_with_its_figures_as_one_json_object(name: str) -> None:
     result = run_bench(name)
     assert result.keys() >= KEYS[name] | {"sizes", "machine"}

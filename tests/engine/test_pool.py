@@ -189,6 +189,7 @@ def test_one_poison_prompt_among_those_in_flight_is_found_and_all_others_are_ans
     assert asyncio.run(pool.generate(batch("good")))[0].error is None
 
 
+@pytest.mark.slow
 def test_every_one_of_several_poison_prompts_is_found(pools: Any) -> None:
     pool = pools(extra={"die_on": "poison"})
     completions = asyncio.run(all_of(pool, [with_poison("a", 6, {0, 3}), with_poison("b", 6, {4})]))

@@ -282,7 +282,7 @@ CASES = (
     Case("driver killed three times", driver_killed_again),
     Case("worker killed", worker_killed, quick=True),
     Case("engine killed", engine_killed, check=engine_was_replaced),
-    Case("Ray node process killed", node_killed, executors=RAY_ALONE, quick=True),
+    Case("Ray node process killed", node_killed, executors=RAY_ALONE),
     Case("Ray head killed", head_killed, executors=RAY_ALONE),
     Case("out of memory", out_of_memory, executors=RAY_ALONE, alone=True),
     Case("two drivers at once", two_drivers, check=nothing_lost, quick=True),

@@ -14,15 +14,15 @@ from tests.runs import REPOSITORY, done_of, environment, factory_cli
 
 @pytest.mark.engine
 def test_real_model_makes_a_dataset_that_verifies_with_one_engine_start(tmp_path: Path) -> None:
-
-    arguments = ["preset=demo", "limit=12", "gate.min_samples=1", f"store.root={tmp_path}"]
+    short = "answer.sampling.max_tokens=128"  # most of the time goes into tokens of answers
+    arguments = ["preset=demo", "limit=8", "gate.min_samples=1", short, f"store.root={tmp_path}"]
     done = subprocess.run(
         [sys.executable, "-m", "jobs.run", *arguments],
         cwd=REPOSITORY,
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=580,
+        timeout=1500,
     )
     assert done.returncode == 0, done.stderr[-4000:]
     result = json.loads(done.stdout.strip().splitlines()[-1])

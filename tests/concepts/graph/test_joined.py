@@ -52,7 +52,7 @@ def joined(
 KEYS = sorted({canonical(word).normal for word in WORDS} - {""})
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(passages, st.sampled_from([(1, 1), (4, 2), (2, 8)]), st.integers(1, 3), st.integers(0, 2**32))
 def test_joining_is_counting_with_the_names_replaced(
     corpus: list[Topics], partitions: tuple[int, int], merged: int, seed: int
