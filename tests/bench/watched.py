@@ -30,7 +30,7 @@ RATIO_TARGET = 0.95
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--watched-documents", type=int, default=1000, help="watched: documents a run (default 1000)")
-    parser.add_argument("--watched-pairs", type=int, default=2, help="watched: pairs of runs (default 2)")
+    parser.add_argument("--watched-pairs", type=int, default=3, help="watched: pairs of runs (default 3)")
 
 
 def measure(options: argparse.Namespace) -> Figures:
