@@ -32,7 +32,11 @@ def torn_commit(trial: Trial) -> None:
     trial.destroyed.add((folder, unit_id))
     doctor_names(trial, unit.key)
     finished = trial.rerun()
-    follow(trial, require_message(finished, unit.key) if finished.code else doctor_names(trial, unit.key))
+    if finished.code != 0:
+        follow(trial, require_message(finished, unit.key))
+        return
+    follow(trial, doctor_names(trial, unit.key))
+    assert trial.rerun().code == 0
 
 
 def torn_parquet(trial: Trial) -> None:
