@@ -51,7 +51,7 @@ test: setup model browser lint ## everything that must hold: lint, then all test
 demo: setup model ## a small dataset, corpus to publication, in OUT (default ./demo-output)
 	@$(PYTHON) -m jobs.run preset=demo store.root='$(OUT)'
 
-bench: setup model ## measurements: NAME=cluster|decon|dedup|engine|evaluate|graph|impact|pipeline|programs|requests|resume|select|units|watched, or all of them; NAME="retrieval|classification --corpus DIR"
+bench: setup model ## measurements: NAME=cluster|decon|dedup|engine|evaluate|graph|impact|packs|pipeline|programs|requests|resume|select|units|watched, or all of them; NAME="retrieval|classification --corpus DIR"
 	@$(PYTHON) -m tests.bench $(NAME)
 
 faults: setup model ## every fault, every seed, compared with an undisturbed run (SEEDS=20 JOBS=2 CASE=words ENGINE=vllm)

@@ -16,6 +16,7 @@ KEYS = {
     "requests": {"most_open", "lost", "wrong", "given_up", "retries", "most_sockets", "client_ms_per_request"},
     "impact": {"slowest_seconds", "processor_seconds", "lookups", "making_seconds"},
     "evaluate": {"processor_seconds", "wall_seconds", "perplexity_processor_seconds", "parts"},
+    "packs": {"packs"},
     "programs": {"tasks", "chosen right", "first right", "right test"},
     "units": {"looks", "feed"},
     "cluster": {"efficiency", "tail_share", "worked", "disturbed"},
@@ -30,7 +31,9 @@ def run_bench(name: str) -> dict[str, object]:
     return done.result
 
 
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("engine", "graph", "pipeline", "requests", "units")]
+SLOW = [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("engine", "graph", "packs", "pipeline", "requests", "units")
+]
 
 
 @pytest.mark.parametrize("name", ["decon", "evaluate", "impact", "programs", "select", *SLOW])

@@ -1,7 +1,8 @@
 """Which verifier looks at a row, and what it says: the one place that knows them all.
 
 Design: `auto` asks the domain pack's own verifier where it has one (pack.py), then works out again what can be
-(recompute.py) and looks whether a multiple-choice answer names an option there is. Nothing in it runs code that a model
+(recompute.py) and looks whether a multiple-choice answer names an option there is, or an answer says its question over
+and nothing else (echo.py). Nothing in it runs code that a model
 wrote: `kind: code` does, in the sandbox. A verifier that has nothing to say leaves the row unchecked; only one that is
 sure says yes or no.
 """
@@ -12,14 +13,15 @@ from collections.abc import Callable
 
 from factory.answers.verify.choice import named_option, options_of, text_of_choice
 from factory.answers.verify.config import VerifyConfig
+from factory.answers.verify.echo import says_only
 from factory.answers.verify.equality import compare
 from factory.answers.verify.recompute import recomputed
 from factory.answers.verify.verdict import Verdict
 
-VERIFIERS = 1
+VERIFIERS = 2
 """Version of what verifiers decide, beside STEP_VERSION; part of the check step's folder."""
 
-CHOICE, CODE = "choice", "code"
+CHOICE, CODE, ECHO = "choice", "code", "echo"
 
 
 def verify_answer(
@@ -50,6 +52,8 @@ def _built_in(question: str, answer: str, final: str | None, config: VerifyConfi
         return chosen
     if kind == "choice":
         return Verdict()
+    if kind == "auto" and (times := says_only(question, answer)):
+        return Verdict("no", ECHO, {"question_repeated": times})
     return recomputed(question, answer, final, config.tolerance)
 
 
