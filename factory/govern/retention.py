@@ -46,7 +46,7 @@ from factory.run.record import read_record as read_run
 from factory.store.base import Store
 
 DAY_S = 86_400.0
-NOTHING = Work((), found=False)
+NOTHING = Work(())
 
 
 def retain(store: Store, days: float, by: str, say: Say) -> Done | None:
