@@ -28,6 +28,12 @@ def add_parser(subparsers: Any) -> None:
         action="store_true",
         help="write nothing: hold every document against the dataset and its files; DATASET may be a bundle's folder",
     )
+    parser.add_argument(
+        "--accept-other-version",
+        action="store_true",
+        help="with --check: take a bundle that another version of factory wrote for checked, though it was compared in "
+        "what its documents claim and not in each word (else exit code 9)",
+    )
     parser.add_argument("--out", metavar="FOLDER", help="folder or s3://… to write to instead of the dataset's records")
     parser.add_argument("--root", help="root whose records to write to, where it is not above the dataset")
     parser.add_argument("--endpoint-url", help="S3 endpoint, where it is not AWS")

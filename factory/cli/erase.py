@@ -32,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Raises ConfigError where somebody works in the root, or no file of it has the documents."""
+    """Raises ConfigError where somebody works in the root, or no file of it has one of the documents."""
     from dataclasses import asdict
 
     import orjson
@@ -42,10 +42,8 @@ def run(args: argparse.Namespace) -> int:
     from factory.store.open import open_root
 
     store = open_root(args.root, endpoint_url=args.endpoint_url)
-    if args.dry_run:
-        done = rehearse(store, args.documents, say)
-    else:
-        done = erase(store, args.documents, args.reason, args.by or user(), say)
+    act = rehearse if args.dry_run else erase
+    done = act(store, args.documents, args.reason, user() if args.by is None else args.by, say)
     tell(done, args.dry_run)
     print(json_printable(orjson.dumps({"root": store.uri, "dry_run": args.dry_run, **asdict(done)}).decode()))
     return 1 if done.left else 0

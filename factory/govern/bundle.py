@@ -51,7 +51,7 @@ def build_bundle(manifest: Manifest, prompts: bytes) -> Bundle:
     files = rendered(facts)
     lacking = {document.PATH: document.problems(files[document.PATH]) for document in documents()}
     problems = {path: found for path, found in lacking.items() if found}
-    index = _index(facts, files, body, sha256_hex(prompts))
+    index = index_of(facts, files, body, sha256_hex(prompts))
     digest = fingerprint(index)
     name = f"bundle-{digest[:DIGITS]}"
     return Bundle(f"{records_prefix(facts.name, facts.version)}/{name}", digest, files, document_bytes(index), problems)
@@ -62,7 +62,8 @@ def rendered(facts: Facts) -> dict[str, bytes]:
     return {document.PATH: document.render(facts) for document in documents()}
 
 
-def _index(facts: Facts, files: Mapping[str, bytes], prompts: Any, prompts_sha256: str) -> dict[str, Any]:
+def index_of(facts: Facts, files: Mapping[str, bytes], prompts: Any, prompts_sha256: str) -> dict[str, Any]:
+    """The content of bundle.json over these documents."""
     return {
         "kind": KIND,
         "bundle_version": BUNDLE_VERSION,

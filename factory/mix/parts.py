@@ -2,7 +2,8 @@
 
 Design: a file is named by what it holds. Inputs are sorted by part, name and hash, so the order in which paths are
 given or folders are listed changes nothing. Of a published dataset the manifest is read and its shards are held against
-the hashes there; its held-out splits stay out unless they are asked for. Cost: one read of every byte.
+the hashes there; its held-out splits stay out unless they are asked for. A path inside a dataset, or a pattern that
+meets its shards, means the dataset (homes.py): else a draft would come in by its `data/`. Cost: one read of every byte.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import Any
 
 from factory.corpus.places import Found, find, open_source
 from factory.corpus.ranges import SourceFile, format_of
-from factory.errors import ConfigError, CorpusError, StoreError
+from factory.errors import ConfigError, CorpusError, GateError, StoreError
 from factory.govern.standing import Use, require_standing
 from factory.mix.config import PartConfig, Require, Role
+from factory.mix.homes import Homes, inside, manifest_bytes, stated_dataset
+from factory.mix.manifest import KIND as MIX
 from factory.publish.card import is_dry_run
-from factory.publish.manifest import MANIFEST, Manifest, unseal
+from factory.publish.manifest import MANIFEST, Manifest, kind_of, unseal
 
 BLOCK = 8 << 20
 
@@ -53,6 +56,7 @@ class Input:
 
 @dataclass(frozen=True)
 class _Dataset:
+    folder: str
     name: str
     version: str
     license: str
@@ -80,14 +84,18 @@ def inputs_of(parts: Sequence[PartConfig], require: Require) -> list[Input]:
 
 def _inputs(part: PartConfig, require: Require) -> list[Input]:
     files: dict[str, Input] = {}
+    shelf = _Shelf(part, require)
     for path in part.paths:
         listed = sorted(find(path), key=lambda item: item.uri)
-        dataset = _dataset(part, listed, require)
+        whole = _dataset(part, listed, require)
         chosen = 0
         for item in listed:
             kind = format_of(item.uri)
-            name = item.uri.rsplit("/", 1)[-1] if item.direct else item.uri.removeprefix(item.base).lstrip("/")
-            if kind not in ("parquet", "jsonl") or (dataset is not None and name not in dataset.hashes):
+            if kind not in ("parquet", "jsonl"):
+                continue
+            dataset = whole or shelf.dataset_of(item)
+            name = inside(dataset.folder, item.uri) if dataset else _name(item)
+            if dataset is not None and name not in dataset.hashes:
                 continue
             chosen += 1
             file = SourceFile(item.uri, item.size, item.etag, kind, name)
@@ -98,6 +106,8 @@ def _inputs(part: PartConfig, require: Require) -> list[Input]:
                     cause="it was changed or damaged since",
                     remedy="run `factory verify` on that dataset, and fetch it again",
                 )
+            if dataset is None and require == "approved":
+                _refuse_shard(part, file)
             facts = (dataset.name, dataset.version, dataset.license) if dataset else ("", "", part.license or "")
             generators = dataset.generators if dataset else ()
             files[item.uri] = Input(part.name, part.role, file, sha256, *facts, generators)
@@ -111,7 +121,8 @@ def _inputs(part: PartConfig, require: Require) -> list[Input]:
             raise CorpusError(
                 f"part {part.name}: there is nothing to read at {path}",
                 cause=_why_nothing(listed),
-                remedy="correct mix.parts[].paths; splits of a published dataset are chosen by mix.parts[].splits",
+                remedy="correct mix.parts[].paths; of a published dataset the shards of the splits in "
+                "mix.parts[].splits are taken, and no other file in its folder",
             )
     # The same content twice in one part: once is enough, whatever it is called.
     return list(
@@ -140,8 +151,40 @@ def _dataset(part: PartConfig, listed: Sequence[Found], require: Require) -> _Da
     if not sealed:
         return None
     (item,) = sealed
-    source = open_source(SourceFile(item.uri, item.size, item.etag, "jsonl", MANIFEST))
-    manifest = unseal(source.read(0, item.size), item.uri)
+    return _published(part, item, require)
+
+
+class _Shelf:
+    """The published datasets that files of a part lie in, each looked at once."""
+
+    def __init__(self, part: PartConfig, require: Require) -> None:
+        self._part, self._require = part, require
+        self._homes = Homes()
+        self._datasets: dict[str, _Dataset | None] = {}
+
+    def dataset_of(self, item: Found) -> _Dataset | None:
+        """None for a file that lies in none, and for one of a mix, which is held to what is required as a whole."""
+        home = self._homes.of(item.uri)
+        if home is None:
+            return None
+        if home.uri not in self._datasets:
+            mix = kind_of(manifest_bytes(home)) == MIX
+            if mix and self._require != "any":
+                _require(self._part, _folder(home), self._require)
+            self._datasets[home.uri] = None if mix else _published(self._part, home, self._require)
+        return self._datasets[home.uri]
+
+
+def _published(part: PartConfig, item: Found, require: Require) -> _Dataset:
+    """The dataset of this manifest, which holds to what is required. Raises as `inputs_of`."""
+    sealed = manifest_bytes(item)
+    if kind_of(sealed) == MIX:
+        raise ConfigError(
+            f"part {part.name}: {_folder(item)} is a mix, and mixes are made of datasets and files",
+            cause="its rows come from several makers, in shares of its own",
+            remedy="name what it was made of, which stands in its manifest under inputs, in the shares you want",
+        )
+    manifest = unseal(sealed, item.uri)
     if part.role != "synthetic":
         raise ConfigError(
             f"part {part.name} is called {part.role}, but {item.uri} is a dataset that models wrote",
@@ -149,11 +192,41 @@ def _dataset(part: PartConfig, listed: Sequence[Found], require: Require) -> _Da
             remedy=f"set role: synthetic for {part.name}",
         )
     if require != "any":
-        require_standing(item.base, require, Use("taken into a mix", "mix.require=", f"part {part.name}: "))
+        _require(part, _folder(item), require)
     shards = {shard["path"]: shard["sha256"] for shard in manifest["shards"] if shard["split"] in part.splits}
     return _Dataset(
-        manifest["name"], manifest["version"], manifest["license"]["dataset"], shards, dataset_generators(manifest)
+        _folder(item),
+        manifest["name"],
+        manifest["version"],
+        manifest["license"]["dataset"],
+        shards,
+        dataset_generators(manifest),
     )
+
+
+def _require(part: PartConfig, folder: str, require: Require) -> None:
+    require_standing(folder, require, Use("taken into a mix", "mix.require=", f"part {part.name}: "))
+
+
+def _folder(manifest: Found) -> str:
+    return manifest.uri.removesuffix(f"/{MANIFEST}")
+
+
+def _name(item: Found) -> str:
+    return item.uri.rsplit("/", 1)[-1] if item.direct else item.uri.removeprefix(item.base).lstrip("/")
+
+
+def _refuse_shard(part: PartConfig, file: SourceFile) -> None:
+    """Raises GateError where a file that lies in no dataset says that it is a shard of one."""
+    title = stated_dataset(file)
+    if title is not None:
+        raise GateError(
+            f"part {part.name}: {file.uri} is not taken into a mix: it is a shard of {title}, and away from that "
+            "nothing is known of its approval",
+            cause="mix.require=approved asks for datasets that somebody answers for",
+            remedy=f"name the dataset by its folder, ROOT/datasets/{title.replace('@', '/')}; "
+            "mix.require=not_withdrawn takes the file as it is",
+        )
 
 
 def dataset_generators(manifest: Manifest) -> tuple[Mapping[str, Any], ...]:

@@ -29,6 +29,8 @@ from factory.publish.wording import has_tags
 from factory.tables import SCHEMA_VERSION
 
 MANIFEST, CARD, ATTRIBUTION = "manifest.json", "README.md", "ATTRIBUTION.md"
+CROISSANT = "croissant.json"
+"""May lie beside the manifest without being listed in it (govern/documents/croissant_beside.py)."""
 KIND, MANIFEST_VERSION = "factory-dataset", 3
 
 UNITS_LISTED = 1000

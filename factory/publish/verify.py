@@ -31,6 +31,7 @@ from factory.publish.finalise import uncompressed_bytes
 from factory.publish.manifest import (
     ATTRIBUTION,
     CARD,
+    CROISSANT,
     KIND,
     MANIFEST,
     MANIFEST_VERSION,
@@ -95,7 +96,10 @@ def verified(
 def _check_all(store: Store, prefix: str, manifest: Manifest) -> Iterator[Check]:
     listed = {entry["path"]: entry for entry in manifest["files"]}
     present = set(every_file(store, prefix))
-    yield check_files(set(listed) | {MANIFEST}, present)
+    copied = present & {CROISSANT} - set(listed)
+    yield check_files(set(listed) | {MANIFEST}, present - copied)
+    if copied:
+        yield _check_copied(store, prefix, manifest)
     hashes, rows = Faults("hashes"), Faults("rows")
     sources = SourceCounts()
     shards = _checked_shards(store, prefix, manifest, listed, hashes, rows)
@@ -134,6 +138,18 @@ def every_file(store: Store, prefix: str) -> Iterator[str]:
             lock = LOCK in (name, Path(folder).name)
             if not (lock and not path.is_symlink() and path.stat().st_size == 0):
                 yield path.relative_to(top).as_posix()
+
+
+def _check_copied(store: Store, prefix: str, manifest: Manifest) -> Check:
+    """The document of the bundle that may be copied into the dataset."""
+    # Imported here: the bundle's documents are written by what publishing has made, and read its modules.
+    from factory.govern.documents import croissant_beside
+    from factory.govern.facts import facts_of
+
+    faults = Faults("croissant")
+    fault = croissant_beside.fault(store, facts_of(manifest), prefix)
+    faults.extend([f"{CROISSANT} {fault}"] if fault else ())
+    return faults.check(f"{CROISSANT}, copied beside the data, is the one that follows from the manifest")
 
 
 def check_files(listed: set[str], present: set[str]) -> Check:

@@ -19,8 +19,10 @@ from factory.publish.replay import find_sample, replay
 from factory.run.outputs import forget_committed
 from factory.store.base import ObjectInfo
 from factory.store.local import LocalStore
+from tests.corpora import write_corpus
 from tests.govern.erasure.worlds import DATASET, KilledError, checks, killed, silent, tables
 from tests.publish.world import World, make_world
+from tests.runs import run_factory
 
 DAY_S = 86_400
 
@@ -105,14 +107,51 @@ def test_younger_completions_stay_and_age_is_that_of_the_attempt(root: Path) -> 
     assert completions(root, f"answer-*/requests/{old.name.split('.')[0]}") == []
 
 
-def test_units_of_an_unfinished_run_keep_theirs(root: Path) -> None:
+def test_a_run_that_failed_holds_back_nothing(root: Path) -> None:
     folder = next(root.glob("steps/answer-*")).name
-    record = {"run": "0123456789abcdef", "state": "running", "steps": {"answer": folder}}
+    record = {"run": "0123456789abcdef", "state": "failed", "steps": {"answer": folder}}
     (root / "runs/0123456789abcdef.json").write_text(json.dumps(record))
     done = retain(LocalStore(str(root)), 0, "me", silent)
     assert done is not None
-    assert not any(what.startswith("answer") for what in done.rows)
+    assert completions(root) == []
+
+
+def test_what_a_failed_run_paid_for_is_used_on_without_its_completions(tmp_path: Path) -> None:
+    corpus, root = write_corpus(tmp_path / "corpus", 4, shards=1), tmp_path / "root"
+    keys = ("question.levels=[1]", "cluster.executor=processes")
+    assert run_factory(corpus, str(root), (*keys, "gate.min_samples=100000"), check=False).code == 7
     assert completions(root)
+    assert main(["retention", str(root), "--days", "0"]) == 0
+    assert completions(root) == []
+    forget_committed()
+    done = run_factory(corpus, str(root), keys).result
+    assert done["requests"] == 0
+    assert main(["verify", done["dataset"]]) == 0
+
+
+def test_what_is_too_young_is_named_with_its_run_and_when_it_is_due(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = next(root.glob("steps/answer-*")).name
+    record = {"run": "0123456789abcdef", "state": "failed", "steps": {"answer": folder}}
+    (root / "runs/0123456789abcdef.json").write_text(json.dumps(record))
+    for dry_run in ([], ["--dry-run"]):
+        assert main(["retention", str(root), "--days", "90", *dry_run]) == 0
+        out, told = capsys.readouterr()
+        assert "has completions of 90 days or more" in told
+        kept = {each["what"]: each for each in json.loads(out.splitlines()[-1])["kept"]}
+        assert kept["answer requests"]["texts"] == len(completions(root, "answer-*/requests/"))
+        assert kept["answer requests"]["runs"] == ["0123456789abcdef"]
+        assert "of run 0123456789abcdef" in told
+        assert "due in 90.0 days" in told
+
+
+def test_another_age_than_that_of_a_killed_retention_waits_for_it(root: Path) -> None:
+    with pytest.raises(KilledError):
+        retain(killed(root, 6), 0, "me", silent)
+    told: list[str] = []
+    retain(LocalStore(str(root)), 90, "me", told.append)
+    assert any("of 0 days was killed and is finished first" in line for line in told)
 
 
 def test_a_killed_retention_is_finished_by_the_same_command_and_not_begun_twice(root: Path) -> None:
@@ -140,7 +179,7 @@ def test_a_document_can_be_erased_after_retention_and_the_other_way_round(root: 
 
 
 def test_the_command_says_what_would_go_and_what_went(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = rehearse(LocalStore(str(root)), 0)
+    told = rehearse(LocalStore(str(root)), 0, "me")
     assert told is not None
     assert main(["retention", str(root), "--days", "0", "--dry-run"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["rows"] == told.rows
@@ -148,5 +187,8 @@ def test_the_command_says_what_would_go_and_what_went(root: Path, capsys: pytest
     assert main(["retention", str(root), "--days", "0"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["rows"] == told.rows
     assert main(["retention", str(root), "--days", "0"]) == 0
-    assert "no finished run" in capsys.readouterr().err
-    assert main(["retention", str(root), "--days", "-1"]) == 2
+    assert "has completions of 0 days or more" in capsys.readouterr().err
+    for days, by in (("-1", "me"), ("1e9", "me"), ("nan", "me"), ("0", "")):
+        for dry_run in ([], ["--dry-run"]):
+            assert main(["retention", str(root), f"--days={days}", "--by", by, *dry_run]) == 2
+    assert "from 0 (all) to 1,000,000" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from factory.cli.main import main
-from factory.errors import GateError
+from factory.errors import ConfigError, GateError
 from factory.govern.approval import Approver, approve
 from factory.govern.facts import facts_of
 from factory.govern.state import read_dataset
@@ -122,3 +122,47 @@ def test_of_a_copy_away_from_its_root_no_approval_is_known(
     with pytest.raises(GateError, match="nothing is known of its approval"):
         mixes(copy)
     assert mixes(copy, require="not_withdrawn").manifest["totals"]["rows"]
+
+
+@pytest.mark.parametrize("inside", ["data", "data/*.parquet", "*/train-*.parquet", "linked", "folder"])
+def test_a_path_inside_a_dataset_is_held_to_what_the_dataset_is(
+    inside: str, mixes: Mixes, root: LocalStore, made: tuple[Path, Published], tmp_path: Path
+) -> None:
+    folder = Path(root.root) / made[1].prefix
+    address = folder / inside
+    if inside == "linked":
+        address = tmp_path / "elsewhere"
+        address.symlink_to(folder / "data")
+    if inside == "folder":
+        address = tmp_path / "of-links"
+        address.mkdir()
+        for shard in folder.glob("data/*.parquet"):
+            (address / shard.name).symlink_to(shard)
+    with pytest.raises(GateError, match=r"toy@v1 is not taken .* it is a draft"):
+        mixes(address)
+    taken = mixes(address, require="not_withdrawn")
+    dataset = read_dataset(root, "toy", "v1")
+    approve(root, facts_of(made[1].manifest), Approver("ada"))
+    assert mixes().prefix == taken.prefix, "by whatever path, it is that dataset, without its held-out splits"
+    withdraw_dataset(root, dataset, "ada", "", "a complaint")
+    with pytest.raises(GateError, match="withdrawn by ada"):
+        mixes(address, require="not_withdrawn")
+    assert mixes(address, require="any").prefix == taken.prefix
+
+
+def test_a_shard_away_from_its_dataset_is_refused_by_what_it_says_of_itself(
+    mixes: Mixes, made: tuple[Path, Published], tmp_path: Path
+) -> None:
+    copy = shutil.copytree(made[0] / made[1].prefix / "data", tmp_path / "copied")
+    with pytest.raises(GateError, match="it is a shard of toy@v1") as refused:
+        mixes(copy)
+    assert "ROOT/datasets/toy/v1" in str(refused.value.remedy)
+    assert mixes(copy, require="not_withdrawn").manifest["totals"]["rows"]
+
+
+def test_rows_of_a_mix_of_drafts_are_no_files_and_a_mix_is_no_part(mixes: Mixes, root: LocalStore) -> None:
+    mix = Path(root.root) / mixes(require="not_withdrawn").prefix
+    with pytest.raises(GateError, match=r"it is a draft: toy@v1, in it, is not approved"):
+        mixes(mix / "data")
+    with pytest.raises(ConfigError, match="is a mix"):
+        mixes(mix, require="any")

@@ -4,7 +4,8 @@ others.
 Design: a document is held against the facts of the manifest, so two that agree with them agree with each other; only a
 bundle that was carried away from its dataset is compared among its own. Hashes alone would find any change to a file,
 but not a document that was changed and hashed again, or written wrong: so finished bytes are read, never the code that
-wrote them.
+wrote them. What a bundle says of itself switches nothing off: one that names another version of factory as its writer
+cannot be compared word by word, and is never called checked without somebody who accepts that.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import orjson
 
 from factory import __version__
 from factory.errors import FactoryError
-from factory.govern.bundle import INDEX, rendered
+from factory.govern.bundle import INDEX, index_of, rendered
 from factory.govern.check.fields import against, among, claims_of
 from factory.govern.check.findings import Finding
 from factory.govern.check.index import index_against, index_claims, index_findings, parsed_index
@@ -26,6 +27,7 @@ from factory.govern.check.shards import shard_findings
 from factory.govern.claims import Claims
 from factory.govern.documents import card, documents
 from factory.govern.facts import Facts, facts_of
+from factory.identity import canonical_json, sha256_hex
 from factory.publish.manifest import CARD, MANIFEST, Manifest
 from factory.publish.wording import PROMPTS, faults
 from factory.store.base import Store
@@ -43,17 +45,18 @@ class Readable(Protocol):
 
 @dataclass(frozen=True)
 class Checked:
-    """`bundles` are the addresses that were looked at, `documents` how many files were read back; `notes` is what is
-    worth knowing and no fault."""
+    """`bundles` are the addresses that were looked at, `documents` how many files were read back; `unchecked` is what
+    could not be compared, `notes` what is worth knowing and no fault."""
 
     bundles: tuple[str, ...]
     documents: int
     findings: tuple[Finding, ...]
+    unchecked: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        return not self.findings
+        return not self.findings and not self.unchecked
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,11 @@ def whole_dataset(store: Store, manifest: Manifest) -> Whole:
     return Whole(store, manifest, facts_of(manifest), store.get(PROMPTS))
 
 
-def check(dataset: Whole | None, bundles: Sequence[tuple[Store, str]]) -> Checked:
-    """`bundles` are (store, prefix of the bundle below it). Raises FactoryError where a store cannot be read."""
+def check(dataset: Whole | None, bundles: Sequence[tuple[Store, str]], accept_other_version: bool = False) -> Checked:
+    """`bundles` are (store, prefix of the bundle below it); `accept_other_version`: what cannot be compared word by
+    word, because another version wrote it, is a note. Raises FactoryError where a store cannot be read."""
     findings: list[Finding] = []
-    notes: list[str] = []
+    uncompared: list[str] = []
     read = 0
     if dataset is not None:
         findings += dataset_findings(dataset)
@@ -85,9 +89,13 @@ def check(dataset: Whole | None, bundles: Sequence[tuple[Store, str]]) -> Checke
         own = list(bundle_findings(files, where.rpartition("/")[2], dataset))
         findings += own
         if INDEX in files and not written_here(files[INDEX]):
-            notes.append(f"{where} was written by another version: compared in what documents claim, not in each word")
+            uncompared.append(
+                f"{where} names another version of factory than {__version__} as its writer: compared in what its "
+                "documents claim, not in each word"
+            )
     addresses = tuple(f"{store.uri.rstrip('/')}/{prefix}".rstrip("/") for store, prefix in bundles)
-    return Checked(addresses, read, tuple(findings), tuple(notes))
+    unchecked, notes = ((), uncompared) if accept_other_version else (uncompared, ())
+    return Checked(addresses, read, tuple(findings), tuple(unchecked), tuple(notes))
 
 
 def _files(store: Store, prefix: str) -> dict[str, bytes]:
@@ -146,9 +154,14 @@ def bundle_findings(files: Mapping[str, bytes], folder: str, dataset: Whole | No
         yield Finding(INDEX, "required fields", str(error))
         return
     others = {path: data for path, data in files.items() if path != INDEX}
-    yield from index_findings(index, others, folder)
+    own = list(index_findings(index, others, folder))
     if dataset is not None:
-        yield from index_against(index, dataset.facts, dataset.prompts)
+        own += index_against(index, dataset.facts, dataset.prompts)
+        own += against(INDEX, index_claims(index), claims_of(dataset.facts))
+        if index["written_by"] == __version__ and not own:
+            wanted = index_of(dataset.facts, others, index["prompts"]["content"], sha256_hex(dataset.prompts))
+            own += rendered_findings(INDEX, canonical_json(index), canonical_json(wanted))
+    yield from own
     yield from _documents(index, others, dataset)
 
 
@@ -156,24 +169,21 @@ def _documents(index: Mapping[str, Any], files: Mapping[str, bytes], dataset: Wh
     known = {document.PATH: document for document in documents()}
     read = {path: claims_in(known[path], files[path]) for path in sorted(files.keys() & known.keys())}
     claims = {INDEX: index_claims(index), **{path: said for path, said in read.items() if isinstance(said, Claims)}}
-    own = index.get("written_by") == __version__
-    if own:
-        yield from _strangers(known, files)
+    yield from _strangers(known, files)
     if dataset is None:
         for path, said in read.items():
             yield from document_findings(known[path], files[path], said, None)
         yield from among(claims)
         return
     expected = claims_of(dataset.facts)
-    yield from against(INDEX, claims[INDEX], expected)
-    written = rendered(dataset.facts) if own else {}
+    written = rendered(dataset.facts) if index["written_by"] == __version__ else {}
     for path, said in read.items():
         found = list(document_findings(known[path], files[path], said, expected))
         yield from found or rendered_findings(path, files[path], written.get(path, files[path]))
 
 
 def _strangers(known: Mapping[str, Readable], files: Mapping[str, bytes]) -> Iterator[Finding]:
-    """What a bundle of this version lacks, or cannot have."""
+    """What a bundle lacks, or cannot have."""
     for path in sorted(known.keys() - files.keys()):
         yield Finding(path, "file", "is not in the bundle", "the document that every bundle has")
     for path in sorted(files.keys() - known.keys()):
@@ -184,10 +194,9 @@ def document_findings(
     document: Readable, data: bytes, said: Claims | str, expected: Claims | None
 ) -> Iterator[Finding]:
     """Of one document: what its kind requires, and where `expected` is known what it says. `said` is `claims_in`."""
-    yield from (Finding(document.PATH, "required", problem) for problem in document.problems(data))
-    if isinstance(said, str):
-        yield Finding(document.PATH, "required", said)
-    elif expected is not None:
+    lacking = [*document.problems(data), *([said] if isinstance(said, str) else [])]
+    yield from (Finding(document.PATH, "required", problem) for problem in dict.fromkeys(lacking))
+    if isinstance(said, Claims) and expected is not None:
         yield from against(document.PATH, said, expected)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,14 +15,16 @@ from factory.govern.claims import Claims
 from factory.govern.facts import Facts
 from factory.identity import fingerprint, sha256_hex
 
-REQUIRED = ("kind", "bundle_version", "name", "version", "created", "run", "dataset", "manifest", "documents", "recipe",
-            "prompts")  # fmt: skip
+REQUIRED = ("kind", "bundle_version", "written_by", "name", "version", "created", "run", "dataset", "manifest",
+            "documents", "recipe", "prompts")  # fmt: skip
 
 
 REQUIRED_INSIDE = {"manifest": ("sha256", "digest"), "recipe": ("sha256", "content"), "prompts": ("sha256", "content")}
 
 
-TEXTS = ("name", "version", "created", "run", "dataset")
+TEXTS = ("written_by", "name", "version", "created", "run", "dataset")
+_RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+"""How a version of factory begins."""
 
 
 def parsed_index(data: bytes) -> dict[str, Any]:
@@ -65,6 +69,12 @@ def index_findings(index: Mapping[str, Any], files: Mapping[str, bytes], folder:
     """`files` are all files of the bundle but the index; `folder` is the name of the folder it lies in."""
     if (index["kind"], index["bundle_version"]) != (KIND, BUNDLE_VERSION):
         yield Finding(INDEX, "kind", f"{index['kind']} {index['bundle_version']}", f"{KIND} {BUNDLE_VERSION}")
+    if _release(index["written_by"]) is None:
+        yield Finding(INDEX, "written_by", shown(index["written_by"]), "a version of factory, such as 0.1.0")
+    times = Counter(entry["path"] for entry in index["documents"])
+    yield from (
+        Finding(INDEX, "documents", f"{path} is listed {n} times", "once") for path, n in times.items() if n > 1
+    )
     listed = {entry["path"]: entry for entry in index["documents"]}
     for path, entry in listed.items():
         data = files.get(path)
@@ -86,6 +96,10 @@ def index_findings(index: Mapping[str, Any], files: Mapping[str, bytes], folder:
 
 def index_against(index: Mapping[str, Any], facts: Facts, prompts: bytes) -> Iterator[Finding]:
     """Against the dataset: manifest, recipe, prompts. `prompts` are the bytes of its prompts.json."""
+    writer, software = _release(index["written_by"]), _release(str(facts.software.get("factory")))
+    if writer is not None and software is not None and writer < software:
+        older = f"{index['written_by']}, which is older than the factory that published the dataset"
+        yield Finding(INDEX, "written_by", older, f"{facts.software['factory']} or later")
     own = index["manifest"]
     if own["sha256"] != facts.manifest.sha256:
         yield Finding(INDEX, "manifest sha256", shown(own["sha256"]), facts.manifest.sha256)
@@ -97,6 +111,11 @@ def index_against(index: Mapping[str, Any], facts: Facts, prompts: bytes) -> Ite
         yield Finding(INDEX, "prompts sha256", shown(index["prompts"]["sha256"]), sha256_hex(prompts))
     elif index["prompts"]["content"] != _read(prompts):
         yield Finding(INDEX, "prompts", "other texts", "those of prompts.json")
+
+
+def _release(version: str) -> tuple[int, ...] | None:
+    found = _RELEASE.match(version)
+    return None if found is None else tuple(map(int, found.groups()))
 
 
 def _read(prompts: bytes) -> Any:

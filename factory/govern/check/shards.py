@@ -16,8 +16,11 @@ import pyarrow.parquet as pq
 
 from factory.errors import FactoryError, TransientStoreError
 from factory.govern.check.findings import Finding, shown
+from factory.govern.documents import croissant_beside
 from factory.govern.facts import Facts, File
 from factory.identity import sha256_hex
+from factory.publish.manifest import CROISSANT
+from factory.publish.verify import every_file
 from factory.store.base import Store
 
 MARKED = ("synthetic", "digital_source_type")
@@ -36,8 +39,12 @@ class _Seen:
 
 
 def shard_findings(dataset: Store, facts: Facts) -> Iterator[Finding]:
-    """Of every file of the dataset but the manifest. Raises TransientStoreError where the store does not answer."""
+    """Of every file of the dataset but the manifest, and of files that are none of its own. Raises TransientStoreError
+    where the store does not answer."""
     seen = _Seen()
+    own = {file.path for file in (*facts.files, facts.manifest)}
+    for path in sorted(set(every_file(dataset, "")) - own):
+        yield from _stranger(dataset, facts, path)
     splits = {path: split.name for split in facts.splits for path in split.files}
     for file in facts.files:
         data, finding = _bytes_of(dataset, file)
@@ -49,6 +56,14 @@ def shard_findings(dataset: Store, facts: Facts) -> Iterator[Finding]:
                 yield from _shard(file, data, facts, splits.get(file.path, ""), seen)
     if seen.whole:
         yield from _totals(facts, seen)
+
+
+def _stranger(dataset: Store, facts: Facts, path: str) -> Iterator[Finding]:
+    """Loaders take whatever matches the card's pattern, so a shard too many is rows too many."""
+    if path != CROISSANT:
+        yield Finding(path, "file", "does not belong to the dataset", "only the files that manifest.json lists")
+    elif fault := croissant_beside.fault(dataset, facts):
+        yield Finding(path, "file", fault)
 
 
 def _bytes_of(dataset: Store, file: File) -> tuple[bytes | None, Finding | None]:

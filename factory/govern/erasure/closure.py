@@ -46,7 +46,6 @@ NAMES = ("topics", "subject")
 class _Said:
     """Strings of rows: mutable, because they are collected over all files. `places` are the files with names."""
 
-    rows: int = 0
     names: set[str] = field(default_factory=set)
     normals: set[str] = field(default_factory=set)
     subjects: set[str] = field(default_factory=set)
@@ -76,7 +75,6 @@ def closure(store: Store, documents: Iterable[str]) -> Work:
         texts=tuple(sorted(erased.texts, key=lambda text: (-len(text), text))[:LONGEST_TEXTS]),
         pieces=tuple(pieces),
         alike=tuple(sorted(_alike(store, files, documents))),
-        found=bool(erased.rows or published),
     )
 
 
@@ -155,7 +153,6 @@ def _said_by_erased(store: Store, files: Sequence[StepFile], matcher: Matcher) -
         if not set(NAMES).isdisjoint(table.column_names):
             said.places.append(file)
         gone = table.filter(pa.array(erased_rows(table, matcher)))
-        said.rows += gone.num_rows
         for name in TEXTS:
             if name in gone.column_names:
                 said.texts.update(text for text in flat(gone.column(name).to_pylist()) if text)

@@ -14,6 +14,7 @@ from factory.errors import ConfigError
 from factory.govern.erasure.closure import closure
 from factory.govern.erasure.draft import Spool, drafted
 from factory.govern.erasure.edit import Edited, edit_root
+from factory.govern.erasure.known import require_known
 from factory.govern.erasure.look import residue
 from factory.govern.erasure.matching import Matcher
 from factory.govern.erasure.records import (
@@ -75,12 +76,10 @@ class Done:
 def erase(store: Store, documents: Sequence[str], reason: str, by: str, say: Say) -> Done:
     """Erases documents and all that derives from them; goes on where an earlier attempt at the same was killed.
 
-    Raises ConfigError where somebody works in the root, an id is none, or nothing in the root has it.
+    Raises ConfigError where somebody works in the root, an id is none, nothing in the root has one of them and it was
+    never erased from it, or reason or name say nothing.
     """
-    check_ids(documents)
-    require_words("reason", reason)
-    require_words("name", by)
-    refuse_beside_work(store)
+    _require_sound(store, documents, reason, by)
     # In a root that nothing was ever erased from, a slip in the id leaves no trace.
     first = _work(store, documents, say) if store.head(SALT) is None else None
     salt = salt_of(store)
@@ -109,11 +108,14 @@ def erase(store: Store, documents: Sequence[str], reason: str, by: str, say: Say
     return finish(store, record, work, say)
 
 
-def rehearse(store: Store, documents: Sequence[str], say: Say) -> Done:
+def rehearse(store: Store, documents: Sequence[str], reason: str, by: str, say: Say) -> Done:
     """What erasing would do, without touching the root. Raises as `erase` does."""
-    check_ids(documents)
-    refuse_beside_work(store)
-    work = _work(store, documents, say)
+    _require_sound(store, documents, reason, by)
+    salt = salt_of(store) if store.head(SALT) is not None else ""
+    going_on = _open(store, tuple(sorted(salted(salt, each) for each in set(documents))))
+    require_finished(store, going_on)
+    resumed = going_on is not None and store.head(work_key(going_on.erasure)) is not None
+    work = read_work(store, going_on.erasure) if going_on and resumed else _work(store, documents, say)
     begun = Begun("dry-run", "erasure", (), "", "", now())
     with drafted(store) as (draft, spool):
         edited = edit_root(draft, begun.erasure, begun.at, Matcher.of(work))
@@ -187,6 +189,13 @@ def check_ids(documents: Sequence[str]) -> None:
             )
 
 
+def _require_sound(store: Store, documents: Sequence[str], reason: str, by: str) -> None:
+    check_ids(documents)
+    require_words("reason", reason)
+    require_words("name", by)
+    refuse_beside_work(store)
+
+
 def refuse_beside_work(store: Store) -> None:
     """Raises ConfigError naming who works in the root, and where there is no root at all."""
     require_root(store)
@@ -203,15 +212,9 @@ def refuse_beside_work(store: Store) -> None:
 
 
 def _work(store: Store, documents: Sequence[str], say: Say) -> Work:
+    require_known(store, documents)
     say("looking for what derives from them")
-    work = closure(store, documents)
-    if not work.found:
-        raise ConfigError(
-            f"no file of {store.uri} has {'this document' if len(documents) == 1 else 'any of these documents'}",
-            cause="a slip in the id, another root, or it was erased before",
-            remedy="`factory impact` says where a document is used; erasures/ of the root, what was erased",
-        )
-    return work
+    return closure(store, documents)
 
 
 def _open(store: Store, entries: tuple[str, ...]) -> Begun | None:

@@ -119,8 +119,7 @@ class Record:
 class Work:
     """Everything that the erasure looks for, in the clear. `words` are strings that only erased extractions have (names
     of concepts), `normals` their normal forms, `subjects` those of erased rows alone, `texts` what nobody may quote,
-    `pieces` those of them that no row which stays has, `alike` documents that nearly repeat an erased one; `found` says
-    whether anything in the root has what is to be erased."""
+    `pieces` those of them that no row which stays has, `alike` documents that nearly repeat an erased one."""
 
     ids: tuple[str, ...]
     words: tuple[str, ...] = ()
@@ -129,7 +128,6 @@ class Work:
     texts: tuple[str, ...] = ()
     pieces: tuple[str, ...] = ()
     alike: tuple[str, ...] = ()
-    found: bool = True
 
 
 def begun_key(erasure: str) -> str:

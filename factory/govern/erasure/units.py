@@ -145,17 +145,26 @@ def _without_entries(table: pa.Table, rows: set[int]) -> Edited:
     return (table.filter(pa.array(~gone)), int(gone.sum())) if gone.any() else None
 
 
+TEXT_COLUMNS = {"requests": "texts", "rejects": "text"}
+"""Where a kind of file holds what a model answered."""
+
+
+def texts_held(table: pa.Table, kind: str) -> int:
+    """Rows of a request or reject file that still hold what a model answered."""
+    held = table.column(TEXT_COLUMNS[kind])
+    lengths = pc.list_value_length(held) if pa.types.is_list(held.type) else pc.binary_length(held)
+    return int(pc.sum(pc.fill_null(pc.greater(lengths, 0), False)).as_py() or 0)
+
+
 def without_completions(keep: Callable[[StepFile], bool]) -> Edit:
     """Empties what models answered, and what was turned away of it; ids, hashes and token counts stay."""
 
     def edit(file: StepFile, table: pa.Table, _siblings: Mapping[str, pa.Table]) -> Edited:
         if file.kind not in ("requests", "rejects") or keep(file):
             return None
-        column = "texts" if file.kind == "requests" else "text"
+        column = TEXT_COLUMNS[file.kind]
         field = table.schema.field(column)
-        held = table.column(column)
-        lengths = pc.list_value_length(held) if file.kind == "requests" else pc.binary_length(held)
-        rows = pc.sum(pc.fill_null(pc.greater(lengths, 0), False)).as_py() or 0
+        rows = texts_held(table, file.kind)
         if not rows:
             return None
         nothing = pa.nulls(table.num_rows, field.type) if file.kind == "rejects" else pa.array(

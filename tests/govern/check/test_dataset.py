@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -14,7 +15,7 @@ import pytest
 from factory.cli.main import main
 from factory.govern.bundle import INDEX
 from factory.identity import canonical_json
-from factory.publish.manifest import CARD
+from factory.publish.manifest import CARD, CROISSANT
 from factory.publish.wording import PROMPTS
 from factory.store.open import open_root
 from tests.conftest import S3
@@ -164,6 +165,51 @@ def test_the_command_checks_a_dataset_and_the_folder_of_a_bundle(
     copy = shutil.copytree(dataset, tmp_path / "copy")
     assert main(["bundle", str(copy), "--check"]) == 2
     assert "no bundle lies beside it" in capsys.readouterr().err
+
+
+def test_a_bundle_that_names_another_writer_is_not_called_checked(
+    worked: World, found: Bundled, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset, out = found.whole.store.uri, tmp_path / "out"
+    assert main(["bundle", dataset, "--out", str(out)]) == 0
+    index = orjson.loads((out / INDEX).read_bytes())
+    (out / INDEX).write_bytes(canonical_json({**index, "written_by": "99.0.0"}))
+    capsys.readouterr()
+    assert main(["bundle", dataset, "--check", "--out", str(out)]) == 9
+    said = capsys.readouterr().out
+    assert "OPEN    " in said
+    assert said.endswith("no disagreement, not fully checked\n")
+    assert main(["bundle", dataset, "--check", "--out", str(out), "--json"]) == 9
+    told = orjson.loads(capsys.readouterr().out)
+    assert (told["ok"], told["findings"], len(told["unchecked"])) == (False, [], 1)
+    assert main(["bundle", dataset, "--check", "--out", str(out), "--accept-other-version"]) == 0
+    assert "note    " in capsys.readouterr().out
+    (out / "spdx.json").unlink()
+    assert main(["bundle", dataset, "--check", "--out", str(out), "--accept-other-version"]) == 1
+
+
+def test_a_file_that_is_none_of_the_datasets_is_named(found: Bundled, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(found.whole.store.uri, tmp_path / "copy"))
+    added = "data/train-00009-of-00010.parquet"
+    shutil.copy(copy / found.whole.facts.splits[0].files[0], copy / added)
+    planted = Bundled(replace(found.whole, store=open_root(str(copy))), found.files)
+    assert [(each.artefact, each.field) for each in planted.of_dataset()] == [(added, "file")]
+
+
+def test_the_croissant_document_may_be_copied_beside_the_data_and_is_held_against_the_manifest(
+    found: Bundled, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(shutil.copytree(found.whole.store.uri, tmp_path / "hub"))
+    (copy / CROISSANT).write_bytes(found.files["beside-data/croissant.json"])
+    planted = Bundled(replace(found.whole, store=open_root(str(copy))), found.files)
+    assert planted.of_dataset() == []
+    assert main(["verify", str(copy), "--bytes"]) == 0
+    assert "copied beside the data" in capsys.readouterr().err
+    for other in (found.files["croissant.json"], found.files["beside-data/croissant.json"] + b" "):
+        (copy / CROISSANT).write_bytes(other)
+        assert [(each.artefact, each.field) for each in planted.of_dataset()] == [(CROISSANT, "file")]
+        assert main(["verify", str(copy), "--bytes"]) == 1
+        assert "FAILED  croissant" in capsys.readouterr().err
 
 
 def test_bundles_and_differences_are_read_from_s3(found: Bundled, s3: S3, capsys: pytest.CaptureFixture[str]) -> None:

@@ -256,9 +256,47 @@ def test_a_change_of_what_no_claim_speaks_of_is_named_with_its_place(
     assert all(each.startswith(place) for each in fields_of(with_document(found, path, data).findings(), path))
 
 
-def test_a_bundle_of_another_version_is_held_to_what_it_claims_only(found: Bundled) -> None:
-    old = with_index(found, lambda index: index.update(written_by="0.0.1"))
+def test_a_bundle_of_another_version_is_held_to_what_it_claims_and_to_the_documents_that_every_bundle_has(
+    found: Bundled,
+) -> None:
+    newer = with_index(found, lambda index: index.update(written_by="99.0.0"))
     worded = found.files["croissant.json"].replace(b"Example Ltd", b"Example Limited")
-    assert with_document(old, "croissant.json", worded).findings() == []
+    assert with_document(newer, "croissant.json", worded).findings() == []
     wrong = word_replaced(found.files["croissant.json"], "r1", "r9")
-    assert fields_of(with_document(old, "croissant.json", wrong).findings(), "croissant.json") == {"models"}
+    assert fields_of(with_document(newer, "croissant.json", wrong).findings(), "croissant.json") == {"models"}
+    lacking = with_index(
+        newer, lambda index: index["documents"].pop([e["path"] for e in index["documents"]].index(SPDX))
+    )
+    del lacking.files[SPDX]
+    assert fields_of(lacking.findings(), SPDX) == {"file"}
+    assert fields_of(list(bundle_findings(lacking.files, "anywhere", None)), SPDX) == {"file"}
+
+
+SPDX = "spdx.json"
+
+
+@pytest.mark.parametrize("writer", ["0.0.1", "a version of my own", ""])
+def test_a_writer_that_is_older_than_the_dataset_or_none_at_all_is_named(found: Bundled, writer: str) -> None:
+    planted = with_index(found, lambda index: index.update(written_by=writer))
+    assert fields_of(planted.findings(), INDEX) == {"written_by"}
+
+
+INDEX_ALONE: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
+    "a key of its own": (lambda index: index.update(approved_by="nobody"), "/approved_by"),
+    "an entry twice": (
+        lambda index: index["documents"].insert(0, {**index["documents"][0], "sha256": ""}),
+        "documents",
+    ),
+    "an entry with more in it": (lambda index: index["documents"][0].update(note="reviewed"), "/documents/0/note"),
+}
+
+
+@pytest.mark.parametrize("kind", INDEX_ALONE)
+def test_what_no_claim_speaks_of_is_named_in_the_index_too(found: Bundled, kind: str) -> None:
+    change, field = INDEX_ALONE[kind]
+    assert fields_of(with_index(found, change).findings(), INDEX) == {field}
+
+
+def test_what_cannot_be_read_is_told_once(found: Bundled) -> None:
+    cut = with_document(found, "nist-ai-600-1.json", found.files["nist-ai-600-1.json"][:-9])
+    assert len(cut.findings()) == 1

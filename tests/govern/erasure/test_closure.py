@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from factory.govern.erasure.closure import closure
+from factory.govern.erasure.known import absent
 from factory.identity import make_id
 from factory.store.local import LocalStore
 from factory.store.parquet import to_parquet
@@ -69,5 +70,5 @@ def test_a_document_that_was_turned_away_is_found_by_its_id_alone(tmp_path: Path
     store = LocalStore(str(tmp_path))
     rejects = pa.table({"item_id": [DOC], "reason": ["language"], "text": pa.nulls(1, pa.string())})
     store.put("steps/select-a/rejects/0000.x.parquet", to_parquet(rejects, {}))
-    assert closure(store, [DOC]).found
-    assert not closure(store, [make_id("document", 1)]).found
+    other = make_id("document", 1)
+    assert absent(store, [other, DOC]) == [other]

@@ -179,7 +179,7 @@ def test_killed_between_any_two_writes_it_is_finished_by_the_same_command(
 def test_a_dry_run_says_the_same_and_changes_nothing(root: Path, tmp_path: Path) -> None:
     passage = document(root)
     before = _bytes(root)
-    told = rehearse(LocalStore(str(root)), [passage["doc_id"]], silent)
+    told = rehearse(LocalStore(str(root)), [passage["doc_id"]], "asked for", "me", silent)
     assert _bytes(root) == before
     done = erase(LocalStore(str(root)), [passage["doc_id"]], "asked for", "me", silent)
     assert (told.rows, told.left, told.files) == (done.rows, done.left, done.files)
@@ -236,6 +236,50 @@ def test_a_document_that_the_root_does_not_have_is_named(root: Path) -> None:
     with pytest.raises(ConfigError, match="no id"):
         erase(store, ["the one about eigenvalues"], "asked for", "me", silent)
     assert erasures(store) == []
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_one_unknown_id_among_known_ones_is_named_and_nothing_is_erased(
+    root: Path, dry_run: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doc_id, before = document(root)["doc_id"], _bytes(root)
+    slip = doc_id[:-1] + ("0" if doc_id[-1] != "0" else "1")
+    line = ["erase", str(root), doc_id, slip, "--reason", "request A", "--by", "me"]
+    assert main([*line, "--dry-run"] if dry_run else line) == 2
+    told = capsys.readouterr().err
+    assert f"no file of {root} has 1 of these 2 documents: {slip}" in told.replace("file://", "")
+    assert doc_id not in told
+    assert _bytes(root) == before
+
+
+def test_an_id_that_was_erased_earlier_is_no_slip_among_others_and_has_nothing_left_alone(root: Path) -> None:
+    store = LocalStore(str(root))
+    first, second = (document(root, place)["doc_id"] for place in (0, 1))
+    erase(store, [first], "asked for", "me", silent)
+    with pytest.raises(ConfigError, match=rf"has this document: erased before, {first} on 20"):
+        erase(store, [first], "asked for", "me", silent)
+    assert rehearse(store, [first, second], "asked for", "me", silent).left == ()
+    assert erase(store, [first, second], "asked for", "me", silent).left == ()
+    assert verified(root)
+
+
+@pytest.mark.parametrize("reason", ["", "one line\nverified: ok"])
+def test_a_dry_run_refuses_the_reasons_that_the_erasure_refuses(root: Path, reason: str) -> None:
+    doc_id = document(root)["doc_id"]
+    for act in (erase, rehearse):
+        with pytest.raises(ConfigError, match="reason"):
+            act(LocalStore(str(root)), [doc_id], reason, "me", silent)
+        with pytest.raises(ConfigError, match="name"):
+            act(LocalStore(str(root)), [doc_id], "asked for", "", silent)
+
+
+def test_a_dry_run_of_an_erasure_that_was_killed_accepts_its_ids_and_no_others(root: Path) -> None:
+    first, second = (document(root, place)["doc_id"] for place in (0, 1))
+    with pytest.raises(KilledError):
+        erase(killed(root, 30), [first], "asked for", "me", silent)
+    assert rehearse(LocalStore(str(root)), [first], "asked for", "me", silent).left == ()
+    with pytest.raises(ConfigError, match="is not finished"):
+        rehearse(LocalStore(str(root)), [second], "asked for", "me", silent)
 
 
 def test_the_record_has_neither_ids_nor_texts(root: Path) -> None:
