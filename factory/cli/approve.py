@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from factory.errors import ConfigError
     from factory.govern.approval import Approver, approve, examine, revoke
     from factory.govern.places import facts_at, find
+    from factory.publish.intact import Data
 
     found = find(args.dataset, args.root, args.endpoint_url)
     facts = facts_at(found)
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         signed = _signed(found, record, key)
         return _say(args, f"{found.dataset.title} is a draft again: record {record.number}{signed}", asdict(record))
     if args.dry_run:
-        examined = examine(found.root, facts, args.by)
+        examined = examine(found.root, facts, args.by, Data(found.store))
         _thresholds(args, examined)
         for obstacle in examined.obstacles:
             print(f"in the way: {obstacle}", file=sys.stderr)
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         told = {"may_be_approved": clear, "obstacles": list(examined.obstacles), "state": examined.state.to_json()}
         _say(args, "nothing stands in the way of an approval" if clear else "it cannot be approved", told)
         return 0 if clear else 7
-    record, examined = approve(found.root, facts, approver)
+    record, examined = approve(found.root, facts, approver, Data(found.store))
     _thresholds(args, examined)
     line = f"{found.dataset.title} is approved by {record.by}: record {record.number}, manifest {record.subject}"
     line += _signed(found, record, key)

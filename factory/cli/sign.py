@@ -42,10 +42,11 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("there is no key to sign with", cause="--key was not given", remedy=USAGE)
     from factory.govern.places import find
     from factory.govern.signature import sign
+    from factory.publish.intact import Data
 
     key = read_private(Path(args.key).expanduser())
     found = find(args.dataset, args.root, args.endpoint_url)
-    place = sign(found.root, found.dataset, key)
+    place = sign(found.root, found.dataset, key, Data(found.store))
     told = {
         "dataset": found.dataset.title,
         "manifest_sha256": found.dataset.manifest_sha256,

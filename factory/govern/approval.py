@@ -2,8 +2,9 @@
 
 Design: everything that stands in the way is found and told together, so that nobody has to try five times. The record
 names the hash of the manifest, and of every evaluation that a threshold was held against, so that an approval can be
-proven to be of these bytes and these figures. Who may approve stands in the manifest, which nobody can change
-afterwards. A name is as good as the store's own access control; signatures (signature.py) prove who it was.
+proven to be of these bytes and these figures; the files are held against the manifest first. Who may approve stands in
+the manifest, which nobody can change afterwards. A name is as good as the store's own access control; signatures
+(signature.py) prove who it was.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from factory.govern.figures import Evaluated, Held, held, read_evaluations
 from factory.govern.records import Record, append, read_records, signoff_prefix
 from factory.govern.resting import withdrawn_rows
 from factory.govern.state import State, folded
+from factory.publish.intact import Data, faults_of_files
 from factory.store.base import Store
 
 
@@ -45,29 +47,31 @@ class Approver:
     review_board: str | None = None
 
 
-def examine(root: Store, facts: Facts, by: str) -> Examined:
-    """What stands in the way of an approval by `by`. Raises StoreError where records or evaluations are damaged,
-    ConfigError where an erasure of the root is not finished."""
+def examine(root: Store, facts: Facts, by: str, data: Data | None = None) -> Examined:
+    """What stands in the way of an approval by `by`; `data` None: the dataset lies below `root`. Raises StoreError
+    where records or evaluations are damaged, ConfigError where an erasure of the root is not finished."""
     require_finished(root)
+    data = data or Data(root, facts.prefix)
     demands = demands_of(facts)
     state = _state(root, facts)
     evaluations = read_evaluations(root, facts.name, facts.version, facts.digest)
     thresholds = held(facts.governance.thresholds, evaluations)
+    damage = [f"{each}: `factory verify` says more" for each in _damage(facts, data)]
     obstacles = [
         *may_not(demands, by),
         *failed_gates(demands, "error"),
         *(f"the threshold of {each.group} {each.outcome.in_words} does not hold" for each in thresholds
           if not each.outcome.holds),
         *([f"it is {state.line}"] if state.name == "withdrawn" else []),
-        *_withdrawn_rows(root, facts),
+        *(damage or _withdrawn_rows(root, facts, data)),
     ]  # fmt: skip
     warnings = tuple(failed_gates(demands, "warn"))
     return Examined(state, tuple(thresholds), tuple(evaluations), tuple(obstacles), warnings)
 
 
-def approve(root: Store, facts: Facts, approver: Approver) -> tuple[Record, Examined]:
-    """The record of the approval. Raises GateError naming everything that stands in its way."""
-    found = examine(root, facts, approver.name)
+def approve(root: Store, facts: Facts, approver: Approver, data: Data | None = None) -> tuple[Record, Examined]:
+    """The record of the approval; `data` as of `examine`. Raises GateError naming everything that stands in its way."""
+    found = examine(root, facts, approver.name, data)
     if found.obstacles:
         raise GateError(
             f"{facts.name}@{facts.version} cannot be approved:\n"
@@ -112,6 +116,10 @@ def _state(root: Store, facts: Facts) -> State:
     return folded(records, facts.manifest.sha256, demands_of(facts))
 
 
-def _withdrawn_rows(root: Store, facts: Facts) -> Sequence[str]:
-    rows = withdrawn_rows(root, root, [f"{facts.prefix}/{path}" for split in facts.splits for path in split.files])
+def _damage(facts: Facts, data: Data) -> list[str]:
+    return faults_of_files(data, ((file.path, file.bytes, file.sha256) for file in facts.files))
+
+
+def _withdrawn_rows(root: Store, facts: Facts, data: Data) -> Sequence[str]:
+    rows = withdrawn_rows(root, data.store, [data.key(path) for split in facts.splits for path in split.files])
     return [f"{number:,} of its rows rest on document {doc_id}, which is withdrawn" for doc_id, number in rows.items()]

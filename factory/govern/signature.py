@@ -26,7 +26,8 @@ from factory.govern.keys import key_id
 from factory.govern.records import Record, read_records, record_bytes, record_key, signed_key, signoff_prefix
 from factory.govern.state import Dataset, state_of
 from factory.identity import canonical_json, sha256_hex
-from factory.publish.manifest import MANIFEST
+from factory.publish.intact import Data, faults_of_files, listed
+from factory.publish.manifest import MANIFEST, seal
 from factory.publish.places import records_prefix
 from factory.store.base import Store
 from factory.store.objects import mapping_in
@@ -35,6 +36,9 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:factory:dataset:v1"
 RECORD_PREDICATE_TYPE = "urn:factory:signoff:v1"
+
+SHOWN = 10
+"""Files that a refusal names."""
 
 
 @dataclass(frozen=True)
@@ -110,19 +114,38 @@ def envelope_of(payload: bytes, key: Ed25519PrivateKey) -> dict[str, Any]:
     }
 
 
-def sign(root: Store, dataset: Dataset, key: Ed25519PrivateKey) -> str:
-    """Writes an envelope to the dataset's records; its key below the root, also where it was signed so before. Raises
-    ConfigError where an erasure of the root is not finished: it may write another manifest."""
+def sign(root: Store, dataset: Dataset, key: Ed25519PrivateKey, data: Data | None = None) -> str:
+    """Writes an envelope to the dataset's records; its key below the root, also where it was signed so before. `data`
+    None: the dataset lies below `root`. Raises ConfigError where an erasure of the root is not finished: it may write
+    another manifest; StoreError where the files are not those of the manifest."""
     require_finished(root)
-    data = orjson.dumps(envelope_of(statement_of(dataset), key))
+    _require_intact(dataset, data or Data(root, dataset.prefix))
+    envelope = orjson.dumps(envelope_of(statement_of(dataset), key))
     prefix = signatures_prefix(dataset.name, dataset.version)
     number = 1
     while True:
         place = record_key(prefix, number)
         # Ed25519 signs the same to the same bytes: what is there and equal is this very signature.
-        if root.put_if_absent(place, data) or root.get(place) == data:
+        if root.put_if_absent(place, envelope) or root.get(place) == envelope:
             return place
         number += 1
+
+
+def _require_intact(dataset: Dataset, data: Data) -> None:
+    """Raises StoreError where the dataset's files, its manifest among them, are not as they were published."""
+    files = listed(dataset.manifest)
+    if files is None or sha256_hex(seal(dataset.manifest)) != dataset.manifest_sha256:
+        faults = [f"{MANIFEST} lists no files, or does not match its own digest"]
+    else:
+        faults = faults_of_files(data, files)
+    if faults:
+        shown = "".join(f"\n  - {each}" for each in faults[:SHOWN])
+        more = f"\n  - and {len(faults) - SHOWN:,} more" if len(faults) > SHOWN else ""
+        raise StoreError(
+            f"{dataset.title} is not signed, its files are not those that were published:{shown}{more}",
+            cause="something was damaged, removed or edited since",
+            remedy="`factory verify` says more; fetch the dataset again, or publish a new version, and sign that",
+        )
 
 
 def sign_record(root: Store, prefix: str, record: Record, key: Ed25519PrivateKey) -> str:

@@ -69,6 +69,35 @@ def test_a_gate_that_failed_is_in_the_way(world: World, root: Path, capsys: pyte
     assert f"gate {gates[0]['name']} failed" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("harm", ["cut", "flipped", "removed"])
+def test_what_is_damaged_is_neither_approved_nor_signed(
+    harm: str, signed: Signed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate(signed.store, signed.published)
+    key = tmp_path / "key"
+    assert factory("sign", "--new-key", key) == 0
+    assert factory("approve", signed.dataset, "--as", "ada") == 0
+    shard = next(signed.dataset.glob("data/*.parquet"))
+    data = shard.read_bytes()
+    shard.unlink()
+    if harm != "removed":
+        shard.write_bytes(data[:-50] if harm == "cut" else data[:99] + bytes([data[99] ^ 1]) + data[100:])
+    cut = f"has {len(data) - 50:,} bytes, and {len(data):,} were published"
+    said = {"cut": cut, "removed": "is gone", "flipped": "has other bytes than were published"}
+    capsys.readouterr()
+    for dry_run in (["--dry-run"], []):
+        assert factory("approve", signed.dataset, "--as", "ada", *dry_run) == 7
+        told = capsys.readouterr().err
+        assert f"data/{shard.name} {said[harm]}" in told
+        assert "factory verify" in told
+    assert factory("sign", signed.dataset, "--key", key) == 4
+    told = capsys.readouterr().err
+    assert f"data/{shard.name} {said[harm]}" in told
+    assert "factory verify" in told
+    assert not list(signed.root.glob("datasets/toy/records/v1/signatures/*"))
+    assert factory("approve", signed.dataset, "--as", "ada", "--revoke", "--note", "it is damaged") == 0
+
+
 def test_an_approval_can_be_taken_back_and_given_again(signed: Signed, capsys: pytest.CaptureFixture[str]) -> None:
     evaluate(signed.store, signed.published)
     assert factory("approve", signed.dataset, "--as", "ada", "--revoke", "--note", "too early") == 2

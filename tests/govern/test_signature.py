@@ -133,6 +133,18 @@ def test_a_manifest_changed_after_signing_is_named(
     assert (code, "the manifest was changed after it was signed" in said) == (1, True)
 
 
+@pytest.mark.parametrize("forged", [False, True])
+def test_a_manifest_that_does_not_prove_itself_is_not_signed(
+    dataset: Path, root: Path, key: Path, forged: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = orjson.loads((dataset / "manifest.json").read_bytes())
+    edited = {**manifest, "files": None} if forged else {**manifest, "created": "2027-01-01T00:00:00+00:00"}
+    (dataset / "manifest.json").write_bytes(seal(edited) if forged else orjson.dumps(edited))
+    assert factory("sign", dataset, "--key", key) == 4
+    assert "manifest.json lists no files, or does not match its own digest" in capsys.readouterr().err
+    assert not envelope_at(root).exists()
+
+
 def test_the_envelope_of_another_dataset_is_named(
     dataset: Path, root: Path, key: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
