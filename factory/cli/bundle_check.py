@@ -27,7 +27,7 @@ def run_check(args: argparse.Namespace) -> int:
     """Raises ConfigError where there is no bundle, StoreError where the manifest is not intact."""
     from factory.govern.bundle import INDEX
     from factory.govern.check.bundle import check, whole_dataset
-    from factory.publish.locate import open_dataset, read_manifest
+    from factory.publish.locate import open_dataset, read_manifest, root_above
     from factory.publish.manifest import MANIFEST
     from factory.store.open import open_root
 
@@ -41,7 +41,11 @@ def run_check(args: argparse.Namespace) -> int:
     else:
         dataset = open_dataset(args.dataset, args.endpoint_url)
         bundles = [_in_folder(args.out, args.endpoint_url)] if args.out else _in_records(dataset, args)
-    whole = None if dataset is None else whole_dataset(dataset, read_manifest(dataset))
+    whole = None
+    if dataset is not None:
+        root = args.root or root_above(dataset.uri)
+        records = open_root(root, endpoint_url=args.endpoint_url) if root else None
+        whole = whole_dataset(dataset, read_manifest(dataset), records)
     checked = check(whole, bundles, args.accept_other_version)
     _report(checked, None if dataset is None else dataset.uri, args.json)
     if checked.findings:

@@ -11,7 +11,7 @@ bundle beside the first; nothing is ever replaced. Cost: measured in docs/bundle
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
@@ -71,6 +71,8 @@ def index_of(facts: Facts, files: Mapping[str, bytes], prompts: Any, prompts_sha
         "name": facts.name,
         "version": facts.version,
         "created": facts.created,
+        "updated": facts.updated,
+        "erased": [asdict(each) for each in facts.erased],
         "run": facts.run,
         "dataset": facts.prefix,
         "manifest": {"path": facts.manifest.path, "sha256": facts.manifest.sha256, "digest": facts.digest},

@@ -19,7 +19,8 @@ from pydantic import TypeAdapter, ValidationError
 class Claims:
     """`files` maps paths below the dataset to SHA-256 in hexadecimal digits; `models` holds (model, revision);
     `licenses` are SPDX expressions given to the dataset, `source_licenses` those of its sources; `created` is the time
-    or date of publication as the document has it; `steps` the step folders; `gates` name -> passed."""
+    or date of publication as the document has it, `updated` of its last change; `steps` the step folders; `gates` name
+    -> passed; `erased` erasure -> rows that it took out since."""
 
     name: str | None = None
     version: str | None = None
@@ -38,6 +39,8 @@ class Claims:
     prompts: frozenset[str] | None = None
     gates: Mapping[str, bool] | None = None
     synthetic: bool | None = None
+    updated: str | None = None
+    erased: Mapping[str, int] | None = None
 
 
 def sound(claims: Claims) -> Claims:

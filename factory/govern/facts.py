@@ -21,6 +21,9 @@ from factory.section import checked
 LLM_ROLES: Mapping[str, str] = {"extract": "extract", "question": "question_", "answer": "answer", "judge": "judge"}
 """Role of a model -> how the names of the steps begin that it worked."""
 
+HASHED = ("weights", "tokenizer", "chat_template")
+"""What of a model's identity is the hash of files."""
+
 
 @dataclass(frozen=True)
 class File:
@@ -49,6 +52,20 @@ class Model:
     engines: tuple[Mapping[str, Any], ...] = ()
     stated: ModelStatementConfig | None = None
 
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Of the files that a model has. An engine without weights names itself by one hash in place of all three: that
+        is no hash of weights, and it is called what it is."""
+        found = {name: str(self.identity[name]) for name in HASHED if self.identity.get(name)}
+        if len(found) == len(HASHED) and len(set(found.values())) == 1:
+            return {"engine": found[HASHED[0]]}
+        return found
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What else of its identity can change a row, such as the type of its numbers."""
+        return {name: value for name, value in self.identity.items() if name not in (*HASHED, "revision")}
+
 
 @dataclass(frozen=True)
 class Gate:
@@ -66,9 +83,11 @@ class Gate:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: the digests are of the ids of the rows it read and accepted; `began` and `ended` are ISO 8601 in UTC,
-    None where nobody noted them; `counts` and `reasons` as committed; `prompt` the id of its prompt (prompts.json),
-    None for steps without a model."""
+    """One step: the digests are of the ids of the rows it read and accepted, `plan` that of the ids of its units, which
+    for a first step are hashes of the source ranges: names, sizes and entity tags of files. `began` and `ended`, ISO
+    8601 in UTC, are when the run took it up and had it done, None where nobody noted them; of its units `reused` were
+    committed before that, at `reused_since` at the earliest. `counts` and `reasons` as committed; `prompt` the id of
+    its prompt (prompts.json), None for steps without a model."""
 
     name: str
     folder: str
@@ -87,6 +106,26 @@ class Step:
     model: Mapping[str, Any] | None
     engines: tuple[Mapping[str, Any], ...]
     own: Mapping[str, Any]
+    plan: str = ""
+    reused: int = 0
+    reused_since: str | None = None
+
+    @property
+    def reuse_in_words(self) -> str:
+        """On one line; empty where all units were worked when the run took the step up."""
+        if not self.reused:
+            return ""
+        since = f"not before {self.reused_since}" if self.reused_since is not None else "at a time not known"
+        return f"{self.reused:,} of {self.units:,} units reused, worked earlier ({since})"
+
+
+@dataclass(frozen=True)
+class Erased:
+    """Rows that an erasure took out since publication: its id, when (ISO 8601 in UTC), how many."""
+
+    erasure: str
+    at: str
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -145,6 +184,19 @@ class Facts:
     software: Mapping[str, str]
     digest: str
     manifest: File
+    erased: tuple[Erased, ...] = ()
+
+    @property
+    def updated(self) -> str:
+        """When the dataset last changed: its publication, or the last erasure from it."""
+        return max([self.created, *(each.at for each in self.erased)])
+
+    @property
+    def worked_since(self) -> str | None:
+        """The earliest time that anything of it can be from; None where units were reused that nobody has a time of."""
+        times = [self.started, *(step.reused_since for step in self.steps if step.reused)]
+        known = [time for time in times if time is not None]
+        return min(known) if len(known) == len(times) else None
 
     @property
     def prefix(self) -> str:
@@ -187,7 +239,7 @@ def facts_of(manifest: Manifest) -> Facts:
     Raises ConfigError where its governance section is not one this version knows.
     """
     clock, totals, licence = manifest["clock"], manifest["totals"], manifest["license"]
-    steps = tuple(step_of(step, clock.get("steps", {})) for step in manifest["steps"])
+    steps = tuple(step_of(step, clock) for step in manifest["steps"])
     sealed = seal(manifest)
     governance = checked(GovernanceConfig, manifest["governance"])
     stated = {model.name: model for model in governance.models}
@@ -224,14 +276,17 @@ def facts_of(manifest: Manifest) -> Facts:
         software=manifest["software"],
         digest=manifest["digest"],
         manifest=File(MANIFEST, len(sealed), sha256_hex(sealed), None),
+        erased=tuple(Erased(note["erasure"], note["at"], note["rows"]) for note in manifest.get("erased", ())),
     )
 
 
 def step_of(step: Mapping[str, Any], clock: Mapping[str, Any]) -> Step:
-    """A step as the manifest has it (`step_record`); `clock` maps names of steps to when they began and ended."""
+    """A step as the manifest has it (`step_record`); `clock` as in the manifest: `steps`, when each began and ended,
+    and `reused`."""
     identity = step["identity"]
     own = identity.get("own", {})
-    began, ended = clock.get(step["name"], (None, None))
+    began, ended = clock.get("steps", {}).get(step["name"], (None, None))
+    reused = clock.get("reused", {}).get(step["name"], {})
     return Step(
         name=step["name"],
         folder=step["folder"],
@@ -250,6 +305,9 @@ def step_of(step: Mapping[str, Any], clock: Mapping[str, Any]) -> Step:
         model=identity.get("model"),
         engines=tuple(step["engines"]),
         own=own,
+        plan=step["plan"],
+        reused=reused.get("units", 0),
+        reused_since=reused.get("since"),
     )
 
 

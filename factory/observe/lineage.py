@@ -158,7 +158,8 @@ class LineageEvents(Listener):
         """The step as the manifest will have it."""
         identity = read_mapping(self._store, f"steps/{done['folder']}/step.json", ("version",))
         kept = step_record(done, identity, done.get("reads", ()))
-        return step_of(kept, {done["step"]: (done.get("began"), done.get("ended"))})
+        name, reused = done["step"], {"units": done.get("units_reused", 0)}
+        return step_of(kept, {"steps": {name: (done.get("began"), done.get("ended"))}, "reused": {name: reused}})
 
     def _model(self, step: Step, at_work: Began | None) -> tuple[str, str] | None:
         if at_work is None or at_work.model is None or step.model is None:

@@ -61,7 +61,7 @@ class Publication:
     compared with, and the segment its questions are registered as (run/registration.py), None where neither is on.
     `vocabulary` names the terminologies that prompts or checks were given, by name, hash and number of terms.
     `governance` is that section of the configuration, `wording` the body of prompts.json, `clock` when the run started
-    and when each step was worked, as ISO 8601 in UTC.
+    and when each step was worked, as ISO 8601 in UTC, and what of it was reused (run/reuse.py).
     """
 
     name: str

@@ -18,6 +18,7 @@ from factory import __version__
 from factory.identity import fingerprint
 from factory.run.outputs import outputs_key, read_outputs
 from factory.run.registration import index_facts
+from factory.run.reuse import reused_units
 from factory.store.base import Store
 from factory.store.objects import read_mapping
 
@@ -88,6 +89,7 @@ def publish(store: Store, chain: Chain, dones: Dones, started: str) -> str:
         clock={
             "started": started,
             "steps": {name: [done.get("began"), done.get("ended")] for name, done in dones.items()},
+            **({"reused": reused} if (reused := reused_units(store, chain.run, dones)) else {}),
         },
     )
     return on_worker(partial(_finalised, store, publication, outputs_key(chain.run, "shards")))

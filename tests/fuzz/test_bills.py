@@ -18,7 +18,7 @@ BASE = "urn:uuid:00000000-0000-5000-8000-000000000000#"
 MADE = {"creationInfo": "_:creation"}
 FIGURES = {
     "digest": "d", "rows": 3, "splits": {"train": 3}, "languages": ["en"], "steps": ["s"], "prompts": ["p"],
-    "gates": {"g": True}, "synthetic": True,
+    "gates": {"g": True}, "synthetic": True, "updated": "2026-01-01T00:00:00Z", "erased": {"e": 1},
 }  # fmt: skip
 SPDX = {
     "@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld",

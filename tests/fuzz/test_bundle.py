@@ -5,7 +5,9 @@ from __future__ import annotations
 import orjson
 from hypothesis import example
 
+from factory.errors import StoreError
 from factory.govern.check.bundle import bundle_findings
+from factory.govern.check.erasures import tombstone_in
 from factory.govern.check.fields import against, among
 from factory.govern.check.index import index_claims, parsed_index
 from factory.govern.check.rendered import rendered_findings
@@ -62,6 +64,16 @@ def test_what_a_croissant_document_lacks_is_told_in_words(data: bytes) -> None:
 def test_a_type_is_a_column_or_refused(text: str) -> None:
     with refused(ValueError):
         assert column("name", text).kind
+
+
+TOMBSTONE = {"erasure": "e", "at": "2026-01-01", "rows": 3, "dataset": "n", "version": "v", "manifest_now": "d"}
+
+
+@fuzzed("factory.govern.check.erasures.tombstone_in", data=json_bytes(TOMBSTONE))
+@example(data=orjson.dumps(TOMBSTONE))
+def test_what_an_erasure_left_in_the_records_is_read_or_refused(data: bytes) -> None:
+    with refused(StoreError):
+        assert tombstone_in(data, "root", "key").rows >= 0 or b"-" in data
 
 
 CARD_TEXT = """---
@@ -134,9 +146,12 @@ def test_markers_are_read_back_or_refused(data: bytes) -> None:
 INDEX = {
     "kind": "factory-bundle",
     "bundle_version": 1,
+    "written_by": "0.1.0",
     "name": "n",
     "version": "v",
     "created": "2026-01-01",
+    "updated": "2026-01-01",
+    "erased": [{"erasure": "e", "at": "2026-01-01", "rows": 3}],
     "run": "r",
     "dataset": "datasets/n/v",
     "manifest": {"path": "manifest.json", "sha256": "0" * 64, "digest": "0" * 64},

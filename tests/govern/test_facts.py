@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from factory.errors import ConfigError
@@ -37,6 +39,15 @@ def test_a_model_is_told_with_the_steps_it_worked(worked: World) -> None:
     worked_by = {model.role: model.steps for model in facts.models}
     assert worked_by == {"question": ("question_1",), "answer": ("answer",)}
     assert all(model.sampling for model in facts.models)
+
+
+def test_an_engine_without_weights_is_not_given_hashes_of_weights(worked: World) -> None:
+    model = facts_of(worked.publish(version="hashes").manifest).models[0]
+    assert model.hashes == {"weights": "w", "tokenizer": "t", "chat_template": "c"}
+    scripted = {"weights": "x", "tokenizer": "x", "chat_template": "x", "dtype": "bfloat16", "revision": "scripted-1"}
+    bare = replace(model, identity=scripted)
+    assert bare.hashes == {"engine": "x"}
+    assert bare.settings == {"dtype": "bfloat16"}
 
 
 def test_governance_that_this_version_does_not_know_is_named(worked: World) -> None:

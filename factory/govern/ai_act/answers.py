@@ -44,7 +44,7 @@ SECTIONS: Mapping[str, str] = {
     "3.3": "Other information",
 }
 FIELDS: tuple[tuple[str, str], ...] = (
-    *(("0", key) for key in ("dataset", "version", "last_update", "run", "digest", "scope")),
+    *(("0", key) for key in ("dataset", "version", "published", "last_update", "erased", "run", "digest", "scope")),
     *(("1.1", key) for key in ("publisher", "provider")),
     ("1.2", "models"),
     *(("1.3", key) for key in ("modality", "size", "tokens", "rows", "content", "collected", "languages")),
@@ -52,7 +52,10 @@ FIELDS: tuple[tuple[str, str], ...] = (
     *(("2.2", key) for key in ("licensed", "licence_policy", "legal_basis")),
     *(("2.3", key) for key in ("crawled", "crawlers", "behaviour", "period", "places", "host_rule", "hosts")),
     ("2.4", "user_data"),
-    *(("2.5", key) for key in ("used", "modality", "gpai_models", "other_models", "terms", "marking", "prompts")),
+    *(
+        ("2.5", key)
+        for key in ("used", "modality", "gpai_models", "other_models", "engines", "terms", "marking", "prompts")
+    ),
     ("2.5", "license"),
     ("2.6", "other"),
     *(("3.1", key) for key in ("signatory", "measures", "licence_filter")),
@@ -92,7 +95,10 @@ def answers(facts: Facts) -> list[Answer]:
 def _about(facts: Facts) -> Iterator[Answer]:
     yield Answer("0", "dataset", "Dataset", facts.name)
     yield Answer("0", "version", "Version", facts.version)
-    yield Answer("0", "last_update", "Last update", facts.created)
+    yield Answer("0", "published", "Published", facts.created)
+    yield Answer("0", "last_update", "Last update", facts.updated)
+    erased = tuple(f"{each.rows} rows on {each.at} by erasure {each.erasure}" for each in facts.erased)
+    yield Answer("0", "erased", "Erased since publication", erased or ("nothing",))
     yield Answer("0", "run", "Run", facts.run)
     yield Answer("0", "digest", "Digest of the manifest", facts.digest)
     yield Answer("0", "scope", "What this is", SCOPE)
@@ -166,7 +172,9 @@ def _synthetic(facts: Facts) -> Iterator[Answer]:
         summary = next((model.stated.summary for model in facts.models if model.name == name and model.stated), None)
         line = f"{name}, revision {revision} ({', '.join(roles)})"
         (told if summary else untold).append(f"{line}, {summary}" if summary else line)
+    scripted: list[str] = []
     if facts.dry_run:
+        scripted, told, untold = sorted([*told, *untold]), [], []
         yield Answer(
             "2.5", "used", "Was synthetic data used", "no: a dry run of the scripted engine, which is no AI model"
         )
@@ -182,9 +190,12 @@ def _synthetic(facts: Facts) -> Iterator[Answer]:
         "Other AI models, or such whose summary nobody stated a link to",
         tuple(untold) or ("none",),
     )
+    yield Answer("2.5", "engines", "Written by, where that is no AI model", tuple(scripted) or ("none",))
     terms = tuple(sorted({f"{m.name}: {m.license}; on outputs: {m.output_terms}" for m in facts.models}))
-    yield Answer("2.5", "terms", "Licences of these models", terms)
-    yield Answer("2.5", "marking", "Digital source type of every row", facts.digital_source_type)
+    yield Answer("2.5", "terms", "Licences of these models or engines", terms)
+    dry = "; the mark of every dataset of the factory, also of a dry run that no AI model wrote"
+    marking = f"{facts.digital_source_type}{dry if facts.dry_run else ''}"
+    yield Answer("2.5", "marking", "Digital source type that every row is marked with", marking)
     prompts = tuple(f"{prompt.name}: {prompt.prompt_id}" for prompt in facts.prompts)
     yield Answer("2.5", "prompts", "Prompts, by the hash of their text (prompts.json)", prompts or None)
     yield Answer("2.5", "license", "Licence of the dataset", facts.license)

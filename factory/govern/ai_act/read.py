@@ -13,6 +13,7 @@ Values = Mapping[tuple[str, str], Sequence[str]]
 """(section, key) -> the lines of the answer."""
 
 _MODEL = re.compile(r"(?P<name>.*), revision (?P<revision>.*) \([a-z, ]+\)(?:, https?://\S+)?")
+_ERASED = re.compile(r"(?P<rows>[0-9]{1,18}) rows on \S+ by erasure (?P<erasure>\S+)")
 _DRY_RUN = "no: a dry run"
 
 
@@ -34,7 +35,7 @@ def claims_of(values: Values) -> Claims:
     return Claims(
         name=_one(values, "0", "dataset"),
         version=_one(values, "0", "version"),
-        created=_one(values, "0", "last_update"),
+        created=_one(values, "0", "published"),
         run=_one(values, "0", "run"),
         digest=_one(values, "0", "digest"),
         rows=_number(values, "1.3", "rows"),
@@ -43,7 +44,7 @@ def claims_of(values: Values) -> Claims:
         source_licenses=frozenset(line.rpartition(": ")[0] for line in _lines(values, "2.1", "source_licenses")),
         models=frozenset(
             (found["name"], found["revision"])
-            for key in ("gpai_models", "other_models")
+            for key in ("gpai_models", "other_models", "engines")
             for line in _lines(values, "2.5", key)
             if (found := _MODEL.fullmatch(line))
         ),
@@ -54,6 +55,12 @@ def claims_of(values: Values) -> Claims:
             for name, _, verdict in (line.partition(": ") for line in _lines(values, "3.3", "gates"))
         },
         synthetic=None if used.startswith(_DRY_RUN) else used.startswith("yes"),
+        updated=_one(values, "0", "last_update"),
+        erased={
+            found["erasure"]: int(found["rows"])
+            for line in _lines(values, "0", "erased")
+            if (found := _ERASED.fullmatch(line))
+        },
     )
 
 

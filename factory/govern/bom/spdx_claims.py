@@ -41,6 +41,8 @@ def spdx_claims(data: bytes) -> Claims:
         prompts=frozenset(need(figures, "prompts")),
         gates=need(figures, "gates"),
         synthetic=need(figures, "synthetic"),
+        updated=need(figures, "updated"),
+        erased=need(figures, "erased"),
     )
 
 

@@ -19,6 +19,7 @@ import orjson
 from factory import __version__
 from factory.errors import FactoryError
 from factory.govern.bundle import INDEX, index_of, rendered
+from factory.govern.check.erasures import erasure_findings
 from factory.govern.check.fields import against, among, claims_of
 from factory.govern.check.findings import Finding
 from factory.govern.check.index import index_against, index_claims, index_findings, parsed_index
@@ -61,17 +62,18 @@ class Checked:
 
 @dataclass(frozen=True)
 class Whole:
-    """A dataset as bundles are held against it."""
+    """A dataset as bundles are held against it; `root` holds its records, None where it was copied away from them."""
 
     store: Store
     manifest: Manifest
     facts: Facts
     prompts: bytes
+    root: Store | None = None
 
 
-def whole_dataset(store: Store, manifest: Manifest) -> Whole:
+def whole_dataset(store: Store, manifest: Manifest, root: Store | None = None) -> Whole:
     """Raises AbsentObjectError where prompts.json is gone."""
-    return Whole(store, manifest, facts_of(manifest), store.get(PROMPTS))
+    return Whole(store, manifest, facts_of(manifest), store.get(PROMPTS), root)
 
 
 def check(dataset: Whole | None, bundles: Sequence[tuple[Store, str]], accept_other_version: bool = False) -> Checked:
@@ -118,6 +120,8 @@ def dataset_findings(dataset: Whole) -> Iterator[Finding]:
     yield from shard_findings(dataset.store, dataset.facts)
     yield from _card(dataset)
     yield from (Finding(PROMPTS, "texts", fault) for fault in _wording_faults(dataset))
+    if dataset.root is not None:
+        yield from erasure_findings(dataset.root, dataset.facts)
 
 
 def _card(dataset: Whole) -> Iterator[Finding]:

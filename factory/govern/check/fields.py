@@ -45,6 +45,8 @@ def claims_of(facts: Facts) -> Claims:
         prompts=frozenset(prompt.prompt_id for prompt in facts.prompts),
         gates={gate.name: gate.passed for gate in facts.gates},
         synthetic=True,
+        updated=facts.updated,
+        erased={each.erasure: each.rows for each in facts.erased},
     )
 
 
@@ -67,6 +69,7 @@ def against(artefact: str, claims: Claims, expected: Claims) -> Iterator[Finding
 
 
 LICENCES = ("licenses", "source_licenses")
+TIMES = ("created", "updated")
 
 
 def among(claims: Mapping[str, Claims]) -> Iterator[Finding]:
@@ -139,7 +142,7 @@ def _sets(artefact: str, name: str, said: frozenset[Any], wanted: frozenset[Any]
 
 
 def _same(name: str, said: Any, wanted: Any) -> bool:
-    return _same_time(str(said), str(wanted)) if name == "created" else bool(said == wanted)
+    return _same_time(str(said), str(wanted)) if name in TIMES else bool(said == wanted)
 
 
 def _key(name: str, value: Any) -> Any:
@@ -149,9 +152,7 @@ def _key(name: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         return repr(sorted(value.items(), key=str))
     return (
-        str(value)[:DATE]
-        if name == "created"
-        else repr(sorted(value, key=str) if isinstance(value, frozenset) else value)
+        str(value)[:DATE] if name in TIMES else repr(sorted(value, key=str) if isinstance(value, frozenset) else value)
     )
 
 

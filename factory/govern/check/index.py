@@ -16,13 +16,13 @@ from factory.govern.facts import Facts
 from factory.identity import fingerprint, sha256_hex
 
 REQUIRED = ("kind", "bundle_version", "written_by", "name", "version", "created", "run", "dataset", "manifest",
-            "documents", "recipe", "prompts")  # fmt: skip
+            "documents", "recipe", "prompts", "updated", "erased")  # fmt: skip
 
 
 REQUIRED_INSIDE = {"manifest": ("sha256", "digest"), "recipe": ("sha256", "content"), "prompts": ("sha256", "content")}
 
 
-TEXTS = ("written_by", "name", "version", "created", "run", "dataset")
+TEXTS = ("written_by", "name", "version", "created", "updated", "run", "dataset")
 _RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 """How a version of factory begins."""
 
@@ -47,12 +47,19 @@ def parsed_index(data: bytes) -> dict[str, Any]:
             raise ValueError(f"{name} is no text")
     if not isinstance(index["manifest"]["digest"], str) or not isinstance(index["documents"], list):
         raise ValueError("manifest.digest is no text, or documents is no list")
+    if not isinstance(index["erased"], list) or not all(map(_is_erasure, index["erased"])):
+        raise ValueError("erased is no list of erasures, each with erasure, at and rows")
     for entry in index["documents"]:
         if not isinstance(entry, dict) or not {"path", "bytes", "sha256"} <= entry.keys():
             raise ValueError("an entry of documents lacks path, bytes or sha256")
         if not isinstance(entry["path"], str):
             raise ValueError("the path of a document is no text")
     return index
+
+
+def _is_erasure(entry: Any) -> bool:
+    texts = isinstance(entry, dict) and all(isinstance(entry.get(name), str) for name in ("erasure", "at"))
+    return texts and isinstance(entry.get("rows"), int)
 
 
 def index_claims(index: Mapping[str, Any]) -> Claims:
@@ -62,6 +69,8 @@ def index_claims(index: Mapping[str, Any]) -> Claims:
         created=index["created"],
         run=index["run"],
         digest=index["manifest"]["digest"],
+        updated=index["updated"],
+        erased={each["erasure"]: each["rows"] for each in index["erased"]},
     )
 
 

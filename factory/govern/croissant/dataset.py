@@ -23,6 +23,7 @@ from factory.publish.manifest import CARD, MANIFEST
 
 FOLDER = "dataset"
 FORMATS = {".parquet": "application/x-parquet", ".md": "text/markdown", ".json": "application/json"}
+ERASED = "rows erased by "
 TRAFFIC_LIGHT = "Traffic Light Protocol: "
 
 _SIMPLE = re.compile(r"(?!LicenseRef-|DocumentRef-)[A-Za-z0-9][A-Za-z0-9.+-]*")
@@ -40,12 +41,17 @@ def croissant(facts: Facts, where: str) -> bytes:
         "license": _licence(facts.license),
         "creator": _creator(facts),
         "datePublished": facts.created,
+        **({"dateModified": facts.updated} if facts.erased else {}),
         "version": facts.version,
         **({"inLanguage": list(facts.languages)} if facts.languages else {}),
         "isLiveDataset": False,
         "keywords": ["synthetic", "machine-generated", "question answering", facts.domain],
         "identifier": [_value("run", facts.run), _value("manifest digest", facts.digest)],
-        "additionalProperty": [_value("synthetic", True), _value("digital source type", facts.digital_source_type)],
+        "additionalProperty": [
+            _value("synthetic", True),
+            _value("digital source type", facts.digital_source_type),
+            *(_value(f"{ERASED}{each.erasure}", each.rows) for each in facts.erased),
+        ],
         **_conditions(facts),
         "distribution": [
             _folder(facts, where),

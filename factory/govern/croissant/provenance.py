@@ -71,7 +71,7 @@ def _activity(facts: Facts, step: Step) -> dict[str, Any]:
         "@id": f"steps/{step.folder}",
         "prov:label": step.name,
         "softwareVersion": str(step.version),
-        "description": f"Read {step.counts['inputs']:,} rows, gave {step.counts['accepted']:,}.",
+        "description": f"Read {step.counts['inputs']:,} rows, gave {step.counts['accepted']:,}{_reused(step)}.",
     }
     parameters = [
         {"@type": "sc:PropertyValue", "name": name, "value": in_words(value)}
@@ -83,10 +83,15 @@ def _activity(facts: Facts, step: Step) -> dict[str, Any]:
     if step.reads:
         folders = {other.name: other.folder for other in facts.steps}
         activity["prov:wasInformedBy"] = [{"@id": f"steps/{folders[name]}"} for name in step.reads if name in folders]
-    if step.began is not None:
+    if step.began is not None and not step.reused:
         activity["prov:startedAtTime"] = step.began
-    if step.ended is not None:
+    if step.ended is not None and not step.reused:
         activity["prov:endedAtTime"] = step.ended
     if agents:
         activity["prov:wasAssociatedWith"] = agents
     return activity
+
+
+def _reused(step: Step) -> str:
+    """Its times would be those at which the run took it up, and not those of the work: so the words stand for them."""
+    return f"; {step.reuse_in_words}" if step.reused else ""

@@ -14,7 +14,7 @@ from typing import Any
 
 from factory.govern.claims import Claims, sound
 from factory.govern.croissant.context import APPENDIX_1, CROISSANT, RESPONSIBLE_AI
-from factory.govern.croissant.dataset import FOLDER
+from factory.govern.croissant.dataset import ERASED, FOLDER
 from factory.govern.croissant.records import ROWS, SPLITS
 from factory.govern.croissant.responsible import REQUIRED as RAI_REQUIRED
 from factory.govern.json_document import in_our_form, parsed, problems_in
@@ -58,6 +58,8 @@ def _claims(document: Mapping[str, Any]) -> Claims:
         languages=frozenset(document.get("inLanguage", ())),
         steps=frozenset(step["@id"].removeprefix("steps/") for step in document["prov:wasGeneratedBy"]),
         synthetic=named["synthetic"],
+        updated=document.get("dateModified", document["datePublished"]),
+        erased={name.removeprefix(ERASED): rows for name, rows in named.items() if name.startswith(ERASED)},
     )
 
 

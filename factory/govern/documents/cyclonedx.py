@@ -140,6 +140,8 @@ def _figures(facts: Facts) -> dict[str, Any]:
         "languages": list(facts.languages),
         "prompts": [prompt.prompt_id for prompt in facts.prompts],
         "gates": {gate.name: gate.passed for gate in facts.gates},
+        "erased": {each.erasure: each.rows for each in facts.erased},
+        "updated": facts.updated,
         "personal_data": facts.governance.personal_data,
     }
 
@@ -177,7 +179,7 @@ def _models(facts: Facts) -> list[Component]:
 def _model(facts: Facts, number: int, roles: Sequence[Model]) -> Component:
     first, stated = roles[0], roles[0].stated
     links = [("distribution", stated.location), ("model-card", stated.summary)] if stated else []
-    identity = {key: value for key, value in first.identity.items() if isinstance(value, str)}
+    identity = {**first.hashes, **{key: value for key, value in first.settings.items() if isinstance(value, str)}}
     return _without_empty(
         {
             "type": "machine-learning-model",
@@ -254,7 +256,7 @@ def _workflow(facts: Facts) -> Component:
             "uid": facts.run,
             "name": f"run {facts.run}",
             "taskTypes": ["build"],
-            "timeStart": zulu(facts.started) if facts.started else None,
+            "timeStart": zulu(facts.worked_since) if facts.worked_since else None,
             "timeEnd": zulu(facts.created),
             "resourceReferences": [{"ref": reference} for reference in numbers.values()],
             "tasks": [_task(step, worked.get(step.name)) for step in facts.steps],
@@ -275,14 +277,16 @@ def _workflow(facts: Facts) -> Component:
 def _task(step: Step, model: str | None) -> Component:
     figures = {"version": step.version, "units": step.units, "counts": step.counts, "reasons": step.reasons}
     prompt = {"prompt": step.prompt} if step.prompt else {}
+    if step.reused:
+        figures |= {"reused": step.reuse_in_words}
     return _without_empty(
         {
             "bom-ref": f"step/{step.folder}",
             "uid": step.folder,
             "name": step.name,
             "taskTypes": [TASK_TYPES.get(step.name, "other")],
-            "timeStart": zulu(step.began) if step.began else None,
-            "timeEnd": zulu(step.ended) if step.ended else None,
+            "timeStart": zulu(step.began) if step.began and not step.reused else None,
+            "timeEnd": zulu(step.ended) if step.ended and not step.reused else None,
             "resourceReferences": [{"ref": model}] if model else None,
             "properties": _properties({**figures, **prompt}),
         }

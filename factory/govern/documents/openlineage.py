@@ -103,6 +103,7 @@ def claims(data: bytes) -> Claims:
         prompts=frozenset(text for each in told for text in _texts(each)),
         gates=_gates(steps),
         synthetic=_single(tagged, "synthetic") == "true",
+        erased={key[7:]: int(values[0]) for key, values in tagged.items() if key.startswith("erased.")},
     )
 
 

@@ -240,8 +240,7 @@ def _models(graph: _Graph) -> Iterator[Element]:
         released = stated.released if stated else None
         hashes = [
             {"type": "ExternalIdentifier", "externalIdentifierType": "other", "identifier": f"{part} {value}"}
-            for part, value in sorted(first.identity.items())
-            if isinstance(value, str) and part in ("weights", "tokenizer", "chat_template")
+            for part, value in sorted(first.hashes.items())
         ]
         yield graph.element(
             "ai_AIPackage",
@@ -271,7 +270,8 @@ def _run(graph: _Graph) -> Iterator[Element]:
         name=f"run {facts.run}",
         build_buildType=BUILD_TYPE,
         build_buildId=facts.run,
-        build_buildStartTime=zulu(facts.started) if facts.started else None,
+        build_buildStartTime=zulu(facts.worked_since) if facts.worked_since else None,
+        comment="; ".join(f"{step.name}: {step.reuse_in_words}" for step in facts.steps if step.reused) or None,
         build_buildEndTime=zulu(facts.created),
         build_configSourceDigest=[_hash(fingerprint(facts.recipe), "of the recipe as canonical JSON")],
         build_configSourceEntrypoint=["jobs.run"],
@@ -307,6 +307,8 @@ def _annotation(graph: _Graph) -> Element:
         "steps": [step.folder for step in facts.steps],
         "prompts": [prompt.prompt_id for prompt in facts.prompts],
         "gates": {gate.name: gate.passed for gate in facts.gates},
+        "erased": {each.erasure: each.rows for each in facts.erased},
+        "updated": facts.updated,
     }
     return graph.element(
         "Annotation",

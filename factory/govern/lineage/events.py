@@ -158,7 +158,7 @@ def _input(whole: Whole, step: Step, name: str, table: str, gates: Sequence[Gate
     if name == "" or step.reads == (name,):
         found = _read(whole, table, step.counts["inputs"])
     if name == "":
-        found["facets"] = facet(whole.by, "version", datasetVersion=step.input_digest)
+        found["facets"] = facet(whole.by, "version", datasetVersion=step.plan)
     if gates and name == "samples":
         found["inputFacets"] = {**found.get("inputFacets", {}), **said.assertions(whole.by, gates)}
     return found
@@ -170,8 +170,10 @@ def _read(whole: Whole, table: str, rows: int) -> Event:
 
 
 def _counted(by: str, step: Step) -> dict[str, Any]:
-    """What became of the rows that came in and of those that were made, with reasons, as tags of the run."""
+    """What became of the rows that came in and of those that were made, with reasons, as tags of the run; also how many
+    units were worked before it began."""
     told = [(f"rows.{name}", str(count)) for name, count in sorted(step.counts.items())]
+    told += [("units.reused", str(step.reused))] if step.reused else []
     for side, reasons in sorted(step.reasons.items()):
         told += [(f"{side}.{reason}", str(count)) for reason, count in sorted(reasons.items())]
     return said.run_tags(by, told)

@@ -172,6 +172,7 @@ def tags_of(facts: Facts) -> list[tuple[str, str]]:
         ("run", facts.run),
         *(("language", language) for language in facts.languages),
         *((f"rows.{split.name}", str(split.rows)) for split in facts.splits),
+        *((f"erased.{each.erasure}", str(each.rows)) for each in facts.erased),
     ]
     return told
 

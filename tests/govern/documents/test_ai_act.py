@@ -71,7 +71,12 @@ def test_the_top_tenth_of_hosts_is_listed(facts: Facts) -> None:
 def test_a_dry_run_is_told_as_one(facts: Facts) -> None:
     dry = replace(facts, dry_run=True)
     assert str(told(dry)["2.5", "used"]).startswith("no: a dry run")
-    assert ai_act.claims(ai_act.render(dry)).synthetic is None
+    claims = ai_act.claims(ai_act.render(dry))
+    assert claims.synthetic is None
+    assert claims.models == {("toy/answer", "r1"), ("toy/question", "r1"), ("toy/judge", "r1")}
+    assert told(dry)["2.5", "other_models"] == ("none",)
+    assert told(dry)["2.5", "gpai_models"] is None
+    assert "dry run that no AI model wrote" in str(told(dry)["2.5", "marking"])
 
 
 def test_words_of_the_publisher_open_no_markup_and_forge_no_answer(facts: Facts) -> None:

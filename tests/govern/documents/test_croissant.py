@@ -4,6 +4,7 @@ import shutil
 import socket
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +232,10 @@ def test_a_fault_is_told(data: bytes, fault: str) -> None:
 def test_a_document_that_does_not_say_enough_is_refused(data: bytes, name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} is missing"):
         croissant.claims(changed(data, lambda body: body.pop(name)))
+
+
+def test_a_dry_run_is_nowhere_said_to_be_written_by_language_models(facts: Facts) -> None:
+    said = orjson.loads(croissant.render(replace(facts, dry_run=True)))
+    assert (
+        "Others: generated from documents by the scripted engine, no language model" in (said["rai:dataCollectionType"])
+    )

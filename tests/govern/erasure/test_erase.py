@@ -97,6 +97,23 @@ def test_verification_accepts_what_the_record_names_and_says_what_was_erased(roo
     assert "erased in part" in found["erased"][1]
 
 
+def test_the_bundle_written_afterwards_tells_it_and_is_held_against_the_records(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    erase(LocalStore(str(root)), [document(root)["doc_id"]], "request 7", "me", silent)
+    (record,) = records(LocalStore(str(root)))
+    dataset = str(root / DATASET)
+    assert main(["bundle", dataset]) == 0
+    (folder,) = (root / "datasets/toy/records/v1").glob("bundle-*")
+    telling = {path.name for path in folder.rglob("*.*") if record.erasure.encode() in path.read_bytes()}
+    assert {"bundle.json", "eu-ai-act.md", "croissant.json", "prov.json"} <= telling
+    assert main(["bundle", dataset, "--check"]) == 0
+    (root / "datasets/toy/records/v1/erasures" / f"{record.erasure}.json").unlink()
+    capsys.readouterr()
+    assert main(["bundle", dataset, "--check"]) == 1
+    assert f"FAILED  manifest.json: erasure {record.erasure}: " in capsys.readouterr().out
+
+
 def test_without_its_record_an_emptied_file_is_a_fault(root: Path) -> None:
     erase(LocalStore(str(root)), [document(root)["doc_id"]], "asked for", "me", silent)
     (record,) = records(LocalStore(str(root)))
