@@ -1,8 +1,9 @@
 """NIST AI 600-1 (Generative AI Profile, July 2024): the suggested actions that a dataset's records speak to.
 
 Design: an id stands here when its text was read in the publication and something in the dataset is evidence for it;
-what it asks is told in our words. An action names a place in a file and a rule that reads the facts: True, False, or
-None where nobody stated it or the gate that would measure it is off. A pass says that the evidence is there and holds,
+what it asks is told in our words. An action names a place in a file and a rule that reads the facts: True, False,
+"partly" where the evidence carries a part of what is asked, or None where nobody stated it or the gate that would
+measure it is off. Figures that a result rests on are told with it. A pass says that the evidence is there and holds,
 not that the organisation has done all that the action asks.
 """
 
@@ -10,21 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from factory.govern.facts import Facts
 
-Rule = Callable[[Facts], bool | None]
+Result = bool | Literal["partly"] | None
+Rule = Callable[[Facts], Result]
 
 
 @dataclass(frozen=True)
 class Action:
-    """`evidence` is a path below the dataset and a JSON pointer into it, "" for the whole file."""
+    """`evidence` is a path below the dataset and a JSON pointer into it, "" for the whole file; `measured` words the
+    figures that the result rests on."""
 
     id: str
     asks: str
     evidence: tuple[tuple[str, str], ...]
     rule: Rule
     means: str
+    measured: Callable[[Facts], str] | None = None
 
 
 def stated(*fields: str) -> Rule:
@@ -72,8 +77,51 @@ def _conserved(facts: Facts) -> bool | None:
     )
 
 
-def _some_verified(facts: Facts) -> bool | None:
-    return facts.verified.get("yes", 0) > 0
+def _verified(facts: Facts) -> Result:
+    """Whether a checker found answers right: of all rows, of some, of none."""
+    right = facts.verified.get("yes", 0)
+    return right == facts.rows or "partly" if right else False
+
+
+def _how_verified(facts: Facts) -> str:
+    verdicts = ", ".join(f"{verdict} {facts.verified.get(verdict, 0):,}" for verdict in ("yes", "no", "unchecked"))
+    return f"of {facts.rows:,} rows verified: {verdicts}"
+
+
+def _accurate(facts: Facts) -> Result:
+    """Yield and completeness say nothing of accuracy: that is what checkers found."""
+    bounds = gates("min_yield", "schema")(facts)
+    return (True if _verified(facts) is True else "partly") if bounds else bounds
+
+
+def _grounded(facts: Facts) -> Result:
+    """That rows name their documents is the gate on their schema; that answers rest on these, one on groundedness."""
+    named = gates("schema")(facts)
+    held = gates(*_grounding(facts))(facts)
+    if not named:
+        return named
+    return False if held is False else held or "partly"
+
+
+def _how_grounded(facts: Facts) -> str:
+    found = [f"{gate.name} {gate.measured:.6g}" for gate in facts.gates if gate.name in _grounding(facts)]
+    return "; ".join(found) or "no gate of the run measured groundedness; each row has its grounded_share"
+
+
+def _grounding(facts: Facts) -> list[str]:
+    """Gates on groundedness, which packs bring."""
+    return [gate.name for gate in facts.gates if "ground" in gate.name and gate.threshold is not None]
+
+
+def _retention_partly(facts: Facts) -> Result:
+    """What is stated is when raw requests go; how long records of tests are kept, nobody is asked."""
+    return "partly" if facts.governance.retention_days is not None else None
+
+
+def _how_retained(facts: Facts) -> str:
+    days = facts.governance.retention_days
+    requests = "not stated" if days is None else f"removed after {days} days"
+    return f"raw requests: {requests}; results of gates: in the manifest, as long as the dataset"
 
 
 def _personal_data_handled(facts: Facts) -> bool | None:
@@ -116,7 +164,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("GV-1.3-002", "set thresholds and review them before release",
            ((MANIFEST, "/gates"),), _go_or_not, "every gate that stops has passed"),
     Action("GV-1.5-003", "keep a policy on retaining records of tests and of content transparency",
-           ((MANIFEST, "/governance/retention_days"),), stated("retention_days"), "governance.retention_days is set"),
+           ((MANIFEST, "/governance/retention_days"),), _retention_partly,
+           "partly where governance.retention_days is set: that is of raw requests, not of records of tests",
+           _how_retained),
     Action("GV-1.6-003", "list provenance, rights, oversight and the versions of underlying models in the inventory",
            ((MANIFEST, "/generators"), (MANIFEST, "/license")), _revisions_known, "every model has a revision"),
     Action("GV-6.1-001", "sort content by the rights of third parties in it",
@@ -135,10 +185,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("MP-2.2-001", "document reliance on upstream data sources",
            ((MANIFEST, "/sources"), (LIST, "")), _sources_known, "places of sources are counted"),
     Action("MP-2.3-002", "review accuracy, relevance and suitability of data in use",
-           ((MANIFEST, "/gates"), (MANIFEST, "/totals/verified")), gates("min_yield", "schema"),
-           "yield and completeness are within their bounds"),
+           ((MANIFEST, "/gates"), (MANIFEST, "/totals/verified")), _accurate,
+           "yield and completeness are within their bounds, and a checker found every answer right; else partly",
+           _how_verified),
     Action("MP-2.3-003", "use fact-checking techniques and document them",
-           ((MANIFEST, "/totals/verified"),), _some_verified, "some answers were verified by a checker"),
+           ((MANIFEST, "/totals/verified"),), _verified,
+           "a checker found every answer right; partly: some of them", _how_verified),
     Action("MP-4.1-001", "watch generated content for personal and sensitive data",
            ((MANIFEST, "/gates"),), gates("max_personal_data"), "the gate on personal data has passed"),
     Action("MP-4.1-004", "document how training data is curated",
@@ -162,7 +214,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("MS-2.3-003", "share results of tests before release with those who approve it",
            ((MANIFEST, "/gates"), (CARD, "")), _go_or_not, "every gate that stops has passed, and the card tells them"),
     Action("MS-2.5-005", "verify provenance of training data, and that it is grounded",
-           ((MANIFEST, "/gates"), (MANIFEST, "/sources")), gates("schema"), "no row lacks its documents or licence"),
+           ((MANIFEST, "/gates"), (MANIFEST, "/sources")), _grounded,
+           "no row lacks its documents or licence, and gates on groundedness have passed; partly without such a gate",
+           _how_grounded),
     Action("MS-2.8-002", "document the instructions given to annotators",
            ((PROMPTS, "/prompts"),), _prompts_kept, "the text of every prompt that a step used is there"),
     Action("MS-2.8-003", "keep a tamper-evident history of content",

@@ -13,7 +13,7 @@ from typing import Any
 from factory.govern.claims import Claims
 from factory.govern.facts import Facts
 from factory.govern.json_document import document_bytes, in_our_form, need, parsed, problems_in
-from factory.govern.nist_actions import ACTIONS, Action
+from factory.govern.nist_actions import ACTIONS, Action, Result
 
 PATH = "nist-ai-600-1.json"
 KIND = "nist-ai-600-1-evidence"
@@ -23,7 +23,7 @@ SCOPE = (
     "A pass says that the evidence named is there and holds, not that the organisation has done all that the action "
     "asks. Actions on which a dataset's records say nothing are left out."
 )
-RESULTS: Mapping[bool | None, str] = {True: "pass", False: "fail", None: "not-stated"}
+RESULTS: Mapping[Result, str] = {True: "pass", "partly": "partly", False: "fail", None: "not-stated"}
 REQUIRED = ("id", "asks", "evidence", "result", "means")
 
 
@@ -56,6 +56,7 @@ def _told(action: Action, facts: Facts) -> dict[str, Any]:
         "asks": action.asks,
         "means": action.means,
         "result": RESULTS[action.rule(facts)],
+        **({"measured": action.measured(facts)} if action.measured is not None else {}),
         "evidence": [{"path": path, "sha256": hashes[path], "pointer": pointer} for path, pointer in action.evidence],
     }
 

@@ -50,7 +50,8 @@ def test_where_an_action_passes_its_evidence_is_there(facts: Facts, worked: Worl
 
 def test_what_nobody_stated_is_no_pass(facts: Facts, silent: Facts) -> None:
     stated, unstated = results(facts), results(silent)
-    for action in ("GV-1.1-001", "GV-1.5-003", "MP-1.1-002", "MS-2.11-004", "MG-3.1-005", "MG-3.2-007"):
+    assert (stated["GV-1.5-003"], unstated["GV-1.5-003"]) == ("partly", "not-stated")
+    for action in ("GV-1.1-001", "MP-1.1-002", "MS-2.11-004", "MG-3.1-005", "MG-3.2-007"):
         assert (stated[action], unstated[action]) == ("pass", "not-stated")
 
 
@@ -63,6 +64,27 @@ def test_a_gate_that_failed_fails_its_actions_and_one_that_is_off_says_nothing(f
     assert with_gate("max_personal_data", passed=False)["MP-4.1-009"] == "fail"
     assert with_gate("max_personal_data", threshold=None)["MP-4.1-009"] == "not-stated"
     assert with_gate("min_samples", passed=False)["GV-1.3-002"] == "fail"
+
+
+def test_accuracy_passes_only_as_far_as_answers_were_verified(facts: Facts) -> None:
+    def verified(**verdicts: int) -> tuple[str, str]:
+        said = results(replace(facts, verified=verdicts))
+        return said["MP-2.3-002"], said["MP-2.3-003"]
+
+    assert verified(unchecked=facts.rows) == ("partly", "fail")
+    assert verified(yes=1, unchecked=facts.rows - 1) == ("partly", "partly")
+    assert verified(yes=facts.rows) == ("pass", "pass")
+    told = {action["id"]: action.get("measured") for action in orjson.loads(nist.render(facts))["actions"]}
+    assert f"of {facts.rows:,} rows verified: " in told["MP-2.3-002"]
+
+
+def test_groundedness_passes_only_where_a_gate_measured_it(facts: Facts) -> None:
+    def grounded(**changes: Any) -> str:
+        gate = replace(facts.gates[0], **{"name": "max_ungrounded", "threshold": 0.1, "passed": True, **changes})
+        return results(replace(facts, gates=(*facts.gates, gate)))["MS-2.5-005"]
+
+    assert results(facts)["MS-2.5-005"] == "partly"
+    assert (grounded(), grounded(passed=False), grounded(threshold=None)) == ("pass", "fail", "partly")
 
 
 def test_rows_of_unknown_licence_and_counts_that_do_not_add_up_fail(facts: Facts) -> None:
@@ -79,7 +101,9 @@ def test_a_planted_fault_is_found(facts: Facts) -> None:
         body["actions"][0].update(change)
         return nist.problems(orjson.dumps(body))
 
-    assert problems(result="splendid") == ["GV-1.1-001: the result is 'splendid', not one of pass, fail, not-stated"]
+    assert problems(result="splendid") == [
+        "GV-1.1-001: the result is 'splendid', not one of pass, partly, fail, not-stated"
+    ]
     assert problems(evidence=[]) == ["GV-1.1-001: evidence is missing"]
     assert any("GV-9.9-001" in problem for problem in problems(id="GV-9.9-001"))
     body = orjson.loads(nist.render(facts))
