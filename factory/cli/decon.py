@@ -99,12 +99,12 @@ class Sides:
 
 def run(args: argparse.Namespace) -> int:
     """CONTAMINATED when a row is, else 0. Raises ConfigError, CorpusError."""
-    from factory.curate.benchmarks import read_benchmarks
+    from factory.cli.decon_settings import read_named
     from factory.curate.decon.rows import data_files
 
     files = data_files(args.paths)
     configs, rules = settings(args)
-    benchmarks = read_benchmarks(configs)
+    benchmarks = read_named(configs, args.benchmark)
     check_judge(args, rules)
     sides = screens(benchmarks, rules)
     said = sys.stderr if args.json else sys.stdout

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from factory.corpus.small_tables import rows_of, table_format
+from factory.curate.benchmarks import Benchmarks, read_benchmarks
 from factory.curate.config import CurateConfig
 from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig
 from factory.errors import ConfigError
@@ -71,6 +72,32 @@ def benchmark_of(text: str) -> BenchmarkConfig:
     if not columns:
         fields, answers = _guessed(name, path)
     return BenchmarkConfig(name=name, path=path, fields=fields, answer_fields=answers, option_fields=options)
+
+
+OPTION = "--benchmark NAME=PATH:FIELDS:ANSWERS:OPTIONS"
+
+IN_OPTIONS = {
+    "curate.benchmarks[].path or .fields": f"PATH or FIELDS of {OPTION}",
+    "curate.benchmarks[].fields, .answer_fields or .option_fields": f"the columns of {OPTION}",
+    "curate.benchmarks[].option_fields": f"OPTIONS of {OPTION}",
+    "curate.benchmarks[].path": f"PATH of {OPTION}",
+    "curate.benchmarks[].format": "its name to end in .jsonl, .json, .csv or .parquet, or curate.benchmarks[].format "
+    "in a --config file,",
+}
+"""How a run's keys are called on this command's line; the longest come first."""
+
+
+def read_named(configs: Sequence[BenchmarkConfig], options: Sequence[str]) -> Benchmarks:
+    """The benchmarks. Raises ConfigError, which speaks of `--benchmark` where that named what is at fault."""
+    try:
+        return read_benchmarks(configs)
+    except ConfigError as error:
+        names = [text.partition("=")[0] for text in options]
+        if not any(error.what.startswith(f"benchmark {name}: ") for name in names):
+            raise
+        key = next((key for key in IN_OPTIONS if key in error.remedy), "")
+        remedy = error.remedy.replace(key, IN_OPTIONS[key]) if key else error.remedy
+        raise ConfigError(error.what, cause=error.cause, remedy=remedy) from None
 
 
 def _split(columns: str) -> tuple[str, ...]:

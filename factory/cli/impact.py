@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from factory.export.listing import Copy
     from factory.govern.impact import Asked, Impact
+    from factory.store.base import Store
 
 
 def add_parser(subparsers: Any) -> None:
@@ -51,15 +52,17 @@ def run(args: argparse.Namespace) -> int:
     copies = copies_of(store, [(hit.dataset.name, hit.dataset.version) for hit in found.hits]) if found.hits else []
     if write is not None:
         write_rows(write, listed_rows(found))
+    hints = _hints(store, what, found)
     if args.json:
         import orjson
 
         from factory.printable import json_printable
 
-        print(json_printable(orjson.dumps(_told(store.uri, what, found, copies, seconds)).decode()))
+        told = _told(store.uri, what, found, copies, seconds) | {"notes": hints}
+        print(json_printable(orjson.dumps(told).decode()))
     else:
         _table(store.uri, what, found, copies, seconds)
-        for hint in _hints(what, found):
+        for hint in hints:
             print(f"note: {hint}", file=sys.stderr)
     return 1 if found.unresolved else 0
 
@@ -85,14 +88,19 @@ def _told(uri: str, what: Asked, found: Impact, copies: list[Copy], seconds: flo
         "exports": [asdict(copy) for copy in copies],
         "searched": {"datasets": found.searched, "rows": found.searched_rows, "seconds": round(seconds, 3)},
         "unresolved": found.unresolved,
-        "notes": _hints(what, found),
     }
 
 
-def _hints(what: Asked, found: Impact) -> list[str]:
+def _hints(store: Store, what: Asked, found: Impact) -> list[str]:
+    """What an answer leaves open, an empty one above all."""
+    from factory.govern.empty_answers import document_hints, model_hints
     from factory.govern.licence_hints import licence_hints
 
-    return licence_hints(what.what, found.rows, found.licences) if what.kind == "license" else []
+    if what.kind == "license":
+        return licence_hints(what.what, found.rows, found.licences)
+    if what.kind == "model":
+        return model_hints(what.what, found.rows, found.models)
+    return document_hints(store, what.what, found.rows)
 
 
 def _table(uri: str, what: Asked, found: Impact, copies: list[Copy], seconds: float) -> None:

@@ -91,13 +91,15 @@ class Hit:
 @dataclass
 class Impact:
     """`unresolved` are titles of mixes of which nothing can be told, with why; `licences` the rows under each
-    licence of all that was searched. Mutable, because it grows by dataset."""
+    licence of all that was searched, `models` those that their manifests name, with their revisions. Mutable, because
+    it grows by dataset."""
 
     hits: list[Hit] = field(default_factory=list)
     searched: int = 0
     searched_rows: int = 0
     unresolved: dict[str, str] = field(default_factory=dict)
     licences: Counter[str] = field(default_factory=Counter)
+    models: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -113,6 +115,8 @@ def impact(root: Store, what: Asked, listing: bool = False) -> Impact:
     for dataset in datasets:
         found.searched, found.searched_rows = found.searched + 1, found.searched_rows + dataset.rows
         found.licences.update(_licences(dataset))
+        for name, revision in _models(dataset):
+            found.models[name] = found.models.get(name, frozenset()) | {revision}
         if dataset.mix:
             mixes.append(dataset)
             continue
@@ -210,6 +214,12 @@ def _licences(dataset: Dataset) -> dict[str, int]:
     rows = stated.get("rows") if isinstance(stated, Mapping) else None
     items = rows.items() if isinstance(rows, Mapping) else ()
     return {str(name): number for name, number in items if isinstance(number, int)}
+
+
+def _models(dataset: Dataset) -> list[tuple[str, str]]:
+    """(model, revision) of everybody who worked on a dataset, as its manifest has them."""
+    made = [each for each in dataset.manifest.get("generators", ()) if isinstance(each, Mapping)]
+    return [(str(each["model"]), str(each.get("revision") or "")) for each in made if each.get("model")]
 
 
 def _hashes(dataset: Dataset) -> set[str]:

@@ -6,13 +6,15 @@ that contradicts the manifest (demands.py) counts for nothing, and is told. A re
 and for no other: a dataset that was erased from or put together anew has to be approved again. A mix has no records of
 approval of its own: it is as good as the datasets it was made of. Nothing of this is in the dataset, which never
 changes.
-Cost: one listing and one small read a record.
+Cost: one listing and one small read a record; where an approval is of other bytes, one of every manifest of the
+root.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 from factory.govern.demands import Demands, contradictions, demands_in, may_not
@@ -116,8 +118,17 @@ def datasets_below(root: Store) -> list[tuple[str, str]]:
 def state_of(root: Store, dataset: Dataset) -> State:
     """Raises StoreError where its records are damaged."""
     records = read_records(root, signoff_prefix(dataset.name, dataset.version))
-    own = folded(records, dataset.manifest_sha256, demands_of_dataset(dataset))
+    own = folded(records, dataset.manifest_sha256, demands_of_dataset(dataset), partial(_other_dataset, root, dataset))
     return own if own.name == "withdrawn" or not dataset.mix else _of_parts(root, dataset)
+
+
+def _other_dataset(root: Store, dataset: Dataset, subject: str) -> str:
+    """Title of another dataset below the root whose manifest has these bytes; "" where there is none."""
+    for name, version in datasets_below(root):
+        key = f"{dataset_prefix(name, version)}/{MANIFEST}"
+        if (name, version) != (dataset.name, dataset.version) and sha256_hex(root.get(key)) == subject:
+            return f"{name}@{version}"
+    return ""
 
 
 def demands_of_dataset(dataset: Dataset) -> Demands:
@@ -153,19 +164,25 @@ class _Log:
             self.approval, self.ended = None, record
 
 
-def folded(records: Sequence[Record], manifest_sha256: str, demands: Demands) -> State:
-    """What the records of a dataset come to for these bytes of its manifest, and what that demands."""
+def folded(
+    records: Sequence[Record],
+    manifest_sha256: str,
+    demands: Demands,
+    other_dataset: Callable[[str], str] = lambda subject: "",
+) -> State:
+    """What the records of a dataset come to for these bytes of its manifest, and what that demands. `other_dataset`
+    says which dataset an approval of other bytes was of, where that can be told."""
     log = _Log()
     for record in records:
         log.take(record, manifest_sha256, demands)
     if log.approval is not None:
         found = contradictions(demands, log.approval)
         log.contradictions += [f"record {log.approval.number}, an approval: {each}" for each in found]
-    state = _told(log)
+    state = _told(log, other_dataset)
     return replace(state, why=one_line(state.why), contradictions=tuple(map(one_line, log.contradictions)))
 
 
-def _told(log: _Log) -> State:
+def _told(log: _Log, other_dataset: Callable[[str], str]) -> State:
     approval, withdrawal, ended, other = log.approval, log.withdrawal, log.ended, log.other
     if withdrawal is not None:
         return State("withdrawn", f"by {_who(withdrawal)}: {withdrawal.note}", withdrawal)
@@ -178,6 +195,8 @@ def _told(log: _Log) -> State:
     if ended is not None:
         why = f"withdrawal taken back by {_who(ended)}: {ended.note}; it has to be approved again"
         return State("draft", why, ended)
+    if other is not None and (title := other_dataset(other.subject)):
+        return State("draft", f"what {other.by} approved on {other.at[:10]} is {title}, another dataset")
     if other is not None:
         return State("draft", f"what {other.by} approved on {other.at[:10]} has another manifest than stands there now")
     return State("draft", "no approval is recorded")

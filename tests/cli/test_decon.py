@@ -155,6 +155,23 @@ def test_two_benchmarks_of_one_name_are_refused(
     assert "school is named twice" in capsys.readouterr().err
 
 
+def test_what_is_wrong_with_a_benchmark_is_told_in_the_words_of_the_command_line(
+    tmp_path: Path, benchmark: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = rows(tmp_path, *CLEAN)
+    for option, told in (
+        ("other=/nowhere.jsonl", "correct PATH of --benchmark NAME=PATH"),
+        (f"other={benchmark.partition('=')[2]}:nothing", "correct the columns of --benchmark NAME=PATH"),
+    ):
+        assert main(["decon", mine, "--benchmark", option]) == 2
+        said = capsys.readouterr().err
+        assert told in said
+        assert "curate.benchmarks" not in said
+    keys = "curate.benchmarks=[{name: theirs, path: /nowhere.jsonl, fields: [question]}]"
+    assert main(["decon", mine, "--benchmark", benchmark, "--config", keys]) == 2
+    assert "correct curate.benchmarks[].path" in capsys.readouterr().err
+
+
 def test_data_without_a_text_is_told_to_say_nothing(
     tmp_path: Path, benchmark: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

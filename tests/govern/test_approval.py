@@ -122,6 +122,22 @@ def test_an_approval_is_of_the_bytes_that_were_approved(signed: Signed, capsys: 
     assert "has another manifest than stands there now" in capsys.readouterr().out
 
 
+def test_an_approval_copied_from_another_dataset_is_said_to_be_of_that(
+    signed: Signed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate(signed.store, signed.published)
+    assert factory("approve", signed.dataset, "--as", "ada") == 0
+    manifest = {**signed.published.manifest, "version": "v2"}
+    signed.store.put("datasets/toy/v2/manifest.json", seal(manifest))
+    for info in list(signed.store.list(f"{signoff_prefix('toy', 'v1')}/")):
+        key = f"{signoff_prefix('toy', 'v2')}/{info.key.rpartition('/')[2]}"
+        signed.store.put(key, signed.store.get(info.key))
+    factory("status", signed.root)
+    told = capsys.readouterr().out
+    assert "draft: what ada approved on " in told
+    assert " is toy@v1, another dataset" in told
+
+
 def test_verify_and_status_say_the_state(signed: Signed, capsys: pytest.CaptureFixture[str]) -> None:
     evaluate(signed.store, signed.published)
     assert factory("verify", signed.dataset) == 0

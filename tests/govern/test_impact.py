@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,43 @@ def test_an_empty_answer_about_a_licence_names_what_was_nearly_asked(
 def test_of_a_licence_that_rows_have_nothing_is_to_be_noted(root: Root, capsys: pytest.CaptureFixture[str]) -> None:
     assert factory("impact", root.path, "--license", "ISC") == 0
     assert "note:" not in capsys.readouterr().err
+
+
+def notes(root: Path, capsys: pytest.CaptureFixture[str], *asked: str) -> str:
+    """What is said beside the table, which `--json` says as well."""
+    capsys.readouterr()
+    assert factory("impact", root, *asked, "--json") == 0
+    told = orjson.loads(capsys.readouterr().out)["notes"]
+    assert factory("impact", root, *asked) == 0
+    assert capsys.readouterr().err == "".join(f"note: {note}\n" for note in told)
+    return " ".join(told)
+
+
+def test_an_id_or_a_model_that_no_dataset_knows_is_said_to_be_unknown(
+    root: Root, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "no dataset or mix below this root knows this document" in notes(root.path, capsys, "0" * 32)
+    said = notes(root.path, capsys, "--model", "gpt-4")
+    assert "names a model gpt-4; those it names are" in said
+    assert "toy/answer" in said
+    assert notes(root.path, capsys, "--model", "toy/answer@r2").endswith("revision r2 of toy/answer: known are r1")
+    assert notes(root.path, capsys, root.document) == notes(root.path, capsys, "--model", "toy/answer") == ""
+
+
+def test_of_an_erased_or_withdrawn_document_it_is_said_when(
+    root: Root, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(shutil.copytree(root.path, tmp_path / "root"))
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()[:8]
+    withdraw = ("withdraw", "--document", "1" * 32, "--root", copy, "--as", "ada", "--reason", "asked", "--unknown")
+    assert factory(*withdraw) == 0
+    assert f"it was withdrawn on {today}" in notes(copy, capsys, "1" * 32)
+    assert factory("erase", copy, root.document, "--reason", "request 7", "--by", "ada") == 0
+    said = notes(copy, capsys, root.document)
+    assert f"it was erased from this root on {today}" in said
+    assert "by ada (erasure " in said
+    assert said.endswith(": request 7)")
+    assert "no dataset" not in said
 
 
 def test_a_model_is_found_with_and_without_its_revision(root: Root, capsys: pytest.CaptureFixture[str]) -> None:
