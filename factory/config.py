@@ -27,7 +27,7 @@ from factory.curate.decon.config import EmbeddingConfig
 from factory.domains.config import DomainConfig
 from factory.engine.config import EngineConfig, ModelConfig
 from factory.evaluate.diversity.config import DiversityConfig
-from factory.govern.config import GovernanceConfig
+from factory.govern.config import GovernanceConfig, contradictions_in
 from factory.identity import sha256_hex
 from factory.observe.config import ObserveConfig
 from factory.publish.config import PublishConfig
@@ -109,6 +109,12 @@ class FactoryConfig(Section):
         given = self.domain.vocabulary
         most = given.max_terms * (given.definition_characters + NAME_AND_CODE_CHARACTERS)
         return round(most / CHARACTERS_A_TOKEN) if given.files else 0
+
+    @model_validator(mode="after")
+    def _governance_says_one_thing(self) -> FactoryConfig:
+        for fault in contradictions_in(self.governance):
+            raise ValueError(fault)
+        return self
 
     @model_validator(mode="after")
     def _task_prompts_fit(self) -> FactoryConfig:

@@ -7,6 +7,8 @@ default: a document says "not stated" where the publisher has said nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -87,3 +89,23 @@ class GovernanceConfig(Section):
     )
     review_board: Text | None = Field(default=None, description="reference of the review board's decision")
     thresholds: ThresholdsConfig = ThresholdsConfig()
+
+
+def contradictions_in(governance: GovernanceConfig) -> Iterator[str]:
+    """What cannot be so. Asked of a configuration before it runs, and not of manifests that were published with it."""
+    if governance.crawled is False and governance.crawlers:
+        yield (
+            f"governance.crawlers names {', '.join(governance.crawlers)}, and governance.crawled=false says that no "
+            "source was crawled: leave out one of them"
+        )
+    for model in governance.models:
+        if model.released is not None and not _is_date(model.released):
+            yield f"governance.models: {model.name} cannot have been released on {model.released}: there is no such day"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -123,7 +123,7 @@ def build_chain(config: FactoryConfig) -> Chain:
         units,
         sum(source_bytes(unit) for unit in units),
         ranges_taken=len(units),
-        notes=notes_of(config, settings.pack, steps),
+        notes=notes_of(config, settings.pack, steps, {model.id for model in settings.models.values()}),
     )
     chain.across = steps.across
     chain.stages = build_stages(settings, steps, units, lambda: chain.ranges_taken, chain.rounds)

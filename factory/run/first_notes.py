@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from factory.answers.programs.languages import LANGUAGES, SYSTEM_PATH
 from factory.config import FactoryConfig
@@ -12,11 +12,27 @@ from factory.select.selector import other_domain
 from factory.tasks.config import ProgramConfig
 
 
-def notes_of(config: FactoryConfig, pack: Pack, steps: Steps) -> tuple[str, ...]:
-    """In the order in which they are told."""
+def notes_of(config: FactoryConfig, pack: Pack, steps: Steps, at_work: Collection[str]) -> tuple[str, ...]:
+    """In the order in which they are told; `at_work` are the ids of the run's models."""
     given = [benchmark.name for benchmark in config.curate.benchmarks]
-    found = (other_domain(steps.select.filters, pack.name), benchmarks_left_out(pack, given))
+    found = (
+        other_domain(steps.select.filters, pack.name),
+        benchmarks_left_out(pack, given),
+        models_not_at_work(config, at_work),
+    )
     return (*(note for note in found if note is not None), *languages_left_out(config.tasks.program))
+
+
+def models_not_at_work(config: FactoryConfig, at_work: Collection[str]) -> str | None:
+    """What to say of models that governance describes and that no role of the run has: a slip in a name would leave a
+    model without its statement. A dry run or a sweep may describe more than it asks, so it is no error."""
+    strange = [model.name for model in config.governance.models if model.name not in at_work]
+    if not strange:
+        return None
+    return (
+        f"governance.models describes {', '.join(strange)}, which no role of this run asks "
+        f"({', '.join(sorted(at_work))}): no document will say it"
+    )
 
 
 def languages_left_out(config: ProgramConfig) -> list[str]:

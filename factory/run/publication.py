@@ -131,12 +131,16 @@ def write_records(store: Store, dataset: str) -> str:
 
 def _bundled(store: Store, dataset: str) -> str:
     from factory.govern.bundle import bundle_of, write_bundle
+    from factory.licences.lighter import lighter_note
     from factory.publish.locate import read_manifest
 
-    bundle = bundle_of(store, read_manifest(store, dataset), dataset)
+    manifest = read_manifest(store, dataset)
+    bundle = bundle_of(store, manifest, dataset)
     write_bundle(store, bundle)
     lacking = [f"{path}: {problem}" for path, found in sorted(bundle.problems.items()) for problem in found]
-    return "\n".join([f"bundle: {store.uri.rstrip('/')}/{bundle.prefix}", *lacking])
+    note = lighter_note(manifest["license"]["dataset"], manifest["license"]["duties"])
+    told = [*lacking, *([f"note: {note}"] if note is not None else [])]
+    return "\n".join([f"bundle: {store.uri.rstrip('/')}/{bundle.prefix}", *told])
 
 
 def version_of(chain: Chain, dones: Dones) -> str:

@@ -13,6 +13,7 @@ from factory.govern.check.index import index_claims, parsed_index
 from factory.govern.check.rendered import rendered_findings
 from factory.govern.claims import Claims
 from factory.govern.columns import column
+from factory.govern.config import GovernanceConfig, ModelStatementConfig, contradictions_in
 from factory.govern.croissant.reading import claims, problems
 from factory.govern.documents import card, markers
 from tests.fuzz.breaking import json_bytes, texts
@@ -64,6 +65,12 @@ def test_what_a_croissant_document_lacks_is_told_in_words(data: bytes) -> None:
 def test_a_type_is_a_column_or_refused(text: str) -> None:
     with refused(ValueError):
         assert column("name", text).kind
+
+
+@fuzzed("factory.govern.config.contradictions_in", text=texts("2025-01-31", "2024-02-30"))
+def test_a_day_of_release_is_one_or_told(text: str) -> None:
+    model = ModelStatementConfig.model_construct(name="m", released=text)
+    assert len(list(contradictions_in(GovernanceConfig.model_construct(models=(model,))))) <= 1
 
 
 TOMBSTONE = {"erasure": "e", "at": "2026-01-01", "rows": 3, "dataset": "n", "version": "v", "manifest_now": "d"}

@@ -137,6 +137,16 @@ def test_publishing_writes_it_beside_the_dataset_which_stays_as_it_was(
     assert publication.write_records(world.store, done.prefix) == said
 
 
+def test_a_licence_that_asks_for_less_than_the_sources_is_told_when_it_is_published_and_checked(
+    world: World, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_this_process(monkeypatch)
+    done = world.publish(license="CC0-1.0")
+    assert "note: publish.license=CC0-1.0 does not ask for" in publication.write_records(world.store, done.prefix)
+    assert main(["bundle", str(root / done.prefix), "--check"]) == 0
+    assert "note    publish.license=CC0-1.0 does not ask for" in capsys.readouterr().out
+
+
 def test_a_bundle_that_fails_leaves_the_dataset_and_the_command_that_makes_it(
     world: World, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,7 @@ from factory.govern.claims import Claims
 from factory.govern.documents import card, documents
 from factory.govern.facts import Facts, facts_of
 from factory.identity import canonical_json, sha256_hex
+from factory.licences.lighter import lighter_note
 from factory.publish.manifest import CARD, MANIFEST, Manifest
 from factory.publish.wording import PROMPTS, faults
 from factory.store.base import Store
@@ -82,8 +83,10 @@ def check(dataset: Whole | None, bundles: Sequence[tuple[Store, str]], accept_ot
     findings: list[Finding] = []
     uncompared: list[str] = []
     read = 0
+    lighter = None
     if dataset is not None:
         findings += dataset_findings(dataset)
+        lighter = lighter_note(dataset.facts.license, dataset.facts.duties)
     for store, prefix in bundles:
         files = _files(store, prefix)
         read += len(files)
@@ -96,8 +99,9 @@ def check(dataset: Whole | None, bundles: Sequence[tuple[Store, str]], accept_ot
                 "documents claim, not in each word"
             )
     addresses = tuple(f"{store.uri.rstrip('/')}/{prefix}".rstrip("/") for store, prefix in bundles)
-    unchecked, notes = ((), uncompared) if accept_other_version else (uncompared, ())
-    return Checked(addresses, read, tuple(findings), tuple(unchecked), tuple(notes))
+    notes = [*(uncompared if accept_other_version else ()), *([lighter] if lighter is not None else ())]
+    unchecked = () if accept_other_version else tuple(uncompared)
+    return Checked(addresses, read, tuple(findings), unchecked, tuple(notes))
 
 
 def _files(store: Store, prefix: str) -> dict[str, bytes]:
