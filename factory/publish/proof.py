@@ -11,7 +11,7 @@ hundred bytes a unit.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +47,7 @@ class Summed:
 
     units: int = 0
     counts: Counts = field(default_factory=Counts)
+    ledger: Counter[str] = field(default_factory=Counter)
     digests: dict[str, str] = field(default_factory=lambda: {"input": "0", "accepted": "0"})
     files: int = 0
     requests: list[str] = field(default_factory=list)
@@ -56,6 +57,7 @@ class Summed:
     def add(self, commit: Commit) -> None:
         self.units += 1
         self.counts += commit.counts
+        self.ledger.update(commit.ledger)
         for side, digest in (("input", commit.input_ids_digest), ("accepted", commit.accepted_ids_digest)):
             self.digests[side] = add_digests([self.digests[side], digest or "0"])
         if "requests" in commit.other_files:
@@ -194,6 +196,9 @@ def _check_conservation(manifest: Manifest, summed: Summaries, faults: Faults) -
         name, found = step["name"], summed[step["folder"]]
         total = found.counts.to_json()
         faults.expect(total == step["counts"], f"{name}: its commits add up to {total}")
+        for what, said in step["ledger"].items():
+            spent = found.ledger.get(what, 0)
+            faults.expect(said == spent, f"{name}: {what} {said}, its commits add up to {spent}")
         for side, digest in found.digests.items():
             faults.expect(add_digests([digest]) == step[f"{side}_digest"], f"{name}: other {side} rows than stated")
         parents = [by_name[parent] for parent in step["reads"] if parent in by_name]

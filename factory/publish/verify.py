@@ -12,6 +12,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,7 @@ def _check_all(store: Store, prefix: str, manifest: Manifest) -> Iterator[Check]
     yield hashes.check(f"{len(listed)} files have the bytes the manifest names")
     yield rows.check(f"{manifest['totals']['rows']} rows: schema, ids, order, splits, licences and lineage agree")
     yield _check_totals(manifest, listed)
+    yield _check_marks(manifest)
     if manifest.get("erased"):
         yield Check("erased", True, erased_in_words(manifest))
     yield _check_texts(manifest, attribution.hexdigest(), sources, prompts)
@@ -285,6 +287,9 @@ def _row_faults(manifest: Manifest, split: str, table: pa.Table, last: dict[str,
     marked = pc.equal(table.column("digital_source_type"), DIGITAL_SOURCE_TYPE)
     if not pc.all(pc.fill_null(pc.and_(table.column("synthetic"), marked), False)).as_py():
         yield "a row is not marked as synthetic"
+    domains = set(pc.unique(table.column("domain")).to_pylist())
+    if domains - {manifest["domain"]}:
+        yield f"its rows are of {sorted(map(str, domains))}, the manifest says {manifest['domain']!r}"
     if "task" in table.column_names:
         rows = table.select(["messages", "task", "question", "answer", "task_data"]).to_pylist()
         wrong = [place for place, row in enumerate(rows) if not is_chat_of(row["messages"], row["task"], row)]
@@ -314,6 +319,18 @@ def _check_totals(manifest: Manifest, listed: Mapping[str, Mapping[str, Any]]) -
     for step in manifest["steps"]:
         faults.extend(f"step {step['name']}: {fault}" for fault in equation_faults(step["counts"]))
     return faults.check("splits, licences and every step's counts add up")
+
+
+def _check_marks(manifest: Manifest) -> Check:
+    """What the manifest says of all rows at once, and has to be what rows and files carry; and times in their order."""
+    faults = Faults("marks")
+    faults.expect(manifest["synthetic"] is True, f"synthetic is {manifest['synthetic']!r}, every row says it is")
+    source = manifest["digital_source_type"]
+    faults.expect(source == DIGITAL_SOURCE_TYPE, f"the digital source type is {source!r}, rows say another")
+    started = manifest["clock"].get("started")
+    late = started is None or datetime.fromisoformat(started) <= datetime.fromisoformat(manifest["created"])
+    faults.expect(late, f"it was created {manifest['created']}, before its run started ({started})")
+    return faults.check("the manifest marks the dataset as its rows are marked, and was written after its run began")
 
 
 def erased_in_words(manifest: Manifest) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -81,6 +82,15 @@ def test_a_step_that_read_other_rows_than_were_given_is_found(made: tuple[World,
     world, published = made
     edit_commit(world, "answer", lambda commit: commit.update(input_ids_digest="0" * 64))
     assert failed(world, published) == ["conservation"]
+
+
+def test_a_ledger_that_is_not_that_of_the_commits_is_found(made: tuple[World, Published]) -> None:
+    world, published = made
+    forged = orjson.loads(orjson.dumps(published.manifest))
+    answer = next(step for step in forged["steps"] if step["name"] == "answer")
+    assert answer["ledger"]["requests"] > 1
+    answer["ledger"]["requests"] = 1
+    assert failed(world, replace(published, manifest=forged)) == ["conservation"]
 
 
 def test_a_changed_source_passage_is_found(made: tuple[World, Published]) -> None:

@@ -235,6 +235,13 @@ def test_lineage_that_the_rows_do_not_bear_out_is_found(copy: Copy) -> None:
         (lambda manifest: manifest["gates"][0].update(passed=False), "gates"),
         (lambda manifest: manifest["split_rule"].update(seed=99), "rows"),
         (lambda manifest: manifest.update(version="v9"), "rows"),
+        (lambda manifest: manifest.update(synthetic=False), "marks"),
+        (lambda manifest: manifest.update(digital_source_type="http://example.org/digitalCapture"), "marks"),
+        (
+            lambda manifest: manifest.update(created="2026-01-01T00:00:00Z", clock={"started": "2026-01-02T00:00:00Z"}),
+            "marks",
+        ),
+        (lambda manifest: manifest.update(domain="maths"), "rows"),
         (lambda manifest: manifest.pop("gates"), "manifest"),
         (lambda manifest: manifest.update(files=[]), "files"),
     ],
