@@ -321,8 +321,8 @@ def _check_totals(manifest: Manifest, listed: Mapping[str, Mapping[str, Any]]) -
 
 
 def _check_marks(manifest: Manifest) -> Check:
-    """What the manifest says of all rows at once, and has to be what rows and files carry. Its times are no fault in any
-    order: the clock of a machine may be set back while a run works."""
+    """What the manifest says of all rows at once, and has to be what rows and files carry. Its times are no fault in
+    any order: the clock of a machine may be set back while a run works."""
     faults = Faults("marks")
     faults.expect(manifest["synthetic"] is True, f"synthetic is {manifest['synthetic']!r}, every row says it is")
     source = manifest["digital_source_type"]
