@@ -17,7 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 
 @dataclass(frozen=True)
 class Claims:
-    """`files` maps paths below the dataset to SHA-256 in hexadecimal digits; `models` holds (model, revision);
+    """`files` maps paths below the dataset to SHA-256 in hexadecimal digits; `models` holds (model, revision),
+    `model_licenses` (model, SPDX expression);
     `licenses` are SPDX expressions given to the dataset, `source_licenses` those of its sources; `created` is the time
     or date of publication as the document has it, `updated` of its last change; `steps` the step folders; `gates` name
     -> passed; `erased` erasure -> rows that it took out since."""
@@ -34,6 +35,7 @@ class Claims:
     licenses: frozenset[str] | None = None
     source_licenses: frozenset[str] | None = None
     models: frozenset[tuple[str, str]] | None = None
+    model_licenses: frozenset[tuple[str, str]] | None = None
     languages: frozenset[str] | None = None
     steps: frozenset[str] | None = None
     prompts: frozenset[str] | None = None

@@ -36,6 +36,7 @@ def cyclonedx_claims(data: bytes) -> Claims:
         licenses=frozenset({need(dataset, "licenses", 0, "expression")}),
         source_licenses=frozenset(need(source, "licenses", 0, "expression") for source in sources),
         models=frozenset((need(model, "name"), need(model, "version")) for model in models),
+        model_licenses=frozenset((need(model, "name"), need(model, "licenses", 0, "expression")) for model in models),
         languages=frozenset(need(figures, "languages")),
         steps=frozenset(need(task, "uid") for task in need(workflow, "tasks")),
         prompts=frozenset(need(figures, "prompts")),

@@ -36,6 +36,11 @@ def spdx_claims(data: bytes) -> Claims:
         models=frozenset(
             (need(model, "name"), need(model, "software_packageVersion")) for model in _all(elements, "ai_AIPackage")
         ),
+        model_licenses=frozenset(
+            (need(model, "name"), found)
+            for model in _all(elements, "ai_AIPackage")
+            for found in licences.get(model["spdxId"], ())
+        ),
         languages=frozenset(need(figures, "languages")),
         steps=frozenset(need(figures, "steps")),
         prompts=frozenset(need(figures, "prompts")),

@@ -40,6 +40,7 @@ def claims_of(facts: Facts) -> Claims:
         licenses=frozenset({facts.license}),
         source_licenses=frozenset(facts.sources["licenses"]),
         models=frozenset((model.name, model.revision) for model in facts.models),
+        model_licenses=frozenset((model.name, combine([model.license])) for model in facts.models),
         languages=frozenset(facts.languages),
         steps=frozenset(step.folder for step in facts.steps),
         prompts=frozenset(prompt.prompt_id for prompt in facts.prompts),

@@ -18,6 +18,7 @@ from factory.govern.croissant.dataset import ERASED, FOLDER
 from factory.govern.croissant.records import ROWS, SPLITS
 from factory.govern.croissant.responsible import REQUIRED as RAI_REQUIRED
 from factory.govern.json_document import in_our_form, parsed, problems_in
+from factory.licences.expression import combine
 from factory.publish.manifest import MANIFEST
 
 REQUIRED = ("name", "description", "license", "url", "creator", "datePublished", "distribution")
@@ -55,6 +56,7 @@ def _claims(document: Mapping[str, Any]) -> Claims:
         licenses=frozenset([_expression(document["license"])]),
         source_licenses=frozenset(work["name"] for work in document["prov:wasDerivedFrom"][0]["license"]),
         models=frozenset((agent["prov:label"], agent["softwareVersion"]) for agent in agents),
+        model_licenses=frozenset((agent["prov:label"], combine([agent["license"]["name"]])) for agent in agents),
         languages=frozenset(document.get("inLanguage", ())),
         steps=frozenset(step["@id"].removeprefix("steps/") for step in document["prov:wasGeneratedBy"]),
         synthetic=named["synthetic"],

@@ -206,6 +206,41 @@ def test_a_bundle_without_its_dataset_is_held_against_itself(found: Bundled) -> 
     assert "(beside-data/croissant.json)" in findings[0].in_words()
 
 
+def relicensed(path: str, data: bytes) -> bytes:
+    """The document with another licence for every model."""
+    body = orjson.loads(data)
+    if path == "cyclonedx.json":
+        for item in body["components"]:
+            if item["type"] == "machine-learning-model":
+                item["licenses"][0]["expression"] = "GPL-3.0-only"
+    elif path == "croissant.json":
+        for agent in body["prov:wasAttributedTo"]:
+            agent["license"]["name"] = "GPL-3.0-only"
+    else:
+        models = {item["spdxId"] for item in body["@graph"] if item["type"] == "ai_AIPackage"}
+        relations = [
+            item
+            for item in body["@graph"]
+            if item.get("relationshipType") == "hasDeclaredLicense" and item["from"] in models
+        ]
+        licence = next(item for item in body["@graph"] if item["type"] == "simplelicensing_LicenseExpression") | {
+            "spdxId": "https://example.org/gpl",
+            "simplelicensing_licenseExpression": "GPL-3.0-only",
+        }
+        body["@graph"].append(licence)
+        for relation in relations:
+            relation["to"] = [licence["spdxId"]]
+    return orjson.dumps(body)
+
+
+@pytest.mark.parametrize("path", ["croissant.json", "cyclonedx.json", "spdx.json"])
+def test_a_licence_of_models_that_one_document_alone_gives_is_named(found: Bundled, path: str) -> None:
+    planted = with_document(found, path, relicensed(path, found.files[path]))
+    away = list(bundle_findings(planted.files, "anywhere", None))
+    assert fields_of(away, path) == {"model_licenses"}
+    assert "model_licenses" in fields_of(planted.findings(), path)
+
+
 SAYINGS: tuple[tuple[str, str, str, str], ...] = (
     ("croissant.json", r'("splits/rows": )\d+', r"\g<1>1000", "splits train"),
     ("croissant.json", r'("contentSize": ")\d+', r"\g<1>7", "bytes"),
