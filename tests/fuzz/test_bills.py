@@ -57,8 +57,8 @@ CYCLONEDX = {
     },
     "components": [
         {"type": "file", "bom-ref": "file", "name": "a", "hashes": [{"alg": "SHA-256", "content": "0" * 64}]},
-        {"type": "machine-learning-model", "bom-ref": "model", "name": "m", "version": "r", "licenses": [{"expression": "MIT"}],
-         "modelCard": {}},
+        {"type": "machine-learning-model", "bom-ref": "model", "name": "m", "version": "r", "modelCard": {},
+         "licenses": [{"expression": "MIT"}]},
         {"type": "data", "bom-ref": "source", "name": "s", "licenses": [{"expression": "MIT"}]},
     ],
     "formulation": [
