@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,9 @@ def measure(options: argparse.Namespace) -> Figures:
     rows = [Row("questions, of which planted repeats", f"{count:,}, {len(planted.repeats):,}")]
     values: dict[str, Any] = {"sizes": {"questions": count}, "questions": _values(outcomes, count)}
     rows += _speed("questions", outcomes, "rows/s", 1)
+    given = _both_at_once(planted.texts) / outcomes["ours", 1].rate
+    rows.append(Row("  two whole runs at once, one a core / one alone: what the second core gives", f"{given:.2f}"))
+    values["second_core_gives"] = round(given, 3)
     small = _rate("questions", planted.texts, SMALL_FILE_ROWS)
     rows.append(
         Row(f"  in files of {SMALL_FILE_ROWS:,} instead of {ROWS_A_FILE:,}: ours, 1 core, rows/s", f"{small:,.0f}")
@@ -106,8 +110,22 @@ def _outcomes(kind: str, texts: Sequence[str], contenders: Sequence[str]) -> dic
     return found
 
 
-def _run(contender: str, cores: int, kind: str, root: str, files: Sequence[str], count: int) -> Outcome:
-    task = {"contender": contender, "cores": cores, "kind": kind, "root": root, "files": files}
+def _both_at_once(texts: Sequence[str]) -> float:
+    """Rows/s of two runs of ours together, each over all texts on a core of its own: nothing is shared between them but
+    the machine, so no division of one run over two cores does better."""
+    with tempfile.TemporaryDirectory(prefix="factory-bench-") as one, tempfile.TemporaryDirectory() as other:
+        files = [put_rows(Path(folder), "questions", texts, ROWS_A_FILE) for folder in (one, other)]
+        with ThreadPoolExecutor(2) as pool:
+            runs = [
+                pool.submit(_run, "ours", 1, "questions", folder, held, len(texts), core)
+                for core, (folder, held) in enumerate(zip((one, other), files, strict=True))
+            ]
+            return sum(each.result().rate for each in runs)
+
+
+def _run(contender: str, cores: int, kind: str, root: str, files: Sequence[str], count: int, core: int = 0) -> Outcome:
+    """`core`: which one of those allowed, where `cores` is 1."""
+    task = {"contender": contender, "cores": cores, "core": core, "kind": kind, "root": root, "files": files}
     command = [sys.executable, "-m", "tests.bench.dedup_run", json.dumps(task)]
     done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
     if done.returncode:

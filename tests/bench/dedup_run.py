@@ -36,7 +36,7 @@ WARM_TEXTS = ["What is a prime number and why are there so many of them?", "What
 
 def main(task: dict[str, Any]) -> dict[str, Any]:
     if task["cores"] == 1:
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[task.get("core", 0)]})
     return gaoya(task) if task["contender"] == "gaoya" else ours(task)
 
 
