@@ -67,14 +67,22 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             try:
                 until("the answers begin", lambda: _is_noted(root, "answer"), 120)
                 # so that none is committed before the server has heard of the step, however long that takes
-                for worker in psutil.Process(process.pid).children(recursive=True):
-                    worker.suspend()
+                _suspend_workers(psutil.Process(process.pid))
                 until("the server hears of it", lambda: "START" in server.states("demo.answer"), 120)
             finally:
                 os.killpg(process.pid, 9)
         left_open = {event["run"]["runId"] for event in _unended(server.events)}
         again = run_factory(corpus, str(root), common)
         yield Killed(root, corpus, server, left_open, again)
+
+
+def _suspend_workers(driver: psutil.Process) -> None:
+    """Those too that were being forked while the first were suspended."""
+    held: set[psutil.Process] = set()
+    while new := set(driver.children(recursive=True)) - held:
+        for worker in new:
+            worker.suspend()
+        held |= new
 
 
 def _is_noted(root: Path, step: str) -> bool:
