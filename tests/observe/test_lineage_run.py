@@ -19,6 +19,7 @@ from factory.govern.lineage import check
 from factory.govern.lineage.events import line
 from factory.observe.lineage import open_key
 from factory.publish.locate import open_dataset, read_manifest
+from factory.run.record import now
 from tests.corpora import write_corpus
 from tests.observe.marquez import Marquez, marquez
 from tests.runs import REPOSITORY, Finished, command, environment, factory_cli, run_factory
@@ -72,6 +73,9 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Any:
             finally:
                 os.killpg(process.pid, 9)
         left_open = {event["run"]["runId"] for event in _unended(server.events)}
+        # Begins are whole seconds: a step begun anew in the second in which it was killed goes on as what it was.
+        killed_at = now()
+        until("the next second", lambda: now() != killed_at)
         again = run_factory(corpus, str(root), common)
         yield Killed(root, corpus, server, left_open, again)
 
