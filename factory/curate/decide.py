@@ -219,7 +219,8 @@ def repeated(
     kept = verdicts.kept[dropped]
     ids, levels = nodes.column("id").to_pylist(), nodes.column("level").to_pylist()
     kinds = nodes.column("kind").to_numpy()
-    by = np.minimum(kinds[dropped], kinds[kept])
+    by = np.minimum(kinds[dropped], kinds[kept]).tolist()
+    measures = {kind: parameters.evidence_of(kind) for kind in set(by)}
     sizes = np.bincount(verdicts.cluster, minlength=len(refs))
     similarity = verdicts.similarity[dropped].tolist()
     evidence = [
@@ -229,12 +230,12 @@ def repeated(
                 "kept_level": levels[keeper],
                 "similarity": round(value, 6),
                 "threshold": parameters.threshold,
-                **parameters.evidence_of(kind),
+                **measures[kind],
                 "cluster_size": size,
             }
         ).decode()
         for keeper, value, size, kind in zip(
-            kept.tolist(), similarity, sizes[verdicts.cluster[dropped]].tolist(), by.tolist(), strict=True
+            kept.tolist(), similarity, sizes[verdicts.cluster[dropped]].tolist(), by, strict=True
         )
     ]
     decisions = pa.table(

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from factory.curate.scan import ngram_hash
+from factory.curate.scan import mix, ngram_hash
 from factory.curate.shingles import WORDS, Shingling, Views, signed
 from factory.curate.words import I64, U64, TokenArray, mix64, significant_keys
 from factory.native import compiled
@@ -31,6 +31,8 @@ U32 = npt.NDArray[np.uint32]
 SCHEME = "affine32"
 SEED = 1
 """datasketch's default seed, so that a sketch made with its defaults compares with ours."""
+
+_BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so multiplying by it loses nothing modulo 2^64
 
 RECALL = 0.98
 """Least probability of meeting a pair whose Jaccard similarity is just the threshold."""
@@ -103,7 +105,7 @@ def signatures(hashes: U64, offsets: I64, permutations: int) -> U32:
     """uint32[N, permutations]: least permuted hash of each text's shingles; the hash that datasketch would
     be given is the upper half of ours (see `shingle_hash32`). No text may be without shingles."""
     result = np.empty((len(offsets) - 1, permutations), np.uint32)
-    _sign(shingle_hash32(hashes), offsets, *_permutations(permutations), result)
+    _sign(hashes, offsets, *_permutations(permutations), result)
     return result
 
 
@@ -112,13 +114,11 @@ def shingle_hash32(hashes: U64) -> U32:
     return (hashes >> np.uint64(32)).astype(np.uint32)
 
 
-def band_keys(signature: U32, significant: U64, parameters: LshParameters) -> U64:
-    """uint64[N, bands]: two texts are candidates when any of their keys are equal."""
-    bands, rows = parameters.bands, parameters.rows
-    grouped = signature[:, : bands * rows].reshape(len(signature), bands, rows).astype(np.uint64)
-    keys = np.broadcast_to(mix64(np.arange(1, bands + 1, dtype=np.uint64)), grouped.shape[:2]) ^ significant[:, None]
-    for index in range(rows):
-        keys = mix64(keys + grouped[:, :, index] * np.uint64(0x9E3779B97F4A7C15))
+def band_keys(hashes: U64, offsets: I64, significant: U64, parameters: LshParameters) -> U64:
+    """uint64[N, bands]: two texts are candidates when any of their keys are equal. `hashes` and `offsets` as
+    `signatures` takes them; texts whose `significant` uint64[N] differ have no key in common."""
+    keys = np.empty((len(offsets) - 1, parameters.bands), np.uint64)
+    _key(hashes, offsets, significant, *_permutations(parameters.permutations), parameters.rows, keys)
     return keys
 
 
@@ -126,11 +126,9 @@ def sketch_keys(array: TokenArray, views: Views, parameters: LshParameters) -> t
     """uint64[K, bands] and int64[K]: band keys of N texts, and the text that each row of keys is of. A text has as many
     rows as it has views (shingles.py); those of two kinds never agree."""
     offsets, owners, kinds = signed(views)
-    if not len(owners):
-        return np.empty((0, parameters.bands), np.uint64), owners
     apart = np.where(kinds == WORDS, np.uint64(0), mix64(kinds.astype(np.uint64) + np.uint64(1)))
     significant = significant_keys(array)[owners] ^ apart
-    return band_keys(signatures(views.hashes, offsets, parameters.permutations), significant, parameters), owners
+    return band_keys(views.hashes, offsets, significant, parameters), owners
 
 
 @lru_cache(maxsize=4)
@@ -155,17 +153,47 @@ def _shingle(tokens: U64, bounds: I64, text_hashes: U64, size: int, offsets: I64
 
 
 @compiled
-def _sign(values: U32, offsets: I64, factors: U32, summands: U32, signature: U32) -> None:
-    """Fills `signature` uint32[N, permutations]. The inner loop is one multiply-add and minimum on vectors."""
+def _sign(hashes: U64, offsets: I64, factors: U32, summands: U32, signature: U32) -> None:
+    """Fills `signature` uint32[N, permutations]."""
     for text in range(len(offsets) - 1):
-        least = signature[text]
-        least[:] = np.uint32(0xFFFFFFFF)
-        for place in range(offsets[text], offsets[text + 1]):
-            # MurmurHash3's 32-bit finaliser, as datasketch applies it before permuting.
-            value = values[place]
-            value = np.uint32((value ^ (value >> np.uint32(16))) * np.uint32(0x85EBCA6B))
-            value = np.uint32((value ^ (value >> np.uint32(13))) * np.uint32(0xC2B2AE35))
-            value = np.uint32(value ^ (value >> np.uint32(16)))
-            for index in range(len(factors)):
-                permuted = np.uint32(value * factors[index] + summands[index])
-                least[index] = min(least[index], permuted)
+        _least(hashes, offsets[text], offsets[text + 1], factors, summands, signature[text])
+
+
+@compiled
+def _key(
+    hashes: U64, offsets: I64, significant: U64, factors: U32, summands: U32, rows: int, keys: U64
+) -> None:  # fmt: skip
+    """Fills `keys` uint64[N, bands] from signatures that are held a text at a time."""
+    least = np.empty(len(factors), np.uint32)
+    for text in range(len(offsets) - 1):
+        _least(hashes, offsets[text], offsets[text + 1], factors, summands, least)
+        for band in range(keys.shape[1]):
+            key = mix(np.uint64(band + 1)) ^ significant[text]
+            for index in range(band * rows, (band + 1) * rows):
+                key = mix(key + np.uint64(least[index]) * _BASE)
+            keys[text, band] = key
+
+
+@compiled
+def _least(hashes: U64, start: int, stop: int, factors: U32, summands: U32, least: U32) -> None:
+    """Fills `least` uint32[permutations]. The inner loop is on vectors; with four shingles at a time it reads and
+    writes them a quarter as often, which takes 0.4 microseconds a question instead of 0.7."""
+    least[:] = np.uint32(0xFFFFFFFF)
+    last = stop - 1
+    for place in range(start, stop, 4):  # behind the last one the last one again, which changes no minimum
+        one, two = _finished(hashes[place]), _finished(hashes[min(place + 1, last)])
+        three, four = _finished(hashes[min(place + 2, last)]), _finished(hashes[min(place + 3, last)])
+        for index in range(len(factors)):
+            factor, summand = factors[index], summands[index]
+            low = min(np.uint32(one * factor + summand), np.uint32(two * factor + summand))
+            high = min(np.uint32(three * factor + summand), np.uint32(four * factor + summand))
+            least[index] = min(least[index], min(low, high))
+
+
+@compiled
+def _finished(shingle: np.uint64) -> np.uint32:
+    """MurmurHash3's 32-bit finaliser over `shingle_hash32`, as datasketch applies it before permuting."""
+    value = np.uint32(shingle >> np.uint64(32))
+    value = np.uint32((value ^ (value >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+    value = np.uint32((value ^ (value >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+    return np.uint32(value ^ (value >> np.uint32(16)))

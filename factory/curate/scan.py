@@ -20,6 +20,8 @@ U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
 U8 = npt.NDArray[np.uint8]
+Codes = U8 | U32
+"""Code points: a byte each where all are ASCII. Kernels are compiled for both."""
 
 WORD, NUMBER, OPERATOR, SIGN = 0, 1, 2, 3
 KIND_BITS = 3
@@ -46,7 +48,7 @@ def mix(value: np.uint64) -> np.uint64:
 
 
 @compiled
-def _class(codes: U32, place: int, stop: int, classes: U8) -> int:
+def _class(codes: Codes, place: int, stop: int, classes: U8) -> int:
     """Classes of the character at `place`; none outside the text."""
     if place >= stop or codes[place] >= CODE_POINTS:
         return 0
@@ -54,13 +56,13 @@ def _class(codes: U32, place: int, stop: int, classes: U8) -> int:
 
 
 @compiled
-def _letter(codes: U32, place: int, stop: int) -> bool:
+def _letter(codes: Codes, place: int, stop: int) -> bool:
     """Whether an ASCII letter stands there."""
     return place < stop and _A <= codes[place] <= _Z
 
 
 @compiled
-def _after_marker(codes: U32, start: int, stop: int, classes: U8) -> int:
+def _after_marker(codes: Codes, start: int, stop: int, classes: U8) -> int:
     """Where the text begins behind numbering: \\s*(?:q(?:uestion)?\\s*\\d*\\s*[.:)]|\\d{1,3}[.)])\\s+(?=\\S)."""
     place = start
     while _class(codes, place, stop, classes) & SPACE:
@@ -99,19 +101,32 @@ def _after_marker(codes: U32, start: int, stop: int, classes: U8) -> int:
 
 
 @compiled
-def _word_end(codes: U32, place: int, stop: int, classes: U8) -> int:
-    """Letters, and once more letters behind an apostrophe."""
+def _letters(
+    codes: Codes, place: int, stop: int, classes: U8, one: np.uint64, other: np.uint64
+) -> tuple[int, np.uint64, np.uint64]:
+    """End of the letters from `place` on, and the two hashes with them: read once, since where a word ends is what a
+    processor cannot guess."""
     while _class(codes, place, stop, classes) & LETTER:
+        code = np.uint64(codes[place])
+        one = (one ^ code) * _PRIME
+        other = (other ^ code) * _SECOND
         place += 1
-    if place < stop and codes[place] == _QUOTE and _class(codes, place + 1, stop, classes) & LETTER:
-        place += 2
-        while _class(codes, place, stop, classes) & LETTER:
-            place += 1
-    return place
+    return place, one, other
 
 
 @compiled
-def _separates_thousands(codes: U32, place: int, stop: int, classes: U8) -> bool:
+def _hashed(codes: Codes, place: int, end: int, one: np.uint64, other: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """The two hashes with these characters; a comma in a token separates thousands."""
+    for index in range(place, end):
+        code = np.uint64(codes[index])
+        if code != np.uint64(_COMMA):
+            one = (one ^ code) * _PRIME
+            other = (other ^ code) * _SECOND
+    return one, other
+
+
+@compiled
+def _separates_thousands(codes: Codes, place: int, stop: int, classes: U8) -> bool:
     """Whether the comma at `place`, which follows a digit, is followed by three digits and no more."""
     for ahead in range(1, 4):
         if not _class(codes, place + ahead, stop, classes) & DIGIT:
@@ -120,7 +135,7 @@ def _separates_thousands(codes: U32, place: int, stop: int, classes: U8) -> bool
 
 
 @compiled
-def _number_end(codes: U32, place: int, stop: int, classes: U8) -> int:
+def _number_end(codes: Codes, place: int, stop: int, classes: U8) -> int:
     """Digits, points between digits, and thousands separators."""
     while place < stop:
         if _class(codes, place, stop, classes) & DIGIT:
@@ -135,7 +150,7 @@ def _number_end(codes: U32, place: int, stop: int, classes: U8) -> int:
 
 
 @compiled
-def _operand(codes: U32, place: int, stop: int, classes: U8, star: bool, minus: bool) -> bool:
+def _operand(codes: Codes, place: int, stop: int, classes: U8, star: bool, minus: bool) -> bool:
     """Whether, behind spaces, a digit, a lone letter or an opening bracket stands: \\s*(?:\\d|[a-z]\\b|[(\\\\{|]).
     After a `star` only `(` counts as a bracket; `|` only after a `minus`."""
     while _class(codes, place, stop, classes) & SPACE:
@@ -152,7 +167,7 @@ def _operand(codes: U32, place: int, stop: int, classes: U8, star: bool, minus: 
 
 
 @compiled
-def _operator_end(codes: U32, start: int, place: int, stop: int, classes: U8) -> int:
+def _operator_end(codes: Codes, start: int, place: int, stop: int, classes: U8) -> int:
     """End of the operator at `place`, `place` itself where none stands; the text begins at `start`."""
     code = codes[place]
     if code in (_PLUS, _EQUAL, _LESS, _MORE, _POWER):
@@ -197,25 +212,26 @@ def _operator_end(codes: U32, start: int, place: int, stop: int, classes: U8) ->
 
 
 @compiled
-def _holds(table: U64, value: np.uint64) -> bool:
-    slot = value >> np.uint64(54)
-    while table[slot] != np.uint64(0):
-        if table[slot] == value:
-            return True
-        slot = (slot + np.uint64(1)) & np.uint64(_SLOTS - 1)
-    return False
-
-
-@compiled
 def _word_kind(tables: U64, value: np.uint64, command: bool) -> int:
     """Kind of a word by its hash; `command`: a backslash stands before it."""
-    if _holds(tables[0], value):
-        return NUMBER
-    return SIGN if _holds(tables[1], value) or (command and _holds(tables[2], value)) else WORD
+    kind = _listed(tables, 0, value)
+    return _listed(tables, 1, value) if command and kind == WORD else kind
 
 
 @compiled
-def _token_hash(codes: U32, place: int, end: int) -> np.uint64:
+def _listed(tables: U64, table: int, value: np.uint64) -> int:
+    """Kind of a word in one of the tables, WORD where it is not in it."""
+    # The table by its number: a slice of it would be counted by reference, a third of all scanning.
+    slot = value >> np.uint64(54)
+    while tables[table, slot] != np.uint64(0):
+        if tables[table, slot] & ~_KIND_MASK == value & ~_KIND_MASK:
+            return int(tables[table, slot] & _KIND_MASK)
+        slot = (slot + np.uint64(1)) & np.uint64(_SLOTS - 1)
+    return WORD
+
+
+@compiled
+def _token_hash(codes: Codes, place: int, end: int) -> np.uint64:
     value = _START
     for index in range(place, end):
         if codes[index] != _COMMA:
@@ -224,26 +240,27 @@ def _token_hash(codes: U32, place: int, end: int) -> np.uint64:
 
 
 @compiled
-def word_table(codes: U32, bounds: I64) -> U64:
-    """uint64[_SLOTS]: an open-addressed table of the hashes of words, each a text of `codes`."""
+def word_table(codes: Codes, bounds: I64, kinds: U8) -> U64:
+    """uint64[_SLOTS]: an open-addressed table of the hashes of words, each a text of `codes`, with their kinds [N] in
+    the lowest bits, as tokens have them."""
     table = np.zeros(_SLOTS, np.uint64)
     for word in range(len(bounds) - 1):
         value = _token_hash(codes, bounds[word], bounds[word + 1])
         slot = value >> np.uint64(54)
         while table[slot] != np.uint64(0):
             slot = (slot + np.uint64(1)) & np.uint64(_SLOTS - 1)
-        table[slot] = value
+        table[slot] = (value & ~_KIND_MASK) | np.uint64(kinds[word])
     return table
 
 
 @compiled
 def scan(
-    codes: U32, bounds: I64, classes: U8, tables: U64, hashes: U64, spans: I64, offsets: I64, text_hashes: U64
+    codes: Codes, bounds: I64, classes: U8, tables: U64, hashes: U64, spans: I64, offsets: I64, text_hashes: U64
 ) -> int:
     """Fills `hashes` uint64[L], `spans` int64[L, 2] (or none, where it has no rows), `offsets` int64[N + 1] and
     `text_hashes` uint64[N, 2] with the tokens of N texts; text i is codes[bounds[i]:bounds[i + 1]].
-    `tables` uint64[3, _SLOTS] (see `word_table`): words that are numbers, words that are signs, and LaTeX commands that
-    are. Returns L."""
+    `tables` uint64[2, _SLOTS] (see `word_table`): words that are numbers or signs, and LaTeX commands that are signs.
+    Returns L."""
     count = 0
     wants_spans = len(spans) > 0
     offsets[0] = 0
@@ -255,13 +272,19 @@ def scan(
         while place < stop:
             kinds = _class(codes, place, stop, classes)
             kind = WORD
+            one, other = _START, _SECOND_START
             if kinds & LETTER:
-                end = _word_end(codes, place, stop, classes)
+                end, one, other = _letters(codes, place, stop, classes, one, other)
+                if end < stop and codes[end] == _QUOTE and _class(codes, end + 1, stop, classes) & LETTER:
+                    one, other = _hashed(codes, end, end + 1, one, other)
+                    end, one, other = _letters(codes, end + 1, stop, classes, one, other)
             elif kinds & DIGIT:
                 end = _number_end(codes, place, stop, classes)
+                one, other = _hashed(codes, place, end, one, other)
                 kind = NUMBER
             elif kinds & (UNSPACED | SYMBOL):
                 end = place + 1
+                one, other = _hashed(codes, place, end, one, other)
                 if kinds & OPERATES:
                     kind = OPERATOR
             elif kinds & SPACE:
@@ -273,12 +296,7 @@ def scan(
                 if end == place:
                     place += 1
                     continue
-            one, other = _START, _SECOND_START
-            for index in range(place, end):
-                code = np.uint64(codes[index])
-                if code != np.uint64(_COMMA):
-                    one = (one ^ code) * _PRIME
-                    other = (other ^ code) * _SECOND
+                one, other = _hashed(codes, place, end, one, other)
             one, other = mix(one), mix(other)
             first = (first ^ one) * _BASE
             second = (second ^ other) * _SECOND

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from factory.curate.scan import mix, ngram_hash
+from factory.curate.scan import Codes, mix, ngram_hash
 from factory.curate.words import I64, U64, Mask, Piece, TokenArray, gathered, scan_pieces
 from factory.native import compiled
 
@@ -87,18 +87,22 @@ def shingled(texts: Sequence[str], shingling: Shingling) -> tuple[TokenArray, Vi
 def shingled_pieces(texts: Sequence[str], shingling: Shingling) -> Iterator[tuple[Piece, Views]]:
     """Tokens and shingles of texts, some texts at a time. By its own kind each text has at least one shingle: one
     shorter than a shingle is one, its whole normal form. Shingles repeat where they repeat in the text."""
+    room, buffer = (
+        np.empty(0, np.uint64),
+        np.empty(0, np.uint32),
+    )  # written anew for every piece, as those of a scan are
     for piece in scan_pieces(texts, spans=shingling.by_length):
         counts = np.diff(piece.offsets)
         own = kinds_of(counts, shingling)
         below = _below(counts, own, shingling)
+        # Both views of all texts together, each with a shingle a character or space at most, and one at least.
+        most = len(piece.codes) + len(piece.hashes) + len(counts)
+        if 2 * most > len(room):
+            room, buffer = np.empty(2 * most, np.uint64), np.empty(most, np.uint32)
+        starts = np.empty(2 * len(counts) + 1, np.int64)
         given = (piece.codes, piece.spans, piece.offsets, piece.hashes, piece.text_hashes, own, below, shingling.words)
-        sizes = np.zeros(2 * len(counts), np.int64)
-        _fill(*given, np.zeros(1, np.int64), np.zeros(0, np.uint64), sizes)
-        starts = np.zeros(len(sizes) + 1, np.int64)
-        np.cumsum(sizes, out=starts[1:])
-        found = np.empty(starts[-1], np.uint64)
-        _fill(*given, starts, found, sizes)
-        yield piece.tokens(), Views(found, starts, own)
+        _fill(*given, buffer, starts, room)
+        yield piece.tokens(), Views(room[: starts[-1]].copy(), starts, own)
 
 
 def kinds_of(counts: I64, shingling: Shingling) -> I8:
@@ -162,17 +166,11 @@ def by_shorter(kinds: I8, one: I64, other: I64) -> Compared:
 
 @compiled
 def _fill(
-    codes: U32, spans: I64, bounds: I64, tokens: U64, text_hashes: U64, own: I8, below: I8, words: int,
-    starts: I64, hashes: U64, sizes: I64,
+    codes: Codes, spans: I64, bounds: I64, tokens: U64, text_hashes: U64, own: I8, below: I8, words: int,
+    buffer: U32, starts: I64, hashes: U64,
 ) -> None:  # fmt: skip
-    """Fills `hashes` with the views of a piece's texts, or, where it has no room, `sizes` int64[2 N] with how many
-    shingles each view has. Both run through the same lines, so they cannot disagree."""
-    counting = len(hashes) == 0
-    longest = 0
-    for text in range(len(own)):
-        if own[text] < WORDS or below[text] >= 0:
-            longest = max(longest, _characters(spans, bounds[text], bounds[text + 1]))
-    buffer = np.empty(longest, np.uint32)
+    """Fills `hashes` with the views of a piece's texts, and `starts` int64[2 N + 1] with where each view begins."""
+    at = 0
     for text in range(len(own)):
         first, last = bounds[text], bounds[text + 1]
         length = 0
@@ -180,34 +178,26 @@ def _fill(
             length = _normal_form(codes, spans, first, last, buffer)
         for second in range(2):
             kind = below[text] if second else own[text]
-            view = 2 * text + second
+            starts[2 * text + second] = at
             if kind < 0:
                 continue
             units, size = (last - first, words) if kind == WORDS else (length, CHARACTERS[kind])
-            many = max(1, units - size + 1)
-            if counting:
-                sizes[view] = many
-            elif units < size:
-                hashes[starts[view]] = text_hashes[text, 0]
+            if units < size:
+                hashes[at] = text_hashes[text, 0]
+                at += 1
             elif kind == WORDS:
-                for place in range(many):
-                    hashes[starts[view] + place] = ngram_hash(tokens, first + place, size)
+                for place in range(units - size + 1):
+                    hashes[at + place] = ngram_hash(tokens, first + place, size)
+                at += units - size + 1
             else:
-                for place in range(many):
-                    hashes[starts[view] + place] = _gram(buffer, place, size)
+                for place in range(units - size + 1):
+                    hashes[at + place] = _gram(buffer, place, size)
+                at += units - size + 1
+    starts[2 * len(own)] = at
 
 
 @compiled
-def _characters(spans: I64, first: int, last: int) -> int:
-    """Room that the normal form of these tokens takes at most."""
-    total = 0
-    for token in range(first, last):
-        total += spans[token, 1] - spans[token, 0] + 1
-    return total
-
-
-@compiled
-def _normal_form(codes: U32, spans: I64, first: int, last: int, buffer: U32) -> int:
+def _normal_form(codes: Codes, spans: I64, first: int, last: int, buffer: U32) -> int:
     """Writes the tokens joined by a space; how many characters. A comma in a token separates thousands."""
     length = 0
     for token in range(first, last):

@@ -71,11 +71,11 @@ def tokenise(texts: Sequence[str]) -> TokenArray:
 
 
 class Piece(NamedTuple):
-    """Some of the texts, scanned: `codes` uint32[C] are their code points, folded; token i of these texts, with
+    """Some of the texts, scanned: `codes` [C] are their code points, folded; token i of these texts, with
     hashes[i], is codes[spans[i, 0]:spans[i, 1]] (no spans where none were asked for); text j has the tokens
     offsets[j] to offsets[j + 1]."""
 
-    codes: npt.NDArray[np.uint32]
+    codes: scan.Codes
     hashes: U64
     spans: I64
     offsets: I64
@@ -189,12 +189,13 @@ def _lengths(texts: Sequence[str]) -> I64:
     return np.fromiter(map(len, texts), np.int64, len(texts))
 
 
-def _code_points(texts: _Joined) -> tuple[npt.NDArray[np.uint32], I64]:
+def _code_points(texts: _Joined) -> tuple[scan.Codes, I64]:
     """Code points of all texts, and where each text begins: int64[N + 1]."""
-    data = texts.text.encode("utf-32-le", "surrogatepass")
     bounds = np.zeros(len(texts.lengths) + 1, np.int64)
     np.cumsum(texts.lengths, out=bounds[1:])
-    return np.frombuffer(data, np.uint32), bounds
+    if texts.text.isascii():
+        return np.frombuffer(texts.text.encode(), np.uint8), bounds
+    return np.frombuffer(texts.text.encode("utf-32-le", "surrogatepass"), np.uint32), bounds
 
 
 def _hash_without_tokens(text: str) -> list[int]:
@@ -234,11 +235,11 @@ def _tables() -> U64:
     """Hashes of the words that are no mere words, in the tables that `scan` looks them up in."""
     global _TABLES
     if _TABLES is None:
+        words = dict.fromkeys(_SIGN_WORDS.split(), SIGN) | dict.fromkeys(_NUMBER_WORDS.split(), NUMBER)
         rows = []
-        for listed in (_NUMBER_WORDS, _SIGN_WORDS, _SIGN_COMMANDS):
-            words = listed.split()
-            codes, bounds = _code_points(_Joined("".join(words), _lengths(words)))
-            rows.append(scan.word_table(codes, bounds))
+        for listed in (words, dict.fromkeys(_SIGN_COMMANDS.split(), SIGN)):
+            codes, bounds = _code_points(_Joined("".join(listed), _lengths([*listed])))
+            rows.append(scan.word_table(codes, bounds, np.array([*listed.values()], np.uint8)))
         _TABLES = np.stack(rows)
     return _TABLES
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from factory.corpus.sample import sample_key
 from factory.curate.bands import band_layout, band_table
-from factory.curate.minhash import LshParameters, band_keys, shingle_hashes, signatures
+from factory.curate.minhash import LshParameters, band_keys, shingle_hashes
 from factory.curate.words import I64, NORMALISER_VERSION, U64, TokenArray, tokenise
 from factory.identity import ids_digest
 from factory.run.units import Unit, UnitResult
@@ -113,4 +113,4 @@ def sketch_keys(array: TokenArray, parameters: LshParameters) -> U64:
         return np.empty((0, parameters.bands), np.uint64)
     hashes, offsets = shingle_hashes(array, parameters.shingle_words)
     nothing = np.zeros(len(array.counts), np.uint64)
-    return band_keys(signatures(hashes, offsets, parameters.permutations), nothing, parameters)
+    return band_keys(hashes, offsets, nothing, parameters)
