@@ -67,10 +67,27 @@ def tell(text: str, event: str = "note", level: Level = "info", **fields: Any) -
 def tell_error(error: BaseException) -> None:
     """The error that ends a command, with its cause and remedy."""
     if _here["json"] and isinstance(error, FactoryError):
-        about = {"error": type(error).__name__, "cause": error.cause or None, "remedy": error.remedy or None}
-        write("failed", "error", run=_here["run"], message=error.what, **about)
+        write("failed", "error", run=_here["run"], message=error.what, **_about(error))
     else:
         tell(f"{type(error).__name__}: {error}", "failed", "error")
+
+
+def told(text: str, event: str = "note", level: Level = "info", **fields: Any) -> str:
+    """What `tell` would write, without its end: for whoever says it later, in this process's place."""
+    if _here["json"]:
+        return line_of(event, level, {"run": _here["run"], "message": text, **fields})
+    return said(text)
+
+
+def told_error(error: FactoryError) -> str:
+    """The same of `tell_error`."""
+    if _here["json"]:
+        return told(error.what, "failed", "error", **_about(error))
+    return told(f"{type(error).__name__}: {error}", "failed", "error")
+
+
+def _about(error: FactoryError) -> dict[str, Any]:
+    return {"error": type(error).__name__, "cause": error.cause or None, "remedy": error.remedy or None}
 
 
 def is_json() -> bool:

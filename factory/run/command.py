@@ -25,6 +25,7 @@ from factory.credentials import print_blanked
 from factory.errors import FactoryError
 from factory.leaving import INTERRUPTED_CODE
 from factory.observe import logs
+from factory.run import last_words
 from factory.run.drain import MEANT_S, spared
 from factory.run.forced_end import PATIENCE_S, note_forced_end
 from factory.store.base import AbsentObjectError
@@ -54,6 +55,7 @@ def guarded(command: Callable[[], int], again: str = GOES_ON) -> int:
     the same command does after an interruption."""
     global _interrupted
     _interrupted = f"interrupted; {again}"
+    last_words.interruption_is(_interrupted)
     signal.signal(signal.SIGTERM, _as_terminated)
     if not logs.is_json():
         sys.excepthook = print_blanked
@@ -176,6 +178,7 @@ def _as_terminated(number: int, frame: FrameType | None) -> None:
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+    last_words.leaving()
     # `timeout` signals its child and then the group: the second signal must not cut short what the first began.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -188,6 +191,7 @@ def _at_once(first: float, _number: int, _frame: FrameType | None) -> None:
     """Whoever presses Ctrl-C again does not want to wait for Ray, whose processes end with this one."""
     if time.monotonic() - first < MEANT_S:
         return
+    last_words.said()
     if not _interruption_said.is_set():
         # print may have been interrupted by this very signal, and cannot be entered twice
         line = logs.line_of("interrupted", "warning", {"message": _interrupted}) if logs.is_json() else _interrupted
@@ -199,6 +203,7 @@ def _end_without_ray() -> None:
     """Ends this process if it is still there after `PATIENCE_S`; Ray's processes end with their parent."""
     time.sleep(PATIENCE_S)
     note_forced_end("interrupted", "", KeyboardInterrupt.__name__)
+    last_words.said()
     _say_interrupted()
     os._exit(INTERRUPTED_CODE)
 

@@ -4,7 +4,8 @@ Design: Ray's processes end with their driver, but not the other way round. Wher
 the kernel for want of memory, or by somebody), the driver waits for what will not come back, for a minute or for ever.
 A thread looks at the processes that Ray has started here; when one has ended and nobody has asked the run to end, the
 main thread is interrupted as by SIGTERM, which reaches it wherever it waits, and raises `RayLostError`. A driver that
-cannot leave even so is ended after `PATIENCE_S`, its record closed (forced_end.py).
+cannot leave even so is ended after `PATIENCE_S`, its record closed (forced_end.py). Ray's core may be faster and end
+the process itself (last_words.py).
 
 Cost: two waitpid calls a second.
 """
@@ -23,6 +24,7 @@ from factory.errors import ClusterError
 from factory.observe import logs
 from factory.run.drain import is_leaving, leave
 from factory.run.forced_end import PATIENCE_S, note_forced_end
+from factory.run.last_words import said
 
 LOOK_S = 1.0
 
@@ -96,6 +98,7 @@ def _look(watch: Watch, over: threading.Event) -> None:
         if not over.wait(PATIENCE_S):
             error = _lost(gone)
             note_forced_end("failed", str(error), type(error).__name__)
+            said()
             logs.tell_error(error)
             os._exit(error.exit_code)
         return

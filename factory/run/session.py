@@ -25,6 +25,7 @@ from factory.cluster.config import ClusterConfig
 from factory.cluster.joining import join
 from factory.engine.placement import ENGINE_RESOURCE
 from factory.errors import ClusterError, ConfigError
+from factory.run.last_words import witnessed
 from factory.run.lean_ray import in_sessions_of_their_own, quiet_ray_data, started_lean, worked_lean
 from factory.run.lost_ray import Watch, watched
 from factory.store.scratch import sweep
@@ -71,6 +72,7 @@ def ray_session(config: ClusterConfig, engines: int) -> Iterator[None]:
             signal.signal(signal.SIGTERM, on_terminate)
             watch = ending.enter_context(watched()) if config.address is None else None
         if config.address is None:
+            ending.enter_context(witnessed())
             ending.enter_context(worked_lean())
         ending.callback(sweep)
         ending.callback(ray.shutdown)

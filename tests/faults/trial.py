@@ -40,6 +40,11 @@ LIMIT_S = {"scripted": 300.0, "vllm": 900.0}
 MOMENT_S = {"scripted": 240.0, "vllm": 600.0}
 
 
+WITNESS_S = 5.0
+"""In which the witness of a run speaks when that has ended (factory/run/last_words.py): milliseconds, more on a busy
+machine."""
+
+
 class HangError(AssertionError):
     """A run did not end, or never came to where it was to be disturbed."""
 
@@ -183,6 +188,13 @@ class Trial:
             self.end(process)
             raise HangError(f"the run did not end within {limit_s:g} s:\n{said}") from None
         return self.execution(process).finished
+
+    def said(self, process: subprocess.Popen[bytes], words: str) -> str:
+        """What a run that has ended wrote to stderr, `words` waited for: its witness may speak a moment later."""
+        until = time.monotonic() + WITNESS_S
+        while words not in (said := self.execution(process).stderr) and time.monotonic() < until:
+            time.sleep(0.1)
+        return said
 
     def rerun(self, *extra: str) -> Finished:
         """The same command again, to its end."""
