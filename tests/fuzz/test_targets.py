@@ -136,6 +136,7 @@ EXEMPT = {
     "factory.trouble.proxy": "reads the address that the user of the proxy gives, and passes bytes on as they are",
     "factory.publish.wording": "reads prompts.json of a dataset, whose hash is proven first",
     "factory.domains.code.checks": "code of a pack: publish.gates.own.look takes whatever its gates raise",
+    "factory.run.witness": "reads the line of JSON that its driver handed it",
     "factory.mix.duplicates": "no parser: its own function is called rows_of",
 }
 """Module -> why it has no target of its own. docs/fuzzing.md says what that leaves open."""
