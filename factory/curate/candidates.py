@@ -18,10 +18,11 @@ from factory.curate.bands import EQUAL_TEXTS, ROW_MASK, TEMPLATE, U32, Entries, 
 from factory.curate.words import I64, U64, Mask
 from factory.native import compiled
 
-HUBS = 200
+HUBS = 32
 """Texts of a bucket that all others are paired with. That many that share a band key and yet differ share a template,
-and the key says nothing more; they are still met through other bands. On 10,000 questions of one template limits of
-100 to 10,000 dropped the same 14 rows."""
+and the key says nothing more; they are still met through other bands. Of 27,494 questions of a dozen templates, each a
+dozen words long, 2,000 hubs dropped 9,716 after comparing 7.4 million pairs, 200 the same after 5.8, 64 and 32 all but
+one of them after 4.0 and 3.0, 8 all but two after 1.4."""
 
 PAIRS_A_BUCKET = 2_000_000
 """Beyond it a bucket has fewer hubs: 100,000 texts in one bucket would give 20 million pairs."""
@@ -58,12 +59,45 @@ second time. 200,000 questions of which a tenth repeat others have 0.06 pairs an
 
 
 def distinct_pairs(first: U64, second: U64, exact: Mask) -> tuple[U64, U64, Mask]:
-    """The pairs sorted, each once; exact where any of its occurrences is."""
+    """The pairs sorted, each once; exact where any of its occurrences is. `first` < `second`.
+
+    Where a pair of refs fits into 63 bits, as of 2,000 files of a million rows it does, numpy's vectorised sort of
+    integers does the work: 0.12 microseconds a pair of three million where `lexsort` takes 0.37.
+    """
+    row_bits = int(((first | second) & _ROW_OF_REF).max(initial=0)).bit_length()
+    if int(second.max(initial=0) >> _PLACE_OF_REF).bit_length() + row_bits <= PAIR_BITS:
+        return _distinct_small(first, second, exact, np.uint64(row_bits))
     by = np.lexsort((~exact, second, first))
     first, second, exact = first[by], second[by], exact[by]
-    new = np.ones(len(by), np.bool_)
-    new[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
+    new = differs(first) | differs(second)
     return first[new], second[new], exact[new]
+
+
+PAIR_BITS = 31
+"""Of either ref of a pair that is sorted as one integer, beside a bit that says whether the texts are equal."""
+
+_PLACE_OF_REF, _ROW_OF_REF = np.uint64(32), np.uint64(0xFFFFFFFF)
+
+
+def _distinct_small(first: U64, second: U64, exact: Mask, row_bits: np.uint64) -> tuple[U64, U64, Mask]:
+    def shorter(refs: U64) -> U64:
+        return (refs >> _PLACE_OF_REF << row_bits) | (refs & _ROW_OF_REF)
+
+    def refs(short: U64) -> U64:
+        return (short >> row_bits << _PLACE_OF_REF) | (short & ((np.uint64(1) << row_bits) - np.uint64(1)))
+
+    width, one = np.uint64(PAIR_BITS), np.uint64(1)
+    pairs = (shorter(first) << width | shorter(second)) << one | (~exact).astype(np.uint64)
+    pairs.sort()
+    pairs = pairs[differs(pairs >> one)]
+    return refs(pairs >> (width + one)), refs(pairs >> one & ((one << width) - one)), pairs & one == 0
+
+
+def differs(values: U64 | U32) -> Mask:
+    """Whether each differs from the one before it; the first does."""
+    result = np.ones(len(values), np.bool_)
+    result[1:] = values[1:] != values[:-1]
+    return result
 
 
 def both(one: Candidates, other: Candidates) -> Candidates:

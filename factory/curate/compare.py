@@ -67,7 +67,12 @@ NODES, EDGES, REPEATS = 0, 1, 2
 where the run is compared with published questions."""
 
 PAIRS_A_UNIT = 200_000
-"""Candidate pairs of a unit, about: what bounds the shingles, or vectors, that it holds at once."""
+"""Candidate pairs of a unit, about: what bounds the shingles, or vectors, that it holds at once, of two rows a pair."""
+
+CROWDED = 5
+"""Times as many pairs where all rows of the run are no more than that: what a moulded crowd gives (some hundred pairs a
+question, from a model that knows ten sentences) is many pairs of few rows, and every unit reads the files anew. 60,000
+such questions made 60 units, a third of the run's time."""
 
 PAIRS_A_SHARE, FEW = 8_000, 2
 """Below PAIRS_A_UNIT there are so many units at most, of so many pairs at least: the second texts of a unit's pairs lie
@@ -179,16 +184,18 @@ def compare_units(
     folder: str,
     sketches: str,
     candidates: str,
-    files: int,
+    sketched: Sequence[Sketched],
     outputs: Sequence[Output],
     index: str | None = None,
     most: int = PAIRS_A_UNIT,
 ) -> list[Unit]:
-    """One unit a range of the `files` places; `outputs` are those of the match step, whose index is `candidates`.
+    """One unit a range of the places of `sketched`; `outputs` are those of the match step, whose index is `candidates`.
     `index` is what `match_units` was given, `most` the pairs of a unit, about."""
     pairs = sum(file.rows for file in part(outputs, PAIRS))
-    count = max(1, min(files, shares(pairs, most, PAIRS_A_SHARE, FEW)))
-    bounds = pair_bounds(files, count)
+    if sum(each.sketches.rows for each in sketched) <= 2 * most:
+        most *= CROWDED
+    count = max(1, min(len(sketched), shares(pairs, most, PAIRS_A_SHARE, FEW)))
+    bounds = pair_bounds(len(sketched), count)
     shared = {"sketches": sketches, "candidates": candidates} | ({"index": index} if index else {})
     return [
         Unit(make_id("compare", folder, start, stop), parameters={**shared, "places": [start, stop]})

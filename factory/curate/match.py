@@ -33,7 +33,7 @@ from factory.run.units import FileRef, Unit, UnitResult
 from factory.store.base import Store
 from factory.store.parquet import Layout, read_range
 
-STEP_VERSION = 5
+STEP_VERSION = 6
 
 CANDIDATE = pa.schema(
     [

@@ -17,8 +17,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from factory.curate.bands import KIND_BITS, ROW_MASK, TEMPLATE, U32, Entries
-from factory.curate.words import I64, U64, Mask
+from factory.curate.bands import KIND_BITS, ROW_MASK, TEMPLATE, Entries
+from factory.curate.candidates import differs
+from factory.curate.words import I64, U64
 from factory.native import compiled
 
 CAPPED = pa.schema(
@@ -46,10 +47,10 @@ def templates(entries: Entries, most: int | None) -> Templates:
     keys: U64 = entries.entries[places] & ~(KIND_BITS | ROW_MASK)
     refs, exact, order = entries.refs(places), entries.exact[places], entries.order[places]
     by = np.lexsort((refs, order, exact, keys))
-    new = _differs(keys[by]) | _differs(exact[by])
+    new = differs(keys[by]) | differs(exact[by])
     first = by[new]  # of equal texts the one that comes first
     by = first[np.lexsort((refs[first], order[first], keys[first]))]
-    starts = np.flatnonzero(_differs(keys[by]))
+    starts = np.flatnonzero(differs(keys[by]))
     sizes = np.diff(np.append(starts, len(by)))
     several = sizes > 1
     if most is None or not len(by):
@@ -68,7 +69,7 @@ def _in_company(entries: U64) -> I64:
     places = places[: _of_templates(entries, places)]
     keys = entries[places] & ~(KIND_BITS | ROW_MASK)
     by = np.argsort(keys)
-    new = _differs(keys[by])
+    new = differs(keys[by])
     alone = new & np.append(new[1:], True)
     return np.sort(places[by[~alone]])
 
@@ -82,10 +83,3 @@ def _of_templates(entries: U64, places: I64) -> int:
             places[count] = place
             count += 1
     return count
-
-
-def _differs(values: U64 | U32) -> Mask:
-    """Whether each differs from the one before it; the first does."""
-    result = np.ones(len(values), np.bool_)
-    result[1:] = values[1:] != values[:-1]
-    return result

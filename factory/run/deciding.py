@@ -45,9 +45,8 @@ def deciding(run: str, steps: DuplicateSteps, view: Callable[[Store], View] = la
         return match_units(folder, sketch, read_outputs(store, sketch), index)
 
     def compare_plan(store: Store, folder: str, index: str | None) -> list[Unit]:
-        files = len(sketched_files(read_outputs(store, sketch)))
-        pairs = steps.compare.pairs_a_unit
-        return compare_units(folder, sketch, match, files, read_outputs(store, match), index, pairs)
+        sketched, pairs = sketched_files(read_outputs(store, sketch)), steps.compare.pairs_a_unit
+        return compare_units(folder, sketch, match, sketched, read_outputs(store, match), index, pairs)
 
     def decide_plan(store: Store, folder: str, _index: str | None) -> list[Unit]:
         return decide_units(folder, sketch, match, compare, read_outputs(store, sketch), read_outputs(store, compare))

@@ -102,7 +102,7 @@ def plan(store: Store, steps: Any) -> Any:
     yield "sketch", steps.sketch, [unit_over(output.file) for output in rows]
     sketched = read_outputs(store, key("sketch"))
     yield "match", steps.match, match_units("match", key("sketch"), sketched)
-    files, found = len(sketched_files(sketched)), read_outputs(store, key("match"))
+    files, found = sketched_files(sketched), read_outputs(store, key("match"))
     yield "compare", steps.compare, compare_units("compare", key("sketch"), key("match"), files, found)
     yield (
         "decide",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from factory.curate import compare
 from factory.curate.compare import CompareStep, Questions, compare_units
 from factory.curate.decide import DecideStep, decide_units
 from factory.curate.match import MatchStep, match_units, sketched_files
@@ -46,8 +47,8 @@ def decided_by(
     sketched = read_outputs(store, sketches)
     match_folder, compare_folder, decide_folder = (f"{step.name}-{folder}" for step in passes[1:])
     candidates, _ = worked(store, passes.match, match_units(match_folder, sketches, sketched, index), match_folder)
-    found, files = read_outputs(store, candidates), len(sketched_files(sketched))
-    to_compare = compare_units(compare_folder, sketches, candidates, files, found, index)
+    found, files = read_outputs(store, candidates), sketched_files(sketched)
+    to_compare = compare_units(compare_folder, sketches, candidates, files, found, index, compare.PAIRS_A_UNIT)
     edges, _ = worked(store, passes.compare, to_compare, compare_folder)
     to_decide = decide_units(decide_folder, sketches, candidates, edges, sketched, read_outputs(store, edges))
     return Decided(*worked(store, passes.decide, to_decide, decide_folder))

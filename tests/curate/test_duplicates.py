@@ -165,6 +165,29 @@ def test_a_crowd_around_one_question_falls_with_it_though_not_all_pairs_are_comp
     assert len(found.dropped) == 39
 
 
+@pytest.mark.parametrize("pair_bits", [candidates.PAIR_BITS, 0])
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9), st.integers(0, 5), st.integers(0, 9), st.booleans()))
+)
+def test_pairs_are_sorted_and_met_once_whatever_they_are_sorted_as(
+    pair_bits: int, pairs: list[tuple[int, int, int, int, bool]]
+) -> None:
+    wanted: dict[tuple[int, int], bool] = {}
+    rows = []
+    for place, row, other_place, other_row, exact in pairs:
+        one, other = sorted(((place << 32) + row, (other_place << 32) + other_row))
+        if one != other:
+            rows.append((one, other, exact))
+            wanted[one, other] = wanted.get((one, other), False) or exact
+    first, second = (np.array([row[column] for row in rows], np.uint64) for column in (0, 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(candidates, "PAIR_BITS", pair_bits)
+        found = candidates.distinct_pairs(first, second, np.array([row[2] for row in rows], np.bool_))
+    assert list(zip(*(column.tolist() for column in found), strict=True)) == [
+        (one, other, exact) for (one, other), exact in sorted(wanted.items())
+    ]
+
+
 def test_most_one_word_edits_of_ordinary_questions_are_found() -> None:
     source = random.Random(11)
     vocabulary = ["".join(source.choices("abcdefghijklmnop", k=source.randint(2, 9))) for _ in range(5000)]

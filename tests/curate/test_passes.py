@@ -20,11 +20,13 @@ from factory.curate import bands, compare, decide
 from factory.curate.config import CurateConfig
 from factory.curate.decide import part_of
 from factory.curate.decon.config import BenchmarkConfig, DecontaminationConfig
+from factory.curate.match import Sketched
 from factory.curate.sketch import SketchStep, sketch_step
 from factory.curate.step import CurateStep
 from factory.errors import ConfigError, ConservationError
 from factory.identity import make_id
 from factory.run.attempt import rejects_table
+from factory.run.outputs import Output
 from factory.run.units import FileRef, Unit, UnitResult, unit_over
 from factory.store.commits import Commit
 from factory.store.local import LocalStore
@@ -229,6 +231,22 @@ def test_results_do_not_depend_on_ranges_of_keys_and_places(
     assert [result.rejects for result in whole] == [result.rejects for result in apart]
     assert sum(commit.counts.accepted for commit in several) == alone.counts.accepted == 12
     assert sum(commit.ledger["clusters"] for commit in several) == alone.ledger["clusters"] == 12
+
+
+def compared_in(files: int, rows: int, pairs: int) -> int:
+    """Units that compare so many pairs of so many rows in all."""
+
+    def file(name: str, rows: int) -> FileRef:
+        return FileRef(name, "", "", "", rows)
+
+    sketched = [Sketched("", file(f"sketch/{number}/0", rows // files), file("", 0)) for number in range(files)]
+    return len(compare.compare_units("compare", "", "", sketched, [Output("u", "", file("match/u/0", pairs))]))
+
+
+def test_a_crowd_of_few_questions_is_compared_in_few_units_and_many_questions_in_many() -> None:
+    most = compare.PAIRS_A_UNIT
+    assert compared_in(1000, 50 * most, 50 * most) == 50
+    assert compared_in(1000, most // 4, 50 * most) == 50 // compare.CROWDED
 
 
 @pytest.mark.parametrize(("files", "count"), [(1, 1), (2, 2), (3, 3), (98, 2), (98, 7), (1000, 16)])

@@ -32,7 +32,7 @@ from factory.run.reject import Reject
 from factory.run.units import Unit, UnitResult
 from factory.store.base import Store
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 
 @dataclass(frozen=True)
