@@ -5,7 +5,7 @@ rules are, and why, stands in words.py and tests/curate/reference_words.py. Hash
 multiplicative hashes a token (FNV-1a's form with two odd multipliers, finished by murmur3's mixer), from which the
 two halves of the text's hash are made.
 
-Cost: 8 nanoseconds a character, folding and joining the texts included.
+Cost: 4.3 nanoseconds a character of ASCII, folding and joining the texts included.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ candidates, never all texts. Questions that overlap a benchmark have no entries:
 The benchmark index is built on the driver (`prepare`), kept in the store under the hash of its contents, and loaded
 once per worker process.
 
-Cost, one core: 7 microseconds a question of 60 words, and with benchmarks what docs/benchmarks.md says (`decon`);
+Cost, one core: 5 microseconds a question of 60 words, and with benchmarks what docs/benchmarks.md says (`decon`);
 reading and writing it come on top. Some 500 bytes of band entries a question.
 """
 

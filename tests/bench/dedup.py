@@ -69,7 +69,12 @@ def measure(options: argparse.Namespace) -> Figures:
     given = _both_at_once(planted.texts) / outcomes["ours", 1].rate
     rows.append(Row("  two whole runs at once, one a core / one alone: what the second core gives", f"{given:.2f}"))
     values["second_core_gives"] = round(given, 3)
-    small = _rate("questions", planted.texts, SMALL_FILE_ROWS)
+    like = {cores: _rate(planted.texts, ROWS_A_FILE, cores, "words") for cores in (1, 2)}
+    for cores, rate in like.items():
+        beside = f", {rate / outcomes['gaoya', cores].rate:.2f} of gaoya" if "gaoya" in contenders else ""
+        rows.append(Row(f"  with gaoya's shingles (curate.shingles=words), {cores} core(s)", f"{rate:,.0f}{beside}"))
+    values["word_shingles_rows_per_second"] = {str(cores): round(rate, 1) for cores, rate in like.items()}
+    small = _rate(planted.texts, SMALL_FILE_ROWS)
     rows.append(
         Row(f"  in files of {SMALL_FILE_ROWS:,} instead of {ROWS_A_FILE:,}: ours, 1 core, rows/s", f"{small:,.0f}")
     )
@@ -123,9 +128,26 @@ def _both_at_once(texts: Sequence[str]) -> float:
             return sum(each.result().rate for each in runs)
 
 
-def _run(contender: str, cores: int, kind: str, root: str, files: Sequence[str], count: int, core: int = 0) -> Outcome:
+def _run(
+    contender: str,
+    cores: int,
+    kind: str,
+    root: str,
+    files: Sequence[str],
+    count: int,
+    core: int = 0,
+    shingles: str = "by_length",
+) -> Outcome:
     """`core`: which one of those allowed, where `cores` is 1."""
-    task = {"contender": contender, "cores": cores, "core": core, "kind": kind, "root": root, "files": files}
+    task = {
+        "contender": contender,
+        "cores": cores,
+        "core": core,
+        "kind": kind,
+        "root": root,
+        "files": files,
+        "shingles": shingles,
+    }
     command = [sys.executable, "-m", "tests.bench.dedup_run", json.dumps(task)]
     done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -141,10 +163,11 @@ def _run(contender: str, cores: int, kind: str, root: str, files: Sequence[str],
     )
 
 
-def _rate(kind: str, texts: Sequence[str], rows_a_file: int) -> float:
-    """Rows/s of ours on one core."""
+def _rate(texts: Sequence[str], rows_a_file: int, cores: int = 1, shingles: str = "by_length") -> float:
+    """Rows/s of ours over questions."""
     with tempfile.TemporaryDirectory(prefix="factory-bench-") as folder:
-        return _run("ours", 1, kind, folder, put_rows(Path(folder), kind, texts, rows_a_file), len(texts)).rate
+        files = put_rows(Path(folder), "questions", texts, rows_a_file)
+        return _run("ours", cores, "questions", folder, files, len(texts), shingles=shingles).rate
 
 
 def _peak(count: int) -> float:

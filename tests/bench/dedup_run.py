@@ -41,9 +41,10 @@ def main(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def ours(task: dict[str, Any]) -> dict[str, Any]:
-    """`root` holds the rows as the outputs of a step `rows`, `kind` is questions or documents."""
+    """`root` holds the rows as the outputs of a step `rows`, `kind` is questions or documents, `shingles` of questions
+    is `curate.shingles`."""
     store = LocalStore(task["root"])
-    steps = passes(task["kind"])
+    steps = passes(task["kind"], task.get("shingles", "by_length"))
     with ProcessPoolExecutor(task["cores"]) as pool:
         list(pool.map(partial(_warm, steps), range(4 * task["cores"])))
         before, started = _spent(), time.monotonic()
@@ -69,7 +70,7 @@ def ours(task: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def passes(kind: str) -> Any:
+def passes(kind: str, shingles: str = "by_length") -> Any:
     from factory.curate.compare import CompareStep, Questions
     from factory.curate.config import CurateConfig
     from factory.curate.decide import DecideStep
@@ -80,7 +81,7 @@ def passes(kind: str) -> Any:
 
     if kind == "documents":
         return document_steps(LshParameters(5, 128, 0.7))
-    sketch = sketch_step(CurateConfig())
+    sketch = sketch_step(CurateConfig.model_validate({"shingles": shingles}))
     return DuplicateSteps(
         sketch,
         MatchStep(),
