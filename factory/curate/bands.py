@@ -9,8 +9,8 @@ is sorted by key and cut into row groups at equal key ranges, so a worker that o
 that range of every file: M files, no shuffle, nothing in memory but its range (as the concept graph does it, decision
 0004). Nothing is encoded or compressed: these are random bits.
 
-Cost, one core, a question of 60 words, 25 bands, in files of 16,384: 0.4 microseconds to make, 0.4 for its Parquet; some
-500 bytes.
+Cost, one core, a question of 60 words, 25 bands, in files of 16,384: 0.4 microseconds to make, 0.4 for its Parquet;
+some 500 bytes.
 """
 
 from __future__ import annotations

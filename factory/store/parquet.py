@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import bisect
 import io
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -25,12 +24,6 @@ from factory.errors import StoreError
 from factory.store.base import Store
 from factory.store.object_reader import ObjectReader
 from factory.store.objects import damaged
-
-if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:
-    # Arrow's own (mimalloc) makes workers slower and larger: deduplication of 200,000 questions took 3.84 s on one
-    # core, 2.39 on two and 526 MiB a worker, with the system's 3.56, 2.16 and 434 (decision 0006). Of a run over
-    # 10,000 documents it changed neither time nor the driver's memory.
-    pa.set_memory_pool(pa.system_memory_pool())
 
 ROW_GROUP_ROWS = 256
 """Rows a row group: with groups of 64, 256 documents took 27 % more bytes, with 32 54 %; no lookup was faster."""
