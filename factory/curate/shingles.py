@@ -87,10 +87,8 @@ def shingled(texts: Sequence[str], shingling: Shingling) -> tuple[TokenArray, Vi
 def shingled_pieces(texts: Sequence[str], shingling: Shingling) -> Iterator[tuple[Piece, Views]]:
     """Tokens and shingles of texts, some texts at a time. By its own kind each text has at least one shingle: one
     shorter than a shingle is one, its whole normal form. Shingles repeat where they repeat in the text."""
-    room, buffer = (
-        np.empty(0, np.uint64),
-        np.empty(0, np.uint32),
-    )  # written anew for every piece, as those of a scan are
+    # Written anew for every piece, as those of a scan are.
+    room, buffer = np.empty(0, np.uint64), np.empty(0, np.uint32)
     for piece in scan_pieces(texts, spans=shingling.by_length):
         counts = np.diff(piece.offsets)
         own = kinds_of(counts, shingling)
